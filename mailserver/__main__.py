@@ -1,0 +1,5 @@
+"""`python -m mailserver` is `mailserver`."""
+
+from mailserver.cli.main import main
+
+main()

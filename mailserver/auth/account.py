@@ -1,0 +1,11 @@
+"""Who is logged in: what a session and the services it calls may rely on."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    user_id: int
+    address: str  # the account's own, as it is compared: lower case, A-label
+    display_name: str  # "" where none
+    is_admin: bool

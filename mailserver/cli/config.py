@@ -1,0 +1,45 @@
+"""`mailserver config`: what the configuration amounts to, and what is wrong with it."""
+
+import click
+
+from mailserver.cli.context import Context
+from mailserver.cli.output import json_option, show_json
+
+
+@click.group()
+def config() -> None:
+    """The configuration: one TOML file, and the environment before it."""
+
+
+@config.command()
+@click.pass_obj
+def check(context: Context) -> None:
+    """Tell all that is wrong, or nothing; the exit code is 78 or 0."""
+    from mailserver.config.load import warnings
+
+    loaded = context.strict()
+    for line in warnings(loaded.config):
+        click.echo(f"warning: {line}", err=True)
+    click.echo(f"{loaded.file or 'environment'}: good")
+
+
+@config.command()
+@json_option
+@click.pass_obj
+def show(context: Context, as_json: bool) -> None:
+    """Every key with its effective value; a comment names what is not a default."""
+    from mailserver.config import render
+
+    loaded = context.loaded()
+    if as_json:
+        show_json(render.as_json(loaded))
+    else:
+        click.echo(render.show(loaded), nl=False)
+
+
+@config.command()
+def example() -> None:
+    """A configuration with every key, its default and its meaning."""
+    from mailserver.config.example import example as text
+
+    click.echo(text(), nl=False)

@@ -1,0 +1,125 @@
+"""`mailserver domain`: the domains whose mail ends here."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mailserver.cli.context import Context
+from mailserver.cli.output import json_option, show_fields, show_list
+from mailserver.cli.times import moment
+
+if TYPE_CHECKING:
+    from mailserver.store.domains import Domain
+
+COLUMNS = ("name", "active", "separator", "created")
+
+
+@click.group()
+def domain() -> None:
+    """Domains whose mail ends here. A deleted one can be restored until it is purged (store.purge_days)."""
+
+
+@domain.command()
+@click.argument("name")
+@click.option(
+    "--separator", help="What parts a local part from its detail; empty for none.  [default: from the config]"
+)
+@click.pass_obj
+def add(context: Context, name: str, separator: str | None) -> None:
+    """Add a domain; mail for it is accepted as soon as it has users or aliases."""
+    from mailserver.store import domains
+
+    if separator is None:
+        separator = context.loaded().config.delivery.subaddress_separator
+    added = context.run(lambda store: store.write(domains.add, name, separator))
+    click.echo(f"Added {added.name}")
+
+
+@domain.command("list")
+@click.option("--deleted", is_flag=True, help="Those that can be restored instead.")
+@json_option
+@click.pass_obj
+def list_(context: Context, deleted: bool, as_json: bool) -> None:
+    """All domains by name."""
+    from mailserver.store import domains
+
+    found = context.run(lambda store: store.read(domains.list, deleted=deleted))
+    columns = (*COLUMNS, "deleted") if deleted else COLUMNS
+    show_list(columns, [_fields(item) for item in found], as_json, "No domains; add one: mailserver domain add NAME")
+
+
+@domain.command()
+@click.argument("name")
+@json_option
+@click.pass_obj
+def show(context: Context, name: str, as_json: bool) -> None:
+    """One domain, with how many users and aliases it has."""
+    from mailserver.store import aliases, domains, users
+    from mailserver.store.database import Rx
+
+    def read(rx: Rx) -> dict[str, Any]:
+        found = domains.get(rx, name)
+        return {
+            **_fields(found),
+            "users": len(users.list(rx, found.name)),
+            "aliases": len(aliases.list(rx, found.name)),
+        }
+
+    show_fields(context.run(lambda store: store.read(read)), as_json)
+
+
+@domain.command()
+@click.argument("name")
+@click.pass_obj
+def disable(context: Context, name: str) -> None:
+    """Refuse its mail and its logins, at once; nothing is deleted."""
+    _set_active(context, name, False)
+    click.echo(f"Disabled {name}")
+
+
+@domain.command()
+@click.argument("name")
+@click.pass_obj
+def enable(context: Context, name: str) -> None:
+    """Take back `disable`."""
+    _set_active(context, name, True)
+    click.echo(f"Enabled {name}")
+
+
+@domain.command()
+@click.argument("name")
+@click.pass_obj
+def delete(context: Context, name: str) -> None:
+    """Delete it with its users and aliases; `restore` brings all back."""
+    from mailserver.store import domains
+
+    context.run(lambda store: store.write(domains.remove, name))
+    days = context.loaded().config.store.purge_days
+    click.echo(f"Deleted {name}; for {days} days 'mailserver domain restore {name}' brings it back")
+
+
+@domain.command()
+@click.argument("name")
+@click.pass_obj
+def restore(context: Context, name: str) -> None:
+    """Bring back a deleted domain with all it had."""
+    from mailserver.store import domains
+
+    context.run(lambda store: store.write(domains.restore, name))
+    click.echo(f"Restored {name}")
+
+
+def _set_active(context: Context, name: str, active: bool) -> None:
+    from mailserver.store import domains
+
+    context.run(lambda store: store.write(domains.set_active, name, active))
+
+
+def _fields(item: "Domain") -> dict[str, Any]:
+    return {
+        "name": item.name,
+        "active": item.is_active,
+        "separator": item.subaddress_separator,
+        "created": item.created_at,
+        **({"deleted": moment(item.deleted_at)} if item.deleted_at else {}),
+    }

@@ -1,0 +1,210 @@
+"""`mailserver user`: accounts."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mailserver.cli.context import Context
+from mailserver.cli.output import json_option, octets, show_fields, show_list
+from mailserver.cli.password import read_password, stdin_option
+from mailserver.cli.sizes import SIZE
+from mailserver.cli.times import moment
+
+if TYPE_CHECKING:
+    from mailserver.store.database import Rx
+    from mailserver.store.users import User
+
+COLUMNS = ("address", "name", "active", "admin", "quota", "used", "created")
+
+
+@click.group()
+def user() -> None:
+    """Accounts. A deleted one can be restored until it is purged (store.purge_days)."""
+
+
+@user.command()
+@click.argument("address")
+@stdin_option
+@click.option("--name", default="", help="The person's name.")
+@click.option(
+    "--quota", type=SIZE, help="Room for mail, such as 2G; 0: no limit.  [default: store.default_quota_bytes]"
+)
+@click.option("--admin", is_flag=True, help="May change the accounts of others.")
+@click.pass_obj
+def add(context: Context, address: str, password_stdin: bool, name: str, quota: int | None, admin: bool) -> None:
+    """Add an account with the usual mailboxes; the domain must be there."""
+    from mailserver.store import users
+
+    config = context.loaded().config
+    hashed = _hash(context, password_stdin)
+    room = config.store.default_quota_bytes if quota is None else quota
+    added = context.run(
+        lambda store: store.write(users.add, address, hashed, display_name=name, quota_bytes=room, is_admin=admin)
+    )
+    click.echo(f"Added {added.address}")
+
+
+@user.command("list")
+@click.option("--domain", help="Of this domain only.")
+@click.option("--deleted", is_flag=True, help="Those that can be restored instead.")
+@json_option
+@click.pass_obj
+def list_(context: Context, domain: str | None, deleted: bool, as_json: bool) -> None:
+    """All accounts by address."""
+    from mailserver.store import users
+
+    found = context.run(lambda store: store.read(users.list, domain, deleted=deleted))
+    rows = [_fields(item) if as_json else _for_people(item) for item in found]
+    columns = (*COLUMNS, "deleted") if deleted else COLUMNS
+    show_list(columns, rows, as_json, "No users; add one: mailserver user add ADDRESS")
+
+
+@user.command()
+@click.argument("address")
+@json_option
+@click.pass_obj
+def show(context: Context, address: str, as_json: bool) -> None:
+    """One account."""
+    from mailserver.store import quota, users
+
+    def read(rx: "Rx") -> "tuple[User, int]":
+        found = users.get(rx, address)
+        return found, quota.get(rx, found.id).messages
+
+    found, messages = context.run(lambda store: store.read(read))
+    show_fields(
+        {
+            **(_fields(found) if as_json else _for_people(found)),
+            "messages": messages,
+            "may_log_in": found.may_log_in,
+            "maildir": found.maildir,
+        },
+        as_json,
+    )
+
+
+@user.command()
+@click.argument("address")
+@stdin_option
+@click.pass_obj
+def passwd(context: Context, address: str, password_stdin: bool) -> None:
+    """Give a new password; the old one is good for nothing at once."""
+    from mailserver.store import users
+
+    context.run(lambda store: store.read(users.get, address))  # before anybody types
+    hashed = _hash(context, password_stdin)
+    context.run(lambda store: store.write(users.set_password, address, hashed))
+    click.echo(f"New password for {address}")
+
+
+@user.command()
+@click.argument("address")
+@click.pass_obj
+def disable(context: Context, address: str) -> None:
+    """Refuse its mail and its logins; sessions end at once. Nothing is deleted."""
+    _set_active(context, address, False)
+    click.echo(f"Disabled {address}")
+
+
+@user.command()
+@click.argument("address")
+@click.pass_obj
+def enable(context: Context, address: str) -> None:
+    """Take back `disable`."""
+    _set_active(context, address, True)
+    click.echo(f"Enabled {address}")
+
+
+@user.command()
+@click.argument("address")
+@click.pass_obj
+def delete(context: Context, address: str) -> None:
+    """Delete the account; `restore` brings it back with its mail."""
+    from mailserver.store import users
+
+    context.run(lambda store: store.write(users.remove, address))
+    days = context.loaded().config.store.purge_days
+    click.echo(f"Deleted {address}; for {days} days 'mailserver user restore {address}' brings it back")
+
+
+@user.command()
+@click.argument("address")
+@click.pass_obj
+def restore(context: Context, address: str) -> None:
+    """Bring back a deleted account with its mail."""
+    from mailserver.store import users
+
+    context.run(lambda store: store.write(users.restore, address))
+    click.echo(f"Restored {address}")
+
+
+@user.command()
+@click.argument("address")
+@click.argument("size", type=SIZE, required=False)
+@click.option("--recount", is_flag=True, help="Add up the messages again; repairs a count that drifted.")
+@json_option
+@click.pass_obj
+def quota(context: Context, address: str, size: int | None, recount: bool, as_json: bool) -> None:
+    """Show the room and what is used of it; SIZE (2G, 500M; 0: no limit) sets it."""
+    from mailserver.store import users
+    from mailserver.store.database import Rx, Tx
+
+    def write(tx: Tx) -> dict[str, Any]:
+        if size is not None:
+            users.set_quota(tx, address, size)
+        corrected = {"corrected_bytes": users.recount(tx, address)} if recount else {}
+        return _room(tx, address) | corrected
+
+    def read(rx: Rx) -> dict[str, Any]:
+        return _room(rx, address)
+
+    changes = size is not None or recount
+    fields = context.run(lambda store: store.write(write) if changes else store.read(read))
+    if not as_json:
+        limit = fields["quota_bytes"]
+        fields |= {"used_bytes": octets(fields["used_bytes"]), "quota_bytes": octets(limit) if limit else "no limit"}
+    show_fields(fields, as_json)
+
+
+def _room(rx: "Rx", address: str) -> dict[str, Any]:
+    from mailserver.store import quota, users
+
+    found = users.get(rx, address)
+    room = quota.get(rx, found.id)
+    return {
+        "address": found.address,
+        "used_bytes": room.used_octets,
+        "quota_bytes": room.limit_octets,
+        "messages": room.messages,
+    }
+
+
+def _hash(context: Context, from_stdin: bool) -> str:
+    from mailserver.auth.passwords import Hasher
+
+    return Hasher(context.loaded().config.auth).hash_new(read_password(from_stdin))
+
+
+def _set_active(context: Context, address: str, active: bool) -> None:
+    from mailserver.store import users
+
+    context.run(lambda store: store.write(users.set_active, address, active))
+
+
+def _fields(item: "User") -> dict[str, Any]:
+    return {
+        "address": item.address,
+        "name": item.display_name,
+        "active": item.is_active,
+        "admin": item.is_admin,
+        "quota_bytes": item.quota_bytes or None,
+        "used_bytes": item.used_bytes,
+        "created": item.created_at,
+        **({"deleted": moment(item.deleted_at)} if item.deleted_at else {}),
+    }
+
+
+def _for_people(item: "User") -> dict[str, Any]:
+    fields = _fields(item)
+    limit, used = fields.pop("quota_bytes"), fields.pop("used_bytes")
+    return fields | {"quota": octets(limit) if limit else "no limit", "used": octets(used)}

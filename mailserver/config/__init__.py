@@ -1,0 +1,1 @@
+"""Configuration: one TOML file becomes one frozen tree of dataclasses, validated once."""

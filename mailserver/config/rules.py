@@ -1,0 +1,133 @@
+"""Which values are possible: one row per setting that its type alone does not bound."""
+
+import ipaddress
+import math
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+_HOSTNAME = re.compile(
+    r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.I
+)
+
+
+class Rule(Protocol):
+    @property
+    def allowed(self) -> str:
+        """What may be written, to stand after "must be"."""
+
+    def holds(self, value: object) -> bool:
+        """Whether a value of the right type is possible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """A number from low to high, both included."""
+
+    low: float
+    high: float
+
+    @property
+    def allowed(self) -> str:
+        return f"{self.low:g} to {self.high:g}" if self.high < 1e6 else f"{self.low:.0f} to {self.high:.0f}"
+
+    def holds(self, value: object) -> bool:
+        return isinstance(value, int | float) and math.isfinite(value) and self.low <= value <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    values: tuple[str, ...]
+
+    @property
+    def allowed(self) -> str:
+        return " or ".join(f'"{value}"' for value in self.values)
+
+    def holds(self, value: object) -> bool:
+        return value in self.values
+
+
+@dataclass(frozen=True, slots=True)
+class Hostname:
+    """A domain name in its ASCII form (RFC 5890 A-labels); what HELO and Received need, RFC 5321 §2.3.5."""
+
+    allowed: str = 'a host name such as "mail.example.org"'
+
+    def holds(self, value: object) -> bool:
+        return isinstance(value, str) and _HOSTNAME.fullmatch(value) is not None and not value.isdigit()
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    allowed: str = 'a list of at least one IP address, such as ["0.0.0.0", "::"]'
+
+    def holds(self, value: object) -> bool:
+        return isinstance(value, tuple) and len(value) > 0 and all(_is_address(address) for address in value)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+KIB, MIB, GIB = 1024, 1024**2, 1024**3
+HOUR, DAY = 3600, 86_400
+
+# "*" stands for every key of its section.
+RULES: dict[str, Rule] = {
+    "server.hostname": Hostname(),
+    "server.shutdown_seconds": Between(0, 300),
+    "tls.minimum_version": OneOf(("1.2", "1.3")),
+    "listeners.*.port": Between(0, 65_535),
+    "listeners.*.addresses": Addresses(),
+    "smtp.max_message_octets": Between(KIB, 100 * MIB),
+    "smtp.max_recipients": Between(1, 10_000),
+    "smtp.max_connections": Between(1, 100_000),
+    "smtp.max_connections_per_address": Between(1, 100_000),
+    "smtp.max_connection_rate": Between(1, 1_000_000),
+    "smtp.max_errors": Between(1, 1000),
+    "smtp.max_messages": Between(1, 1_000_000),
+    "smtp.command_seconds": Between(1, HOUR),
+    "smtp.data_seconds": Between(1, DAY),
+    "smtp.connection_seconds": Between(1, DAY),
+    "smtp.tarpit_seconds": Between(0, 60),
+    "smtp.max_hops": Between(1, 1000),
+    "smtp.submission_per_hour": Between(1, 1_000_000),
+    "imap.max_connections": Between(1, 100_000),
+    "imap.max_connections_per_address": Between(1, 100_000),
+    "imap.max_append_octets": Between(KIB, GIB),
+    "imap.login_seconds": Between(1, HOUR),
+    "imap.idle_seconds": Between(1800, DAY),
+    "imap.max_errors": Between(1, 1000),
+    "auth.argon2_memory_kib": Between(8 * 16, 4 * MIB),
+    "auth.argon2_time_cost": Between(1, 100),
+    "auth.argon2_parallelism": Between(1, 16),
+    "auth.hash_threads": Between(1, 64),
+    "auth.cache_seconds": Between(0, DAY),
+    "auth.failures_per_address": Between(1, 1_000_000),
+    "auth.failures_per_account": Between(1, 1_000_000),
+    "auth.window_seconds": Between(1, DAY),
+    "auth.block_seconds": Between(1, DAY),
+    "auth.min_password_length": Between(1, 128),
+    "store.readers": Between(1, 64),
+    "store.file_threads": Between(1, 64),
+    "store.scan_seconds": Between(1, DAY),
+    "store.tombstone_days": Between(1, 3650),
+    "store.default_quota_bytes": Between(0, 2**50),
+    "store.purge_days": Between(1, 3650),
+    "store.min_free_bytes": Between(0, 2**40),
+    "queue.expire_days": Between(0.01, 30),
+    "queue.keep_finished_days": Between(0, 365),
+    "delivery.subaddress_separator": OneOf(("", "+", "-", "=", "#", "_")),
+    "delivery.max_alias_depth": Between(1, 100),
+}
+
+
+def rule(path: str) -> Rule | None:
+    """The row of a dotted key path."""
+    section, _, key = path.rpartition(".")
+    above = section.rpartition(".")[0]
+    return RULES.get(path) or RULES.get(f"{above}.*.{key}")

@@ -1,0 +1,144 @@
+"""The configuration tree: every setting, its type, its default and what it means.
+
+A part of the server receives only its branch. Tests build a branch by calling its class.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+
+class TlsMode(StrEnum):
+    NONE = "none"  # clear text only; logins are refused unless allow_plain_auth
+    STARTTLS = "starttls"
+    IMPLICIT = "implicit"
+
+
+class LogFormat(StrEnum):
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    hostname: str  # the name in greetings, Received and HELO; must resolve to this machine
+    data: Path = Path("/var/lib/mailserver")  # everything the server keeps; mode 0700
+    shutdown_seconds: float = 30.0  # how long running commands may finish after SIGTERM
+
+
+@dataclass(frozen=True, slots=True)
+class LogConfig:
+    level: LogLevel = LogLevel.INFO  # the least that is logged
+    format: LogFormat = LogFormat.CONSOLE  # one JSON object per line, or lines for people
+    file: Path | None = None  # opened again on SIGHUP; None: standard error
+
+
+@dataclass(frozen=True, slots=True)
+class TlsConfig:
+    certificate: Path | None = None  # PEM, the leaf first; None: no TLS, and no logins from outside loopback
+    key: Path | None = None  # PEM, not encrypted; mode 0600 or 0640
+    minimum_version: str = "1.2"  # of TLS
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerConfig:
+    port: int  # 0: any free port, reported in the log
+    tls: TlsMode  # implicit: TLS from the first octet
+    enabled: bool = True  # false: the port stays closed
+    addresses: tuple[str, ...] = ("0.0.0.0", "::")  # where to listen  # noqa: S104 - a server
+
+
+@dataclass(frozen=True, slots=True)
+class ListenersConfig:
+    smtp: ListenerConfig = ListenerConfig(25, TlsMode.STARTTLS)
+    submission: ListenerConfig = ListenerConfig(587, TlsMode.STARTTLS)
+    submissions: ListenerConfig = ListenerConfig(465, TlsMode.IMPLICIT)
+    imap: ListenerConfig = ListenerConfig(143, TlsMode.STARTTLS)
+    imaps: ListenerConfig = ListenerConfig(993, TlsMode.IMPLICIT)
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpConfig:
+    max_message_octets: int = 26_214_400  # 25 MiB; announced as SIZE, RFC 1870
+    max_recipients: int = 100  # of one message
+    max_connections: int = 1000  # at once, on all SMTP ports
+    max_connections_per_address: int = 30  # at once, of one address
+    max_connection_rate: int = 300  # new connections of one address in a minute
+    max_errors: int = 20  # refused or unknown commands before 421
+    max_messages: int = 1000  # of one connection
+    command_seconds: float = 300.0  # wait for the next command, RFC 5321 §4.5.3.2
+    data_seconds: float = 600.0  # for the whole of one message's data; a large one is given more
+    connection_seconds: float = 3600.0  # the longest a connection lasts
+    tarpit_seconds: float = 1.0  # before the answer to each refused recipient
+    max_hops: int = 50  # Received fields, RFC 5321 §6.3
+    submission_per_hour: int = 500  # recipients a user may send to in an hour
+    allow_plain_auth: bool = False  # login without TLS, from loopback only
+
+
+@dataclass(frozen=True, slots=True)
+class ImapConfig:
+    max_connections: int = 2000  # at once, on all IMAP ports
+    max_connections_per_address: int = 100  # at once, of one address
+    max_append_octets: int = 104_857_600  # announced as APPENDLIMIT, RFC 7889
+    login_seconds: float = 180.0  # to log in after connecting
+    idle_seconds: float = 1800.0  # without a command, after login; RFC 9051 §5.4: at least 30 minutes
+    max_errors: int = 50  # BAD commands in a row before BYE
+    allow_plain_auth: bool = False  # login without TLS, from loopback only
+
+
+@dataclass(frozen=True, slots=True)
+class AuthConfig:
+    argon2_memory_kib: int = 65536  # RFC 9106 §4, second recommendation, as the next two
+    argon2_time_cost: int = 3  # passes over the memory
+    argon2_parallelism: int = 4  # lanes
+    hash_threads: int = 2  # password hashes computed at once
+    cache_seconds: float = 600.0  # a verified login is not hashed again for so long; 0: always
+    failures_per_address: int = 5  # in the window, then the address waits
+    failures_per_account: int = 20  # in the window; addresses that logged in before are never held up
+    window_seconds: float = 900.0  # how long a failure counts
+    block_seconds: float = 1800.0  # first block; doubles up to a day
+    min_password_length: int = 8  # characters, when a password is set
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    readers: int = 3  # connections for reading
+    file_threads: int = 8  # threads that write and sync files
+    scan_seconds: float = 30.0  # how often a selected mailbox's folder is looked at for outside changes
+    tombstone_days: int = 30  # how long removals are remembered for clients that were away
+    default_quota_bytes: int = 1_073_741_824  # of new users; 0: no limit
+    purge_days: int = 30  # how long deleted domains and users can be restored
+    min_free_bytes: int = 67_108_864  # below it mail is put off with 452
+
+
+@dataclass(frozen=True, slots=True)
+class QueueConfig:
+    expire_days: float = 5.0  # how long delivery is tried, RFC 5321 §4.5.4.1
+    keep_finished_days: float = 7.0  # how long delivered and failed entries stay listed
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryConfig:
+    subaddress_separator: str = "+"  # of new domains; "" switches it off
+    max_alias_depth: int = 10  # aliases that lead to aliases
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    server: ServerConfig
+    log: LogConfig = field(default_factory=LogConfig)
+    tls: TlsConfig = field(default_factory=TlsConfig)
+    listeners: ListenersConfig = field(default_factory=ListenersConfig)
+    smtp: SmtpConfig = field(default_factory=SmtpConfig)
+    imap: ImapConfig = field(default_factory=ImapConfig)
+    auth: AuthConfig = field(default_factory=AuthConfig)
+    store: StoreConfig = field(default_factory=StoreConfig)
+    queue: QueueConfig = field(default_factory=QueueConfig)
+    delivery: DeliveryConfig = field(default_factory=DeliveryConfig)

@@ -1,0 +1,1 @@
+"""The composition root: configuration → store → services → listeners; start, reload, stop."""

@@ -1,0 +1,124 @@
+"""A daemon from start to stop as signals drive it: SIGTERM and SIGINT stop it, SIGHUP reloads.
+
+A second SIGTERM or SIGINT, or a stop that takes longer than it may, ends the process on the spot: everything that
+was acknowledged is durable at any moment, so that this loses nothing but manners.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+
+import structlog
+
+from mailserver.config.load import ConfigErrors, Loaded
+from mailserver.config.render import flat
+from mailserver.config.tree import Config
+from mailserver.daemon import process
+from mailserver.daemon.notify import Notifier
+from mailserver.daemon.run import Daemon
+from mailserver.errors import Refusal
+from mailserver.log import Log
+
+EXIT_CUT_SHORT = 75  # EX_TEMPFAIL
+RELOADED = ("log.level", "tls.")  # the rest is said to need a restart
+
+_log = structlog.get_logger("daemon")
+
+
+class Lifecycle:
+    def __init__(self, daemon: Daemon, log: Log, notifier: Notifier, read: Callable[[], Loaded]) -> None:
+        """`read` gives the configuration as it is now; it may raise ConfigErrors."""
+        self._daemon = daemon
+        self._log = log
+        self._notifier = notifier
+        self._read = read
+        self._ended = asyncio.Event()
+        self._reloading: asyncio.Task[None] | None = None
+
+    async def run(self, started: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Start, serve until a signal, stop. `started` is called when everything accepts. Raises Refusal."""
+        async with _signals(self._end, self._reload):
+            await self._daemon.start()
+            lag = asyncio.create_task(process.watch_lag(), name="lag")
+            try:
+                self._notifier.ready(self._status())
+                if started is not None:
+                    await started()
+                await self._ended.wait()
+            finally:
+                lag.cancel()
+                await self._stop()
+
+    async def _stop(self) -> None:
+        await self._notifier.stopping()
+        _log.info("stopping")
+        try:
+            await asyncio.wait_for(self._daemon.stop(), self._daemon.config.server.shutdown_seconds)
+        except TimeoutError:
+            _log.error("not stopped in time; ending here, nothing acknowledged is lost")
+            os._exit(EXIT_CUT_SHORT)  # threads that hang would keep the process for ever
+        _log.info("stopped")
+
+    def _end(self) -> None:
+        if self._ended.is_set():
+            _log.warning("stopped by force")
+            os._exit(EXIT_CUT_SHORT)
+        self._ended.set()
+
+    def _reload(self) -> None:
+        if self._reloading is None or self._reloading.done():
+            self._reloading = asyncio.create_task(self._reload_all(), name="reload")
+
+    async def _reload_all(self) -> None:
+        """Each part by itself: a fault in one leaves it as it was and does not hold up the others."""
+        self._notifier.reloading()
+        self._reopen_log()
+        try:
+            new = self._read().config
+        except ConfigErrors as wrong:
+            _log.error("configuration not reloaded", faults=wrong.faults)
+            new = self._daemon.config
+        self._log.set_level(new.log.level)
+        try:
+            self._daemon.reload_certificate(new.tls)
+            await self._daemon.open_missing()
+        except Refusal as fault:
+            _log.error("reload failed; the old one stays", error=fault.text)
+        waiting = changed(self._daemon.config, new)
+        if waiting:
+            _log.warning("changes that wait for a restart", keys=waiting)
+        self._daemon.config = replace(self._daemon.config, log=new.log, tls=new.tls)
+        _log.info("reloaded")
+        self._notifier.ready(self._status())
+
+    def _reopen_log(self) -> None:
+        try:
+            self._log.reopen()
+        except OSError as fault:
+            _log.error("log not reopened; the old file stays", error=str(fault))
+
+    def _status(self) -> str:
+        return "Serving " + ", ".join(f"{name} on {port}" for name, port in self._daemon.ports.items())
+
+
+def changed(old: Config, new: Config) -> list[str]:
+    """Keys that a reload does not take up."""
+    before = dict(flat(old))
+    return [key for key, value in flat(new) if before[key] != value and not key.startswith(RELOADED)]
+
+
+@contextlib.asynccontextmanager
+async def _signals(end: Callable[[], None], reload: Callable[[], None]) -> AsyncIterator[None]:
+    """From the first moment on, so that a signal during the start is not the default's sudden death."""
+    loop = asyncio.get_running_loop()
+    handlers = {signal.SIGTERM: end, signal.SIGINT: end, signal.SIGHUP: reload}
+    for number, handle in handlers.items():
+        loop.add_signal_handler(number, handle)
+    try:
+        yield
+    finally:
+        for number in handlers:
+            loop.remove_signal_handler(number)

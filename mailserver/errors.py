@@ -1,0 +1,165 @@
+"""Refusals: one family, worded for every protocol.
+
+A service raises what went wrong; each face prints its own column:
+
+    imap   response code of a tagged NO, without brackets (RFC 9051 §7.1, RFC 5530); None for a bare NO
+    smtp   reply code and enhanced status (RFC 5321 §4.2, RFC 3463); the first digit says whether to try again
+    http   status
+    exit   exit code of the command line, sysexits.h
+    text   one line for a person; instances may carry a more exact one
+"""
+
+from typing import ClassVar
+
+
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error of ours
+    imap: ClassVar[str | None] = None
+    smtp: ClassVar[str] = "550 5.0.0"
+    http: ClassVar[int] = 400
+    exit: ClassVar[int] = 65  # EX_DATAERR
+    text: str = "Refused"
+
+    def __init__(self, text: str | None = None) -> None:
+        if text is not None:
+            self.text = text
+        super().__init__(self.text)
+
+
+# --- names -------------------------------------------------------------------------------------------------
+
+
+class NoSuchMailbox(Refusal):
+    imap, smtp, http, text = "NONEXISTENT", "550 5.1.1", 404, "No such mailbox"
+
+
+class NoSuchTarget(NoSuchMailbox):
+    imap = "TRYCREATE"  # the client may create it and try again, RFC 9051 §6.4.7
+
+
+class MailboxExists(Refusal):
+    imap, http, text = "ALREADYEXISTS", 409, "A mailbox of this name exists"
+
+
+class MailboxHasChildren(Refusal):
+    imap, http, text = "HASCHILDREN", 409, "The mailbox has mailboxes below it"
+
+
+class CannotMailbox(Refusal):
+    imap, text = "CANNOT", "This can not be done with that mailbox name"
+
+
+class UseAttribute(Refusal):
+    imap, http, text = "USEATTR", 409, "That special use can not be given to this mailbox"
+
+
+class NoSuchDomain(Refusal):
+    smtp, http, exit, text = "550 5.1.2", 404, 67, "No such domain"
+
+
+class NoSuchUser(Refusal):
+    smtp, http, exit, text = "550 5.1.1", 404, 67, "No such user here"
+
+
+class NoSuchAlias(Refusal):
+    smtp, http, exit, text = "550 5.1.1", 404, 67, "No such alias"
+
+
+class NoSuchQueueEntry(Refusal):
+    http, exit, text = 404, 65, "No such queue entry"
+
+
+class AlreadyThere(Refusal):
+    http, exit, text = 409, 73, "It exists already"
+
+
+class BadValue(Refusal):
+    """Input that can not be right; the text names the field, the value and what is allowed."""
+
+    smtp, http, exit, text = "501 5.5.4", 422, 65, "Bad value"
+
+
+class BadAddress(BadValue):
+    smtp, text = "501 5.1.3", "Not an address"
+
+
+# --- recipients and senders --------------------------------------------------------------------------------
+
+
+class MailboxDisabled(Refusal):
+    smtp, http, text = "550 5.2.1", 403, "This account is disabled"
+
+
+class RelayDenied(Refusal):
+    smtp, http, text = "550 5.7.1", 403, "Relaying denied: log in to send to other servers"
+
+
+class SenderNotOwned(Refusal):
+    smtp, http, text = "553 5.7.1", 403, "This sender address does not belong to the account"
+
+
+class MailLoop(Refusal):
+    smtp, text = "554 5.4.6", "Mail loop: too many hops or aliases that point at each other"
+
+
+class BadContent(Refusal):
+    """Message octets that no standard allows: bare CR or LF, NUL in a header."""
+
+    smtp, text = "554 5.6.0", "The message is not valid"
+
+
+# --- room ----------------------------------------------------------------------------------------------------
+
+
+class OverQuota(Refusal):
+    imap, smtp, http, exit, text = "OVERQUOTA", "452 4.2.2", 507, 75, "The mailbox is full"
+
+
+class TooBig(Refusal):
+    imap, smtp, http, text = "TOOBIG", "552 5.3.4", 413, "The message is too big"
+
+
+class LimitReached(Refusal):
+    imap, smtp, http, exit, text = "LIMIT", "452 4.5.3", 429, 75, "A limit of the server was reached"
+
+
+class InsufficientStorage(Refusal):
+    imap, smtp, http, exit, text = "UNAVAILABLE", "452 4.3.1", 507, 75, "The server's disk is full; try again later"
+
+
+class Unavailable(Refusal):
+    imap, smtp, http, exit, text = "UNAVAILABLE", "451 4.3.0", 503, 75, "Temporary server failure; try again later"
+
+
+class InUse(Refusal):
+    imap, smtp, http, exit, text = "INUSE", "451 4.3.0", 503, 75, "In use by another process; try again"
+
+
+# --- trust -----------------------------------------------------------------------------------------------------
+
+
+class AuthenticationFailed(Refusal):
+    """One text for every reason, so that nobody learns which accounts exist."""
+
+    imap, smtp, http, exit, text = "AUTHENTICATIONFAILED", "535 5.7.8", 401, 77, "Authentication failed"
+
+
+class AuthenticationDelayed(Refusal):
+    imap, smtp, http, exit = "UNAVAILABLE", "454 4.7.0", 429, 75
+    text = "Too many failed logins; try again later"
+
+
+class PrivacyRequired(Refusal):
+    imap, smtp, http, text = "PRIVACYREQUIRED", "538 5.7.11", 403, "Encryption required: use TLS"
+
+
+class NotPermitted(Refusal):
+    imap, smtp, http, exit, text = "NOPERM", "550 5.7.1", 403, 77, "Not permitted"
+
+
+# --- database and files ------------------------------------------------------------------------------------------
+
+
+class DatabaseUnusable(Refusal):
+    """The file is not ours to use: drifted migrations, a newer schema, damage. Nothing was changed."""
+
+    imap, smtp, http, exit, text = "UNAVAILABLE", "451 4.3.0", 503, 78, "The database can not be used"

@@ -1,0 +1,27 @@
+"""ENABLE: the client says which extensions it understands. RFC 5161."""
+
+from mailserver.imap.capabilities import ENABLES
+from mailserver.imap.row import Row
+from mailserver.imap.session import Session
+from mailserver.imap.states import AUTHENTICATED
+from mailserver.imap.wire.reader import Reader
+
+
+def parse(r: Reader) -> list[str]:
+    """enable = "ENABLE" 1*(SP capability)"""
+    names = []
+    while not names or not r.at_end():
+        r.sp()
+        names.append(r.word())
+    return names
+
+
+async def run(s: Session, names: list[str]) -> bytes:
+    """ENABLED names only what is newly on; unknown names are passed over. RFC 5161 §3.1, §3.2."""
+    fresh = [name for name in dict.fromkeys(names) if name in ENABLES and name not in s.enabled]
+    s.enabled.update(fresh)
+    s.untagged(b" ".join([b"ENABLED", *(name.encode("ascii") for name in fresh)]))
+    return b"ENABLE completed"
+
+
+ROWS = {"ENABLE": Row(parse, run, AUTHENTICATED)}

@@ -1,0 +1,30 @@
+"""A command's row in the table: how its arguments are read, what it does, where it is legal."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mailserver.imap.states import State
+from mailserver.imap.wire.reader import Reader
+
+if TYPE_CHECKING:
+    from mailserver.imap.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`run` returns what follows OK in the tagged reply. Both may raise BadSyntax (BAD) and Refusal (NO)."""
+
+    parse: Callable[[Reader], Any]
+    run: "Callable[[Session, Any], Awaitable[bytes]]"
+    states: frozenset[State]
+    uid: bool = False  # a UID form exists; Reader.uid tells parse which one this is
+    holds_expunge: bool = False  # by number it may not be answered with EXPUNGE, RFC 9051 §7.5.1
+    needs_mailbox: bool = False  # refused when the selected mailbox was deleted by another session
+
+
+Rows = dict[str, Row]
+
+
+def no_arguments(r: Reader) -> None:
+    r.end()

@@ -1,0 +1,201 @@
+"""Listeners for IMAP: who may connect, with which TLS, and how everybody is sent home.
+
+Connections are accepted here rather than by loop.create_server: ceilings are checked before a TLS handshake is
+paid for, every handshake uses the certificate of the moment, and running out of descriptors is a pause.
+"""
+
+import asyncio
+import errno
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from mailserver.auth.authenticator import Authenticator
+from mailserver.auth.live_sessions import LiveSessions
+from mailserver.clock import Clock
+from mailserver.config.tree import ImapConfig, ListenerConfig, TlsMode
+from mailserver.imap.connection import HANDSHAKE_SECONDS, Connection, ConnectionLost
+from mailserver.imap.session import Session, Surroundings
+from mailserver.mailboxes.service import Mailboxes
+from mailserver.store.store import Store
+
+BACKLOG = 512
+ACCEPT_PAUSE_SECONDS = 0.5  # after accepting failed, mostly for want of descriptors
+_NO_SUCH_FAMILY = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
+
+_log = structlog.get_logger("imap")
+
+
+@dataclass(slots=True)
+class Listener:
+    sockets: tuple[socket.socket, ...]
+    tasks: tuple["asyncio.Task[None]", ...]
+
+    async def close(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        for listening in self.sockets:
+            listening.close()
+
+
+class ImapServer:
+    def __init__(
+        self,
+        config: ImapConfig,
+        hostname: str,
+        store: Store,
+        mailboxes: Mailboxes,
+        authenticator: Authenticator,
+        live: LiveSessions,
+        clock: Clock,
+        tls: Callable[[], ssl.SSLContext | None],
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._tls = tls
+        self._around = Surroundings(config, hostname, store, mailboxes, authenticator, live, clock, tls)
+        self._listeners: list[Listener] = []
+        self._open: Counter[str] = Counter()  # connections by address
+        self._connections: dict[asyncio.Task[None], Session | None] = {}  # None: still in its handshake
+
+    async def start(self, config: ListenerConfig) -> list[Listener]:
+        """Listen on all addresses; port 0 takes one free port for all of them. Raises OSError."""
+        sockets = _bind(config)
+        tasks = tuple(
+            asyncio.create_task(self._accept(listening, config.tls), name="imap-accept") for listening in sockets
+        )
+        listener = Listener(sockets, tasks)
+        self._listeners.append(listener)
+        return [listener]
+
+    async def stop(self, seconds: float) -> None:
+        """Stop accepting, let running commands end, say BYE; whoever is not done after `seconds` is cut off."""
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            await listener.close()
+        running = set(self._connections)
+        for task, session in list(self._connections.items()):
+            if session is None:
+                task.cancel()
+            else:
+                session.bye(b"Server is shutting down")
+        if running:
+            _done, late = await asyncio.wait(running, timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    @property
+    def connections(self) -> int:
+        return len(self._connections)
+
+    # ---- inside ----
+
+    async def _accept(self, listening: socket.socket, mode: TlsMode) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, address = await loop.sock_accept(listening)
+            except OSError as fault:
+                if fault.errno != errno.ECONNABORTED:  # that one: the peer changed its mind
+                    _log.warning("could not accept", error=str(fault))  # EMFILE, ENFILE: the connection waits
+                    await self._clock.sleep(ACCEPT_PAUSE_SECONDS)
+                continue
+            self._admit(accepted, str(address[0]), mode)
+
+    def _admit(self, accepted: socket.socket, peer: str, mode: TlsMode) -> None:
+        limit = self._limit_reached(peer)
+        if limit is not None:
+            _log.warning("connection refused", peer=peer, reason=limit)
+            if mode is not TlsMode.IMPLICIT:
+                _say(accepted, b"* BYE [UNAVAILABLE] Too many connections\r\n")
+            accepted.close()
+            return
+        self._open[peer] += 1
+        task = asyncio.create_task(self._serve(accepted, mode), name="imap-connection")
+        self._connections[task] = None
+        task.add_done_callback(lambda done: self._gone(done, peer))
+
+    def _limit_reached(self, peer: str) -> str | None:
+        if len(self._connections) >= self._config.max_connections:
+            return "total"
+        if self._open[peer] >= self._config.max_connections_per_address:
+            return "address"
+        return None
+
+    def _gone(self, task: "asyncio.Task[None]", peer: str) -> None:
+        del self._connections[task]
+        self._open[peer] -= 1
+        if not self._open[peer]:
+            del self._open[peer]
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            _log.error("connection ended by a fault", peer=peer, exc_info=fault)
+
+    async def _serve(self, accepted: socket.socket, mode: TlsMode) -> None:
+        connection = Connection()
+        try:
+            await self._connect(accepted, connection, mode)
+        except OSError as fault:  # ssl.SSLError too; a failed handshake is everyday life
+            accepted.close()
+            _log.debug("no handshake", error=str(fault))
+            return
+        session = Session(connection, self._around, offers_tls=mode is TlsMode.STARTTLS)
+        task = asyncio.current_task()
+        if task is not None:
+            self._connections[task] = session
+        try:
+            await session.serve()
+        except ConnectionLost:
+            connection.abort()
+        except asyncio.CancelledError:
+            connection.abort()
+            raise
+
+    async def _connect(self, accepted: socket.socket, connection: Connection, mode: TlsMode) -> None:
+        loop = asyncio.get_running_loop()
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        context = self._tls() if mode is TlsMode.IMPLICIT else None
+        if mode is TlsMode.IMPLICIT and context is None:
+            raise OSError("no certificate")
+        await loop.connect_accepted_socket(
+            lambda: connection,
+            accepted,
+            ssl=context,
+            ssl_handshake_timeout=HANDSHAKE_SECONDS if context else None,
+        )
+
+
+def _bind(config: ListenerConfig) -> tuple[socket.socket, ...]:
+    sockets: list[socket.socket] = []
+    port, fault = config.port, OSError(errno.EADDRNOTAVAIL, "no address to listen on")
+    for address in config.addresses:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        try:
+            listening = socket.create_server((address, port), family=family, backlog=BACKLOG)
+        except OSError as error:
+            fault = error
+            if error.errno in _NO_SUCH_FAMILY and len(config.addresses) > 1:
+                continue  # "::" on a machine without IPv6
+            for bound in sockets:
+                bound.close()
+            raise
+        listening.setblocking(False)
+        port = listening.getsockname()[1]
+        sockets.append(listening)
+    if not sockets:
+        raise fault
+    return tuple(sockets)
+
+
+def _say(accepted: socket.socket, line: bytes) -> None:
+    """A last word to a connection that nobody will serve; never waits."""
+    accepted.setblocking(False)
+    try:
+        accepted.send(line)
+    except OSError as fault:
+        _log.debug("refused peer did not listen", error=str(fault))

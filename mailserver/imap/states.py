@@ -1,0 +1,16 @@
+"""The states of a session, RFC 9051 §3."""
+
+from enum import Enum
+
+
+class State(Enum):
+    NOT_AUTHENTICATED = "before login"
+    AUTHENTICATED = "after login"
+    SELECTED = "with a mailbox selected"
+    LOGOUT = "after logout"
+
+
+ANY = frozenset({State.NOT_AUTHENTICATED, State.AUTHENTICATED, State.SELECTED})
+NOT_AUTHENTICATED = frozenset({State.NOT_AUTHENTICATED})
+AUTHENTICATED = frozenset({State.AUTHENTICATED, State.SELECTED})
+SELECTED = frozenset({State.SELECTED})

@@ -1,0 +1,178 @@
+"""What one client believes of its selected mailbox: message numbers ↔ UIDs, and what it has been told.
+
+The mailbox's index is shared and always current; the view lags behind it until `sync` says the difference.
+While nothing was removed both look at the same array of UIDs, of which the view knows the first `length`.
+When messages are removed the index takes a new array and the view keeps the old one, so that message numbers
+stay what the client thinks until it may be told EXPUNGE. RFC 3501 §7.4.1.
+"""
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+
+from mailserver.imap.wire.reader import BadSyntax
+from mailserver.mail.flags import FlagSet
+from mailserver.mail.sequence import SequenceSet, merge
+from mailserver.mailboxes.index import MailboxIndex
+
+Spans = list[tuple[int, int]]  # inclusive ranges of message numbers, ascending
+
+
+class View:
+    def __init__(self, index: MailboxIndex, first_recent: int, *, read_only: bool) -> None:
+        """`first_recent`: UIDs from here on are \\Recent to this session."""
+        self.index = index
+        self.read_only = read_only
+        self.uids = index.uids
+        self.length = len(index.uids)
+        self._uidnext = index.uidnext  # UIDs from here on were not told
+        self._told_modseq = index.highestmodseq
+        self._told: dict[int, int] = {}  # uid → modseq, told one by one since
+        self._keywords: tuple[str, ...] = ()
+        self._recent: list[tuple[int, int]] = [(first_recent, index.uidnext - 1)] if first_recent < index.uidnext else []
+
+    # ---- numbers and UIDs ----
+
+    @property
+    def current(self) -> bool:
+        """Whether message number n stands at position n - 1 of the index's columns."""
+        return self.uids is self.index.uids
+
+    def number(self, uid: int) -> int | None:
+        place = bisect_left(self.uids, uid, 0, self.length)
+        return place + 1 if place < self.length and self.uids[place] == uid else None
+
+    def numbers(self, uids: Iterable[int]) -> list[int]:
+        """Of those the client knows."""
+        found = map(self.number, uids)
+        return [number for number in found if number is not None]
+
+    def spans(self, messages: SequenceSet, *, by_uid: bool) -> Spans:
+        """The messages a client means, as message numbers. Raises BadSyntax for numbers that do not exist."""
+        return self._uid_spans(messages) if by_uid else self._number_spans(messages)
+
+    def uids_in(self, spans: Spans) -> list[int]:
+        return [uid for first, last in spans for uid in self.uids[first - 1 : last]]
+
+    def select(self, messages: SequenceSet, *, by_uid: bool) -> list[int]:
+        """The UIDs of the messages a client means, ascending."""
+        return self.uids_in(self.spans(messages, by_uid=by_uid))
+
+    def _number_spans(self, messages: SequenceSet) -> Spans:
+        if not self.length:
+            if any(first and last for first, last in messages.ranges):
+                raise BadSyntax("No such message: the mailbox is empty")
+            return []
+        spans = messages.resolve(self.length)
+        if any(first > self.length for first, _last in spans):
+            raise BadSyntax(f"No such message: there are {self.length}")
+        return [(first, min(last, self.length)) for first, last in spans]
+
+    def _uid_spans(self, messages: SequenceSet) -> Spans:
+        """UIDs that do not exist are no error, RFC 9051 §6.4.9."""
+        if not self.length:
+            return []
+        spans = []
+        for low, high in messages.resolve(self.uids[self.length - 1]):
+            first = bisect_left(self.uids, low, 0, self.length) + 1
+            last = bisect_right(self.uids, high, 0, self.length)
+            if first <= last:
+                spans.append((first, last))
+        return list(merge(spans))
+
+    # ---- \Recent, RFC 3501 §2.3.2 ----
+
+    def is_recent(self, uid: int) -> bool:
+        return any(first <= uid <= last for first, last in self._recent)
+
+    @property
+    def has_recent(self) -> bool:
+        return bool(self._recent)
+
+    def recent_count(self) -> int:
+        return sum(
+            bisect_right(self.uids, last, 0, self.length) - bisect_left(self.uids, first, 0, self.length)
+            for first, last in self._recent
+        )
+
+    def flags_wire(self, uid: int, flags: FlagSet) -> bytes:
+        """What stands between the parentheses of FLAGS (...)."""
+        if not self._recent or not self.is_recent(uid):
+            return flags.wire
+        return flags.wire + b" \\Recent" if flags.wire else b"\\Recent"
+
+    # ---- telling ----
+
+    def told(self, uid: int, modseq: int) -> None:
+        """The client knows this message's flags as of this change, by a FETCH or because it made it."""
+        self._told[uid] = modseq
+
+    def pending(self) -> set[int]:
+        """UIDs whose flags changed and were not told."""
+        index = self.index
+        if index.highestmodseq <= self._told_modseq:
+            return set()
+        return {uid for uid, position in self._changed() if self._told.get(uid) != index.modseqs[position]}
+
+    def sync(self, *, expunge: bool, uid: bool, modseq: bool) -> list[bytes]:
+        """Everything the client may be told now: EXPUNGE, EXISTS, RECENT, FETCH (FLAGS [UID] [MODSEQ])."""
+        if self.index.gone:
+            return []
+        lines = self._expunges() if expunge and not self.current else []
+        known = self.length
+        lines += self._arrivals()
+        if self.index.highestmodseq > self._told_modseq:
+            lines += self._changes(known, uid=uid, modseq=modseq)
+        return lines
+
+    def _expunges(self) -> list[bytes]:
+        """Each number counts without those already gone, so that the client can follow one by one."""
+        mine = self.uids[: self.length]
+        staying = set(self.index.uids)
+        gone = [place for place, uid in enumerate(mine) if uid not in staying]
+        self.uids = self.index.uids
+        self.length -= len(gone)
+        return [b"* %d EXPUNGE\r\n" % (place + 1 - earlier) for earlier, place in enumerate(gone)]
+
+    def _arrivals(self) -> list[bytes]:
+        uids = self.index.uids
+        if not uids or uids[-1] < self._uidnext:
+            return []
+        if self.current:
+            self.length = len(uids)
+        else:
+            mine = self.uids[: self.length]
+            mine.extend(array(mine.typecode, uids[bisect_left(uids, self._uidnext) :]))
+            self.uids, self.length = mine, len(mine)
+        self._uidnext = uids[-1] + 1
+        self._claim()
+        return [b"* %d EXISTS\r\n" % self.length, b"* %d RECENT\r\n" % self.recent_count()]
+
+    def _claim(self) -> None:
+        """New messages are \\Recent to the first session that may write and is told of them."""
+        if self.read_only:
+            return
+        first = self.index.claim_recent()
+        if first < self._uidnext:
+            self._recent = [*merge([*self._recent, (first, self._uidnext - 1)])]
+
+    def _changed(self) -> Iterable[tuple[int, int]]:
+        for uid in self.index.changed_since(self._told_modseq):
+            position = self.index.position(uid)
+            if position is not None:
+                yield uid, position
+
+    def _changes(self, known: int, *, uid: bool, modseq: bool) -> list[bytes]:
+        """`known`: how many messages the client had before this sync; it asks for the others' flags itself."""
+        index, lines = self.index, []
+        for changed, position in self._changed():
+            number, now = self.number(changed), index.modseqs[position]
+            if number is None or number > known or self._told.get(changed) == now:
+                continue
+            line = b"* %d FETCH (FLAGS (%b)" % (number, self.flags_wire(changed, index.flags[position]))
+            line += b" UID %d" % changed if uid else b""
+            line += b" MODSEQ (%d)" % now if modseq else b""
+            lines.append(line + b")\r\n")
+        self._told_modseq = index.highestmodseq
+        self._told.clear()
+        return lines

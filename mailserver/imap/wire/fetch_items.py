@@ -1,0 +1,212 @@
+"""What FETCH may ask for: values, their names in the reply, and the grammar. RFC 9051 §6.4.5, RFC 7162 §3.1.4.
+
+An extension's item is a member of Attribute, or a row in _ITEMS where it has arguments.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from mailserver.imap.wire.reader import BadSyntax, Reader
+from mailserver.imap.wire.writer import astring
+
+MAX_ITEMS = 250  # of one FETCH: each may be a whole message
+MAX_PART_DEPTH = 100  # numbers in 1.2.3
+
+_FIELD_NAME = re.compile(rb"[!-9;-~]{1,1000}")  # RFC 5322 §3.6.8 ftext
+
+
+class Attribute(Enum):
+    """Items without arguments; the value is the name in the reply."""
+
+    UID = b"UID"
+    FLAGS = b"FLAGS"
+    MODSEQ = b"MODSEQ"  # RFC 7162
+    INTERNALDATE = b"INTERNALDATE"
+    RFC822_SIZE = b"RFC822.SIZE"
+    ENVELOPE = b"ENVELOPE"
+    BODY = b"BODY"
+    BODYSTRUCTURE = b"BODYSTRUCTURE"
+
+    @property
+    def wire(self) -> bytes:
+        return self.value
+
+
+class SectionText(Enum):
+    ALL = b""
+    HEADER = b"HEADER"
+    HEADER_FIELDS = b"HEADER.FIELDS"
+    HEADER_FIELDS_NOT = b"HEADER.FIELDS.NOT"
+    TEXT = b"TEXT"
+    MIME = b"MIME"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    part: str = ""  # "1.2", "" for the message itself
+    text: SectionText = SectionText.ALL
+    fields: tuple[bytes, ...] = ()  # of HEADER_FIELDS and HEADER_FIELDS_NOT, as the client spelled them
+
+    @property
+    def wire(self) -> bytes:
+        text = self.text.value
+        if self.fields:
+            text += b" (%b)" % b" ".join(map(astring, self.fields))
+        return b".".join(filter(None, [self.part.encode("ascii"), text]))
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    start: int  # octets
+    octets: int  # at least 1
+
+
+@dataclass(frozen=True, slots=True)
+class BodySection:
+    """Octets of the message: BODY[…], and RFC822, RFC822.HEADER and RFC822.TEXT, which are old names of some."""
+
+    section: Section
+    peek: bool = False  # \\Seen stays as it is
+    partial: Partial | None = None
+    old_name: bytes = b""
+
+    @property
+    def wire(self) -> bytes:
+        """The reply repeats where the partial begins, not how long it is. RFC 9051 §7.5.2"""
+        if self.old_name:
+            return self.old_name
+        return b"BODY[%b]%b" % (self.section.wire, b"<%d>" % self.partial.start if self.partial else b"")
+
+
+FetchItem = Attribute | BodySection
+
+_FAST = (Attribute.FLAGS, Attribute.INTERNALDATE, Attribute.RFC822_SIZE)
+MACROS: dict[str, tuple[FetchItem, ...]] = {
+    "FAST": _FAST,
+    "ALL": (*_FAST, Attribute.ENVELOPE),
+    "FULL": (*_FAST, Attribute.ENVELOPE, Attribute.BODY),
+}
+_OLD: dict[str, FetchItem] = {
+    "RFC822": BodySection(Section(), old_name=b"RFC822"),
+    "RFC822.HEADER": BodySection(Section(text=SectionText.HEADER), peek=True, old_name=b"RFC822.HEADER"),
+    "RFC822.TEXT": BodySection(Section(text=SectionText.TEXT), old_name=b"RFC822.TEXT"),
+}
+_PLAIN: dict[str, FetchItem] = {**{item.value.decode("ascii"): item for item in Attribute}, **_OLD}
+
+
+@dataclass(frozen=True, slots=True)
+class FetchModifiers:
+    changed_since: int | None = None  # modseq
+
+
+def parse_items(r: Reader) -> tuple[FetchItem, ...]:
+    """ "ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")"; each item once."""
+    if r.peek() != b"(":
+        name = r.item_name()
+        return MACROS.get(name) or (_item(r, name),)
+    items = tuple(dict.fromkeys(r.parenthesised(lambda: _item(r, r.item_name()))))
+    if len(items) > MAX_ITEMS:
+        raise BadSyntax(f"At most {MAX_ITEMS} items")
+    return items
+
+
+def parse_modifiers(r: Reader) -> FetchModifiers:
+    """[SP "(" fetch-modifier *(SP fetch-modifier) ")"], RFC 4466 §2.4."""
+    values: dict[str, int] = {}
+    if r.accept(b" "):
+        for name, value in r.parenthesised(lambda: _modifier(r)):
+            if name in values:
+                raise BadSyntax("Modifier given twice")
+            values[name] = value
+    return FetchModifiers(**values)
+
+
+def _modifier(r: Reader) -> tuple[str, int]:
+    field = _MODIFIERS.get(r.word())
+    if field is None:
+        raise BadSyntax("Unknown FETCH modifier")
+    r.sp()
+    return field, r.number64()
+
+
+_MODIFIERS = {"CHANGEDSINCE": "changed_since"}
+
+
+def _item(r: Reader, name: str) -> FetchItem:
+    with_section = _WITH_SECTION.get(name)
+    if with_section is not None and r.peek() == b"[":
+        return with_section(r)
+    item = _PLAIN.get(name)
+    if item is None:
+        raise BadSyntax("Unknown FETCH item")
+    return item
+
+
+def _body(r: Reader) -> FetchItem:
+    return BodySection(_section(r), False, _partial(r))
+
+
+def _body_peek(r: Reader) -> FetchItem:
+    return BodySection(_section(r), True, _partial(r))
+
+
+_WITH_SECTION: dict[str, Callable[[Reader], FetchItem]] = {"BODY": _body, "BODY.PEEK": _body_peek}
+
+
+def _section(r: Reader) -> Section:
+    """section = "[" [section-msgtext / (section-part ["." section-text])] "]" """
+    r.expect(b"[")
+    numbers: list[int] = []
+    while r.peek().isdigit():
+        numbers.append(r.nz_number())
+        if len(numbers) > MAX_PART_DEPTH:
+            raise BadSyntax("Part too deep")
+        if not r.accept(b"."):
+            break
+    else:
+        return _section_text(r, numbers)
+    r.expect(b"]")
+    return Section(_part(numbers))
+
+
+def _section_text(r: Reader, numbers: list[int]) -> Section:
+    if not numbers and r.accept(b"]"):
+        return Section()
+    text = _TEXTS.get(r.item_name())
+    if text is None or (text is SectionText.MIME and not numbers):
+        raise BadSyntax("Not a section")
+    fields: tuple[bytes, ...] = ()
+    if text in (SectionText.HEADER_FIELDS, SectionText.HEADER_FIELDS_NOT):
+        r.sp()
+        fields = tuple(r.parenthesised(lambda: _field_name(r)))
+    r.expect(b"]")
+    return Section(_part(numbers), text, fields)
+
+
+_TEXTS = {text.value.decode("ascii"): text for text in SectionText if text is not SectionText.ALL}
+
+
+def _part(numbers: list[int]) -> str:
+    return ".".join(map(str, numbers))
+
+
+def _field_name(r: Reader) -> bytes:
+    name = r.astring()
+    if not _FIELD_NAME.fullmatch(name):
+        raise BadSyntax("Not the name of a header field")
+    return name
+
+
+def _partial(r: Reader) -> Partial | None:
+    """["<" number64 "." nz-number64 ">"]"""
+    if not r.accept(b"<"):
+        return None
+    start = r.number64()
+    r.expect(b".")
+    octets = r.number64()
+    r.expect(b">")
+    if not octets:
+        raise BadSyntax("A partial has at least one octet")
+    return Partial(start, octets)

@@ -1,0 +1,181 @@
+"""Log lines: events with fields, one line each, for people or as JSON; a stranger's octets can not forge one.
+
+Every part logs with `structlog.get_logger("part")`; `Log` decides where that goes and in which shape. Fields bound
+with `structlog.contextvars` (session, user, queue_id) are on every line of their task.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import re
+import sys
+import traceback
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+MAX_VALUE_CHARACTERS = 2000  # of one field; a longer one is cut
+MAX_TRACE_CHARACTERS = 20_000
+FILE_MODE = 0o640
+
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_SECRET = re.compile(r"passw|secret|token|credential|authorization|private_key|response|cookie|hash", re.IGNORECASE)
+_REMOVED = "[removed]"
+# C0, DEL, C1, line and paragraph separators, bidirectional controls, lone surrogates: what moves a terminal's
+# cursor, starts a second line or turns text around.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+Event = MutableMapping[str, Any]
+
+
+class Log:
+    """Where the lines go. One at a time is in force: the one configured last."""
+
+    def __init__(self, *, level: str = "info", as_json: bool = False, file: Path | None = None) -> None:
+        """Raises OSError when the file can not be opened."""
+        self._file = file
+        self._render = render_json if as_json else render_console
+        self._fd = _open(file)
+        self.set_level(level)
+
+    def set_level(self, level: str) -> None:
+        """Also puts this log in force, for structlog and for the standard library's loggers."""
+        number = _LEVELS[level]
+        structlog.configure(
+            processors=[
+                structlog.contextvars.merge_contextvars,
+                _add_names,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                _add_trace,
+                _make_safe,
+                self._render,
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(number),
+            logger_factory=lambda *names: _Sink(self, *names),
+            cache_logger_on_first_use=False,  # a cached logger would keep the old level
+        )
+        root = logging.getLogger()
+        root.handlers[:] = [_Bridge()]
+        root.setLevel(max(number, logging.WARNING))
+        logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd logs whole commands, AUTH's included
+
+    def reopen(self) -> None:
+        """After the file was moved away; the old one stays in use when the new one can not be opened (OSError)."""
+        if self._file is not None:
+            old, self._fd = self._fd, _open(self._file)
+            os.close(old)
+
+    def close(self) -> None:
+        """Later lines go to standard error."""
+        if self._file is not None:
+            old, self._fd, self._file = self._fd, _open(None), None
+            os.close(old)
+
+    def write(self, line: str) -> None:
+        """Logging never stops the server: a full disk or a closed pipe loses the line."""
+        with contextlib.suppress(OSError):
+            os.write(self._fd, (line + "\n").encode("utf-8", "backslashreplace"))
+
+
+class _Sink:
+    """What structlog calls a logger: every method takes the rendered line."""
+
+    def __init__(self, log: Log, name: str = "mailserver") -> None:
+        self.name = name
+        self._log = log
+
+    def msg(self, line: str) -> None:
+        self._log.write(line)
+
+    debug = info = warning = error = critical = exception = msg
+
+
+class _Bridge(logging.Handler):
+    """asyncio's and the libraries' warnings in our shape."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = record.getMessage()
+        except Exception:  # a library's broken format string must not stop whoever logs
+            text = str(record.msg)
+        log = structlog.get_logger(record.name)
+        log.log(record.levelno, text, exc_info=record.exc_info or None)
+
+
+def _open(file: Path | None) -> int:
+    if file is None:
+        return sys.__stderr__.fileno() if sys.__stderr__ is not None else 2
+    return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
+
+
+# ---- processors: (logger, method, event) → event, the last one → line ----
+
+
+def _add_names(logger: Any, method: str, event: Event) -> Event:
+    event["level"] = "error" if method in {"exception", "critical"} else method
+    event["logger"] = logger.name
+    return event
+
+
+def _add_trace(_logger: Any, _method: str, event: Event) -> Event:
+    """Traceback without local variables: those hold passwords and mail."""
+    info = event.pop("exc_info", None)
+    if info is True:
+        info = sys.exc_info()
+    fault = info if isinstance(info, BaseException) else info[1] if isinstance(info, tuple) else None
+    if fault is not None:
+        event["trace"] = "".join(traceback.format_exception(fault))[-MAX_TRACE_CHARACTERS:]
+    return event
+
+
+def _make_safe(_logger: Any, _method: str, event: Event) -> Event:
+    return {
+        safe(key): _safe_value(key, value) if key != "trace" else "\n".join(map(safe, str(value).splitlines()))
+        for key, value in event.items()
+    }
+
+
+def _safe_value(key: str, value: object) -> object:
+    if _SECRET.search(key) and value is not None and not isinstance(value, bool):
+        return _REMOVED
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {safe(str(name)): _safe_value(str(name), item) for name, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_safe_value(key, item) for item in value]
+    text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+    return safe(text[:MAX_VALUE_CHARACTERS] + "…" if len(text) > MAX_VALUE_CHARACTERS else text)
+
+
+def safe(text: str) -> str:
+    """Control characters as \\xNN or \\uNNNN; everything else as it is."""
+    return _UNSAFE.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def render_json(_logger: Any, _method: str, event: Event) -> str:
+    return json.dumps(dict(event), ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def render_console(_logger: Any, _method: str, event: Event) -> str:
+    """`time level logger: event  key=value …`; a traceback follows, each line behind a bar."""
+    fields = dict(event)
+    time, level, logger, name, trace = (
+        fields.pop(key, "") for key in ("timestamp", "level", "logger", "event", "trace")
+    )
+    line = f"{str(time)[:19]}Z {level:<7} {logger}: {name}"
+    line += "".join(f" {key}={_word(value)}" for key, value in fields.items())
+    return line + "".join(f"\n  | {row}" for row in str(trace).splitlines())
+
+
+def _word(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    return json.dumps(text, ensure_ascii=False) if text == "" or set(text) & set(' "=') else text

@@ -1,0 +1,82 @@
+"""Dates of mail: RFC 5322 §3.3 with the obsolete forms of §4.3 in, RFC 5322 and INTERNALDATE out."""
+
+import re
+from datetime import date
+
+LONGEST = 200  # octets of a Date field that are looked at
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTH_NUMBERS = {name.lower().encode(): number for number, name in enumerate(_MONTHS, 1)}
+# In minutes. Military letters were defined the wrong way round in RFC 822 and mean nothing, RFC 5322 §4.3.
+_ZONES = {
+    b"ut": 0, b"gmt": 0, b"utc": 0, b"est": -300, b"edt": -240, b"cst": -360, b"cdt": -300, b"mst": -420, b"mdt": -360,
+    b"pst": -480, b"pdt": -420, b"cet": 60, b"cest": 120, b"bst": 60, b"jst": 540,
+}  # fmt: skip
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_DAY = 86400
+_FIRST_SECOND = (date.min.toordinal() - _EPOCH_DAY) * _DAY
+_LAST_SECOND = (date.max.toordinal() - _EPOCH_DAY) * _DAY + _DAY - 1
+
+_DATE = re.compile(
+    rb"\s*+(?:[A-Za-z]{2,9}+\.?,?\s*+)?([0-9]{1,2}+)[\s-]++([A-Za-z]{3})[A-Za-z]{0,6}+\.?[\s-]++([0-9]{2,4}+),?\s++"
+    rb"([0-9]{1,2}+)\s*+:\s*+([0-9]{2})(?:\s*+:\s*+([0-9]{2})(?:\.[0-9]{1,9}+)?+)?+\s*+(?:([+-])([0-9]{2}):?([0-9]{2})|([A-Za-z]{1,5}+))?+"
+)
+_COMMENT = re.compile(rb"\([^()]*+\)")
+
+
+def parse(field: bytes) -> tuple[int, int] | None:
+    """(epoch seconds, zone in minutes east of UTC), or None where no date can be made out. Never raises."""
+    field = field[:LONGEST]
+    found = _DATE.match(field) or (_DATE.match(_COMMENT.sub(b" ", field)) if b"(" in field else None)
+    if found is None:
+        return None
+    day, month_name, year, hour, minute, second, sign, zone_hours, zone_minutes, zone_name = found.groups()
+    month = _MONTH_NUMBERS.get(month_name.lower())
+    hours, minutes, seconds = int(hour), int(minute), int(second or 0)
+    if month is None or hours > 23 or minutes > 59 or seconds > 60:
+        return None
+    try:
+        days = date(_full_year(year), month, int(day)).toordinal() - _EPOCH_DAY
+    except ValueError:
+        return None
+    zone = _ZONES.get((zone_name or b"").lower(), 0)
+    if sign:
+        zone = _zone(sign, int(zone_hours), int(zone_minutes))
+    return days * _DAY + hours * 3600 + minutes * 60 + seconds - zone * 60, zone
+
+
+def _full_year(digits: bytes) -> int:
+    """Two digits are of 1950 to 2049, three are years after 1900. RFC 5322 §4.3."""
+    year = int(digits)
+    if len(digits) == 2 and year < 50:
+        return 2000 + year
+    return 1900 + year if len(digits) < 4 else year
+
+
+def _zone(sign: bytes, hours: int, minutes: int) -> int:
+    """An offset of a day or more says nothing and is read as UTC."""
+    offset = hours * 60 + minutes
+    if hours > 23 or minutes > 59:
+        return 0
+    return -offset if sign == b"-" else offset
+
+
+def format_date(epoch: int, zone: int = 0) -> str:
+    """The value of a Date field, RFC 5322 §3.3: Thu, 01 Jan 1970 00:00:00 +0000."""
+    day, clock = _local(epoch, zone)
+    return f"{_DAYS[day.weekday()]}, {day.day:02} {_MONTHS[day.month - 1]} {day.year:04} {clock}"
+
+
+def internal_date(epoch: int, zone: int = 0) -> str:
+    """IMAP's date-time without its quotes, RFC 9051 §9: 01-Jan-1970 00:00:00 +0000."""
+    day, clock = _local(epoch, zone)
+    return f"{day.day:02}-{_MONTHS[day.month - 1]}-{day.year:04} {clock}"
+
+
+def _local(epoch: int, zone: int) -> tuple[date, str]:
+    """The day in the zone and "hh:mm:ss +zzzz"; moments outside the years 1 to 9999 become the nearest inside."""
+    days, seconds = divmod(min(max(epoch + zone * 60, _FIRST_SECOND), _LAST_SECOND), _DAY)
+    hours, minutes = divmod(abs(zone), 60)
+    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    return date.fromordinal(days + _EPOCH_DAY), f"{clock} {'-' if zone < 0 else '+'}{hours:02}{minutes:02}"

@@ -1,0 +1,30 @@
+"""IMAP strings as they stand in ready-made replies: quoted where that is possible, else literals. RFC 9051 §4.3."""
+
+import re
+from collections.abc import Iterable
+
+NIL = b"NIL"
+
+_UNQUOTABLE = re.compile(rb"[\x00\r\n\x80-\xff]")  # 8-bit may be quoted only for clients that enabled UTF-8
+_ESCAPED = re.compile(rb'(["\\])')
+
+
+def string(value: bytes) -> bytes:
+    """Never raises: NUL, which neither form can carry, is left out."""
+    if _UNQUOTABLE.search(value):
+        value = value.replace(b"\x00", b"")
+        return b"{%d}\r\n%b" % (len(value), value)
+    if b'"' in value or b"\\" in value:
+        value = _ESCAPED.sub(rb"\\\1", value)
+    return b'"%b"' % value
+
+
+def nstring(value: bytes) -> bytes:
+    """NIL for what is missing or empty."""
+    return string(value) if value else NIL
+
+
+def parenthesized(items: Iterable[bytes]) -> bytes:
+    """(a b c), NIL where there is nothing."""
+    joined = b" ".join(items)
+    return b"(%b)" % joined if joined else NIL

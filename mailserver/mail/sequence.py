@@ -1,0 +1,45 @@
+"""Sets of message numbers or UIDs, as values: kept as ranges and never expanded. RFC 9051 §9 sequence-set."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+STAR = 0  # "*", the largest number in use
+
+Ranges = tuple[tuple[int, int], ...]  # inclusive, ascending, neither touching nor overlapping
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceSet:
+    ranges: tuple[tuple[int, int], ...]  # as sent: any order, either end may be STAR
+    saved: bool = False  # "$", the saved search result, RFC 5182
+
+    def resolve(self, largest: int) -> Ranges:
+        """Normalised, with `*` as `largest`; "5:*" always contains the largest, RFC 9051 §9 seq-range."""
+        plain = ((first or largest, last or largest) for first, last in self.ranges)
+        return merge((min(pair), max(pair)) for pair in plain)
+
+
+def merge(ranges: Iterable[tuple[int, int]]) -> Ranges:
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return tuple(merged)
+
+
+def ranges_of(numbers: Sequence[int]) -> Ranges:
+    """The ranges of ascending numbers."""
+    ranges: list[tuple[int, int]] = []
+    for number in numbers:
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1] = (ranges[-1][0], number)
+        else:
+            ranges.append((number, number))
+    return tuple(ranges)
+
+
+def wire(numbers: Sequence[int]) -> bytes:
+    """Ascending numbers in the shortest form a reply may have: 1:3,5."""
+    return b",".join(b"%d" % a if a == b else b"%d:%d" % (a, b) for a, b in ranges_of(numbers))

@@ -1,0 +1,86 @@
+"""The readable text of a message, decoded: for the preview, RFC 8970, and for SEARCH, RFC 9051 §6.4.4."""
+
+import mmap
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from mailserver.mail import charsets, encoded_words, transfer
+from mailserver.mail.detail import Part
+from mailserver.mail.headers import MAX_HEADER_OCTETS, split, unfolded
+from mailserver.mail.html_text import text_of
+from mailserver.mail.octets import Octets, octets_of
+
+PREVIEW_CHARACTERS = 200  # RFC 8970 §3.1
+PREVIEW_OCTETS = 2 * 1024  # of a plain part that are decoded for it
+PREVIEW_HTML_OCTETS = 16 * 1024  # of an HTML part: styles come first
+PREVIEW_PARTS = 3  # that are tried
+MAX_TEXT_OCTETS = 16 * 1024 * 1024  # of one part that are decoded and searched
+
+EMBEDDED_TYPES = frozenset(("message/rfc822", "message/global"))
+
+_INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]++")
+# Newsletters fill the preview with invisible characters, so that nothing of the letter is seen in it.
+_FILLING = re.compile("(?:[\u034f\u200c\u200d\u2007][ \u00a0]*+){2,}+")
+
+
+def part_text(message: Octets, part: Part, octets: int = MAX_TEXT_OCTETS) -> str:
+    """The text of a text/* part, transfer encoding and charset decoded, HTML without its markup. Never raises.
+
+    `octets`: how much of the encoded body is read.
+    """
+    end = min(part.end, part.body_start + octets)
+    data = transfer.decode(message[part.body_start : end], part.encoding)
+    if end < part.end:
+        data = _without_cut_character(data)
+    text = charsets.decode(data, part.charset)
+    return text_of(text) if part.media_type == "text/html" else text
+
+
+def preview(message: Octets, parts: Iterable[Part]) -> str:
+    """The beginning of the first of these parts that can be read, white space made single; "" where none can."""
+    readable = [part for part in parts if part.media_type in {"text/plain", "text/html"}]
+    for part in readable[:PREVIEW_PARTS]:
+        octets = PREVIEW_HTML_OCTETS if part.media_type == "text/html" else PREVIEW_OCTETS
+        text = part_text(message, part, octets)
+        if not text.isascii():
+            text = _FILLING.sub(" ", _INVISIBLE.sub("", text))
+        words = " ".join(text.split(None, PREVIEW_CHARACTERS // 2)[: PREVIEW_CHARACTERS // 2])
+        if shown := encoded_words.clean(words[: 2 * PREVIEW_CHARACTERS])[:PREVIEW_CHARACTERS].rstrip():
+            return shown
+    return ""
+
+
+def _without_cut_character(data: bytes) -> bytes:
+    """Without the beginning of a UTF-8 character whose end was not read."""
+    for back in range(1, min(4, len(data)) + 1):
+        octet = data[-back]
+        if octet >= 0xC0:
+            return data[:-back]
+        if octet < 0x80:
+            break
+    return data
+
+
+def searchable_text(message: bytes | mmap.mmap, parts: Sequence[Part]) -> Iterator[str]:
+    """What SEARCH BODY looks through: the text of every text part and the headers of embedded messages."""
+    octets = octets_of(message)
+    before = ""
+    for part in parts:
+        if before in EMBEDDED_TYPES:  # an embedded message follows its part
+            end = min(part.body_start, part.header_start + MAX_HEADER_OCTETS)
+            yield searchable_header(octets[part.header_start : end])
+        before = part.media_type
+        if part.media_type.startswith("text/"):
+            yield part_text(octets, part)
+
+
+def searchable_header(block: bytes) -> str:
+    """A whole header as SEARCH TEXT looks through it: one decoded field in each line."""
+    fields = split(block[:MAX_HEADER_OCTETS])
+    return "\n".join([f"{name.decode('ascii')}: {encoded_words.decode(unfolded(value))}" for _, name, value in fields])
+
+
+def header_values(block: bytes, name: str) -> list[str]:
+    """The decoded values of the fields of this name, for SEARCH HEADER; its case does not matter."""
+    wanted = name.lower().encode("utf-8")
+    return [encoded_words.decode(unfolded(value)) for _, known, value in split(block) if known.lower() == wanted]

@@ -1,0 +1,22 @@
+"""Stored columns of many messages, in chunks, so that neither memory nor the loop is held for long."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from mailserver.mailboxes.index import MailboxIndex
+from mailserver.mailboxes.values import Detail, StoredDetail
+from mailserver.store import details
+from mailserver.store.store import Store
+
+CHUNK = 500  # messages read at once
+
+
+async def stored_details(
+    store: Store, index: MailboxIndex, uids: Sequence[int], columns: Detail
+) -> AsyncIterator[list[StoredDetail]]:
+    for start in range(0, len(uids), CHUNK):
+        wanted = [
+            (uid, index.content_ids[place])
+            for uid in uids[start : start + CHUNK]
+            if (place := index.position(uid)) is not None
+        ]
+        yield await store.read(details.read, wanted, columns)

@@ -1,0 +1,56 @@
+"""Message files for reading: opened with the first octets in one step, the rest read in threads."""
+
+import os
+from io import FileIO
+
+from mailserver.mailboxes.values import MessageGone
+from mailserver.store import messages
+from mailserver.store.database import Rx
+from mailserver.store.maildir import Maildir
+from mailserver.store.store import Store
+
+HEAD_OCTETS = 65_536  # read while opening: most messages are whole then
+
+
+class MessageFile:
+    """Stays readable when the message is removed; to be closed."""
+
+    def __init__(self, store: Store, file: FileIO, size: int, head: bytes) -> None:
+        self._store = store
+        self._file = file
+        self._head = head
+        self.size = size  # octets
+
+    async def read(self, offset: int, octets: int) -> bytes:
+        """Fewer octets at the end of the message, none after it."""
+        end = min(offset + octets, self.size)
+        if end <= len(self._head) or offset >= end:
+            return self._head[offset:end]
+        return await self._store.in_thread(_read, self._file.fileno(), offset, end - offset)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+async def open_file(store: Store, mailbox_id: int, uid: int) -> MessageFile:
+    """Raises MessageGone."""
+    file, size, head = await store.read(_open, store.maildir, mailbox_id, uid)
+    return MessageFile(store, file, size, head)
+
+
+def _open(rx: Rx, maildir: Maildir, mailbox_id: int, uid: int) -> tuple[FileIO, int, bytes]:
+    location = messages.locate(rx, mailbox_id, uid)
+    if location is None:
+        raise MessageGone
+    try:
+        fd = maildir.open(location.folder, location.key, location.letters)
+    except FileNotFoundError as fault:
+        raise MessageGone from fault
+    return FileIO(fd, "rb"), location.size, _read(fd, 0, min(location.size, HEAD_OCTETS))
+
+
+def _read(fd: int, offset: int, octets: int) -> bytes:
+    read = os.pread(fd, octets, offset)
+    while len(read) < octets and (more := os.pread(fd, octets - len(read), offset + len(read))):
+        read += more
+    return read

@@ -1,0 +1,113 @@
+"""What a message says, as text to search in: decoded headers and decoded text parts, folded for comparison.
+
+Text is read in windows that overlap by the length of what is looked for, so that a part of any size is searched
+in bounded memory.
+"""
+
+import codecs
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from mailserver.mail import charsets, encoded_words, headers
+from mailserver.mail.casemap import fold
+from mailserver.mail.detail import Part
+from mailserver.mail.headers import MAX_HEADER_OCTETS
+from mailserver.mailboxes.transfer_decoding import decoder
+
+WINDOW_OCTETS = 1 << 18  # read and decoded at once
+
+_EMBEDDED = frozenset({"message/rfc822", "message/global"})
+
+Read = Callable[[int, int], bytes]  # octets [start, end); fewer at the end of the file
+
+
+@dataclass(frozen=True, slots=True)
+class MessageOctets:
+    read: Read
+    header_octets: int
+    parts: tuple[Part, ...]
+
+
+def field_text(header: bytes, name: str) -> str | None:
+    """The folded text of all fields of this name, NUL between them; None where there is none."""
+    wanted = name.encode("utf-8", "replace").lower()
+    values = [_text(value) for _, field, value in headers.split(header) if field.lower() == wanted]
+    return fold("\0".join(values)) if values else None
+
+
+def _text(value: bytes) -> str:
+    return encoded_words.decode(headers.unfolded(value))
+
+
+def header_has(message: MessageOctets, name: str, text: str) -> bool:
+    found = field_text(_header(message), name)
+    return found is not None and fold(text) in found
+
+
+def body_has(message: MessageOctets, text: str) -> bool:
+    """In a text part, or in the header of an embedded message."""
+    needle = fold(text)
+    return not needle or any(
+        needle in window for part in message.parts for window in _windows(message, part, len(needle) - 1)
+    )
+
+
+def text_has(message: MessageOctets, text: str) -> bool:
+    return fold(text) in _header_text(_header(message)) or body_has(message, text)
+
+
+def _header(message: MessageOctets) -> bytes:
+    return message.read(0, min(message.header_octets, MAX_HEADER_OCTETS))
+
+
+def _header_text(header: bytes) -> str:
+    lines = [f"{name.decode('ascii', 'replace')}: {_text(value)}" for _, name, value in headers.split(header)]
+    return fold("\0".join(lines))
+
+
+def _windows(message: MessageOctets, part: Part, overlap: int) -> Iterator[str]:
+    if part.media_type in _EMBEDDED:
+        start = message.read(part.body_start, min(part.end, part.body_start + MAX_HEADER_OCTETS))
+        yield _header_text(start[: headers.header_octets(start)])
+    elif part.media_type.startswith("text/"):
+        yield from _overlapping(_decoded(message, part), overlap)
+
+
+def _overlapping(pieces: Iterator[str], overlap: int) -> Iterator[str]:
+    tail = ""
+    for piece in pieces:
+        window = tail + fold(piece)
+        yield window
+        tail = window[-overlap:] if overlap else ""
+
+
+def _decoded(message: MessageOctets, part: Part) -> Iterator[str]:
+    text = _text_decoder(part.charset)
+    undo = decoder(part.encoding)
+    for start in range(part.body_start, part.end, WINDOW_OCTETS):
+        octets = message.read(start, min(part.end, start + WINDOW_OCTETS))
+        yield text.decode(undo.feed(octets))
+    yield text.decode(undo.end(), final=True)
+
+
+class _Guess:
+    """UTF-8 until something is not, then Windows-1252: as charsets.guess for text that comes in pieces."""
+
+    def __init__(self) -> None:
+        self._utf8 = codecs.getincrementaldecoder("utf-8")()
+        self._is_utf8 = True
+
+    def decode(self, octets: bytes, final: bool = False) -> str:
+        begun = self._utf8.getstate()[0]
+        if self._is_utf8:
+            try:
+                return self._utf8.decode(octets, final)
+            except UnicodeDecodeError:
+                self._is_utf8 = False
+                self._utf8.reset()
+        return (begun + octets).decode("cp1252", "replace")
+
+
+def _text_decoder(charset: str) -> codecs.IncrementalDecoder | _Guess:
+    known = charsets.codec(charset)
+    return _Guess() if known is None else codecs.getincrementaldecoder(known)("replace")

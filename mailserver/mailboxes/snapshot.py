@@ -1,0 +1,111 @@
+"""The search keys that the index alone answers: flags, numbers, sizes, dates. Pure, on a frozen copy of the index."""
+
+from array import array
+from bisect import bisect_left, bisect_right
+from calendar import timegm
+from collections.abc import Callable, Sequence
+from datetime import date
+
+from mailserver.mail.flags import FlagSet
+from mailserver.mail.search import (
+    All,
+    DateTest,
+    HasFlag,
+    InternalDate,
+    Larger,
+    ModSeq,
+    Numbers,
+    Recent,
+    SearchKey,
+    Smaller,
+    Uids,
+)
+from mailserver.mail.sequence import Ranges
+from mailserver.mailboxes.index import MailboxIndex
+from mailserver.mailboxes.values import SearchView
+
+DAY_SECONDS = 86_400
+
+Filter = Callable[[Sequence[int]], list[int]]  # places → those that match, same order
+
+
+class Snapshot:
+    """A mailbox as it was when the search began; a place is an offset into its arrays."""
+
+    def __init__(self, index: MailboxIndex, view: SearchView) -> None:
+        self.view = view
+        self.uids = index.uids
+        self.flags = index.flags[:]
+        self.modseqs = index.modseqs[:]
+        self.sizes = index.sizes
+        self.internal_dates = index.internal_dates
+        self.content_ids = index.content_ids
+        self.places = _places(index.uids, view.uids)
+
+
+def _places(uids: "array[int]", seen: Sequence[int]) -> Sequence[int]:
+    """Where the messages are that the session sees and that are still there."""
+    if len(seen) <= len(uids) and (not seen or (uids[0] == seen[0] and uids[: len(seen)] == array("q", seen))):
+        return range(len(seen))
+    found = ((bisect_left(uids, uid), uid) for uid in seen)
+    return [place for place, uid in found if place < len(uids) and uids[place] == uid]
+
+
+def filter_of(s: Snapshot, key: SearchKey) -> Filter | None:
+    """None where the index can not tell."""
+    match key:
+        case All():
+            return list
+        case HasFlag():
+            return _has_flag(s.flags, key.flag)
+        case Recent():
+            return lambda places: [place for place in places if s.view.is_recent(s.uids[place])]
+        case Numbers():
+            seen = s.view.uids
+            return _in_uids(s, _uids_of(seen, key.numbers.resolve(len(seen))))
+        case Uids():
+            return _in_ranges(s, key.uids.resolve(s.view.uids[-1] if s.view.uids else 0))
+        case Larger():
+            return lambda places: [place for place in places if s.sizes[place] > key.octets]
+        case Smaller():
+            return lambda places: [place for place in places if s.sizes[place] < key.octets]
+        case InternalDate():
+            first, end = day_bounds(key.test, key.day)
+            return lambda places: [place for place in places if first <= s.internal_dates[place] < end]
+        case ModSeq():
+            return lambda places: [place for place in places if s.modseqs[place] >= key.modseq]
+        case _:
+            return None
+
+
+def day_bounds(test: DateTest, day: date) -> tuple[float, float]:
+    """[first, end) in epoch seconds of the moments that pass the test."""
+    midnight = timegm(day.timetuple())
+    match test:
+        case DateTest.BEFORE:
+            return float("-inf"), midnight
+        case DateTest.ON:
+            return midnight, midnight + DAY_SECONDS
+        case DateTest.SINCE:
+            return midnight, float("inf")
+
+
+def _has_flag(flags: list[FlagSet], flag: str) -> Filter:
+    """Sets are interned: each distinct one is asked once."""
+    distinct = {id(each): each for each in flags}
+    has = {identity: flag in each for identity, each in distinct.items()}
+    return lambda places: [place for place in places if has[id(flags[place])]]
+
+
+def _uids_of(seen: Sequence[int], numbers: Ranges) -> set[int]:
+    return {uid for first, last in numbers for uid in seen[max(first, 1) - 1 : last]}
+
+
+def _in_uids(s: Snapshot, wanted: set[int]) -> Filter:
+    return lambda places: [place for place in places if s.uids[place] in wanted]
+
+
+def _in_ranges(s: Snapshot, ranges: Ranges) -> Filter:
+    spans = [range(bisect_left(s.uids, first), bisect_right(s.uids, last)) for first, last in ranges]
+    wanted = {place for span in spans for place in span}
+    return lambda places: [place for place in places if place in wanted]

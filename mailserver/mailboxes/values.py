@@ -1,0 +1,57 @@
+"""What the mailbox service takes and gives: plain values."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mailserver.errors import Refusal
+from mailserver.store.details import Detail, StoredDetail
+from mailserver.store.mailbox_status import Status
+from mailserver.store.messages import FlagMode
+from mailserver.store.quota import Quota
+
+__all__ = [
+    "Appended",
+    "Copied",
+    "Detail",
+    "FlagMode",
+    "MessageGone",
+    "Quota",
+    "SearchView",
+    "Status",
+    "Stored",
+    "StoredDetail",
+]
+
+
+class MessageGone(Refusal):
+    """Another session removed it; NOOP tells the client which, RFC 5530 §3."""
+
+    imap, http, text = "EXPUNGEISSUED", 404, "Some of the messages were removed meanwhile"
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    uidvalidity: int
+    uid: int
+    mailbox_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    uidvalidity: int  # of the target
+    source_uids: tuple[int, ...]  # ascending
+    target_uids: tuple[int, ...]  # in the same order
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    changed: list[int]  # UIDs whose flags are different now, ascending
+    failed: list[int]  # UIDs changed after `unchanged_since`, RFC 7162 §3.1.3
+
+
+@dataclass(frozen=True, slots=True)
+class SearchView:
+    """What the asking session believes: message number n is uids[n - 1]."""
+
+    uids: Sequence[int]  # ascending; may still name messages that are gone
+    is_recent: Callable[[int], bool]

@@ -1,0 +1,52 @@
+"""Who may connect: ceilings in all, for one address, and for its new connections in a minute."""
+
+from collections import Counter
+from ipaddress import IPv6Address, ip_address, ip_network
+
+WINDOW_SECONDS = 60.0
+IPV6_PREFIX = 64  # one customer's network counts as one address
+
+
+class Admission:
+    def __init__(self, total: int, per_address: int, per_minute: int) -> None:
+        self._total = total
+        self._per_address = per_address
+        self._per_minute = per_minute
+        self._open: Counter[str] = Counter()  # connections by source
+        self._recent: Counter[str] = Counter()  # connections by source since the window began
+        self._window = 0.0
+
+    def refusal(self, address: str, now: float) -> str | None:
+        """Count one attempt. None: it may enter, and `enter` is to follow; else which ceiling it met."""
+        if now - self._window >= WINDOW_SECONDS:
+            self._window = now
+            self._recent.clear()  # bounded by what one minute brings
+        key = source(address)
+        self._recent[key] += 1
+        if self._recent[key] > self._per_minute:
+            return "rate"
+        if self._open[key] >= self._per_address:
+            return "address"
+        return "total" if self._open.total() >= self._total else None
+
+    def enter(self, address: str) -> None:
+        self._open[source(address)] += 1
+
+    def leave(self, address: str) -> None:
+        key = source(address)
+        self._open[key] -= 1
+        if self._open[key] <= 0:
+            del self._open[key]
+
+
+def source(address: str) -> str:
+    """What counts as one: an IPv4 address, also where it came in IPv6 form, or an IPv6 /64."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(ip_network((parsed, IPV6_PREFIX), strict=False))
+    return str(parsed)

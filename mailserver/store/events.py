@@ -1,0 +1,65 @@
+"""What changed, told after commit in commit order. Only facts; whoever listens decides what it means."""
+
+from dataclasses import dataclass
+
+from mailserver.mail.flags import FlagSet
+
+
+@dataclass(frozen=True, slots=True)
+class AddedMessage:
+    uid: int
+    size: int
+    internal_date: int  # epoch seconds
+    flags: FlagSet
+    modseq: int
+    content_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesAdded:
+    user_id: int
+    mailbox_id: int
+    messages: tuple[AddedMessage, ...]  # by uid
+
+
+@dataclass(frozen=True, slots=True)
+class FlagsChanged:
+    user_id: int
+    mailbox_id: int
+    changes: tuple[tuple[int, FlagSet, int], ...]  # (uid, flags now, modseq), by uid
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesRemoved:
+    user_id: int
+    mailbox_id: int
+    modseq: int
+    uids: tuple[int, ...]  # ascending
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxesChanged:
+    """Mailboxes of a user were created, renamed, removed or given another special use."""
+
+    user_id: int
+    removed: tuple[int, ...] = ()  # mailbox ids
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsChanged:
+    """Users, domains or aliases changed: whoever is logged in may not be allowed to any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueChanged:
+    """Rows of the outbound queue were added or became due."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignCommit:
+    """Another process wrote to the database; anything may have changed."""
+
+
+Event = (
+    MessagesAdded | FlagsChanged | MessagesRemoved | MailboxesChanged | AccountsChanged | QueueChanged | ForeignCommit
+)

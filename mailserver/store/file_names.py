@@ -1,0 +1,34 @@
+"""The flags in file names, brought up to date lazily for other Maildir programs."""
+
+import os
+
+from mailserver.store.database import Row, Rx, Tx
+
+BATCH = 500  # files renamed in one transaction
+
+
+def list_stale(rx: Rx) -> list[Row]:
+    """(message id, folder, key, letters in the name, letters it ought to have) of at most BATCH files."""
+    return rx.all(
+        """SELECT m.id, CASE b.directory WHEN '' THEN u.maildir ELSE u.maildir || '/' || b.directory END,
+               m.maildir_key, m.name_flags, m.flag_letters
+           FROM messages m INDEXED BY idx_messages_stale_name
+           JOIN mailboxes b ON b.id = m.mailbox_id JOIN users u ON u.id = b.user_id
+           WHERE m.name_flags <> m.flag_letters LIMIT ?""",
+        BATCH,
+    )
+
+
+def refresh(tx: Tx) -> int:
+    """Rename up to BATCH files to the flags they have; returns how many there were.
+
+    On the writer's thread, so that no other change of ours is under way. A crash in between leaves a name that
+    is ahead of its row: the file is found by its key and the row follows the next time.
+    """
+    stale = list_stale(tx)
+    for message_id, folder, key, old, new in stale:
+        found = tx.files.locate(folder, key, old)
+        if found is not None and not found.startswith(f"{tx.files.staging}/"):
+            os.rename(found, tx.files.path(folder, key, new))
+        tx.run("UPDATE messages SET name_flags = ? WHERE id = ?", new, message_id)
+    return len(stale)

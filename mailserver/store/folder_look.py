@@ -1,0 +1,34 @@
+"""A quick look at a mailbox's folder: did other programs put something there?"""
+
+import os
+from dataclasses import dataclass
+
+from mailserver.store import mailboxes
+from mailserver.store.database import Rx
+from mailserver.store.mailboxes import Mailbox
+from mailserver.store.maildir import Maildir
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    mailbox: Mailbox
+    stamp: tuple[int, int]  # see Maildir.stamp
+    has_new: bool  # files in new/: never ours, we deliver to cur/
+
+
+def by_name(rx: Rx, maildir: Maildir, user_id: int, name: str) -> Look:
+    """Raises NoSuchMailbox."""
+    return _look(maildir, mailboxes.get(rx, user_id, name))
+
+
+def by_id(rx: Rx, maildir: Maildir, mailbox_id: int) -> Look:
+    """Raises NoSuchMailbox."""
+    return _look(maildir, mailboxes.get_by_id(rx, mailbox_id))
+
+
+def _look(maildir: Maildir, mailbox: Mailbox) -> Look:
+    try:
+        names = os.listdir(maildir.root / mailbox.folder / "new")
+    except FileNotFoundError:
+        names = []
+    return Look(mailbox, maildir.stamp(mailbox.folder), any(not name.startswith(".") for name in names))

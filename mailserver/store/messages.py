@@ -1,0 +1,345 @@
+"""Messages: UIDs, flags and change numbers; the octets are in Maildir, what they say in `contents`.
+
+Every verb takes one change number for all it does, writes tombstones for what it removes, and tells what
+changed. UIDs come from `UPDATE … RETURNING` inside BEGIN IMMEDIATE: two processes can not give the same one.
+"""
+
+import builtins
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+
+from mailserver.errors import NoSuchMailbox
+from mailserver.mail.flags import FlagSet
+from mailserver.store import change_numbers, contents, disk_jobs, keywords, mailboxes, threads
+from mailserver.store.database import Row, Rx, Tx, text_time
+from mailserver.store.events import AddedMessage, FlagsChanged, MessagesAdded, MessagesRemoved
+from mailserver.store.mailboxes import Mailbox
+from mailserver.store.staging import Staged
+
+LETTERS = {"\\Draft": "D", "\\Flagged": "F", "\\Answered": "R", "\\Seen": "S", "\\Deleted": "T"}
+
+
+class FlagMode(Enum):
+    REPLACE = "replace"
+    ADD = "add"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    id: int
+    mailbox_id: int
+    uid: int
+    key: str
+    size: int
+    internal_date: int  # epoch seconds
+    flags: FlagSet
+    modseq: int
+    content_id: int
+    thread_id: int
+    save_date: int  # epoch seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a message's octets are; see maildir.Maildir.open."""
+
+    folder: str
+    key: str
+    letters: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What set_flags did."""
+
+    changed: tuple[tuple[int, FlagSet], ...]  # (uid, flags now), by uid; those that had them already are left out
+    failed: tuple[int, ...]  # changed after unchanged_since, left alone
+    modseq: int  # of the changed ones; 0 where nothing changed
+
+
+def letters(flags: FlagSet) -> str:
+    """The part of a Maildir file name after ":2,", in ASCII order."""
+    return "".join(sorted(LETTERS[flag] for flag in flags.names if flag in LETTERS))
+
+
+_COLUMNS = """m.id, m.mailbox_id, m.uid, m.maildir_key, m.size, unixepoch(m.internal_date), m.flags, m.modseq,
+    coalesce(m.content_id, 0), m.thread_id, coalesce(m.saved_at, unixepoch(m.internal_date))"""
+
+
+def list(rx: Rx, mailbox_id: int) -> builtins.list[Message]:
+    """By uid."""
+    return [
+        _message(row)
+        for row in rx.all(f"SELECT {_COLUMNS} FROM messages m WHERE m.mailbox_id = ? ORDER BY m.uid", mailbox_id)
+    ]
+
+
+def list_changed(rx: Rx, mailbox_id: int, modseq: int) -> builtins.list[Message]:
+    """Changed after this number, by uid."""
+    rows = rx.all(
+        f"SELECT {_COLUMNS} FROM messages m WHERE m.mailbox_id = ? AND m.modseq > ? ORDER BY m.uid", mailbox_id, modseq
+    )
+    return [_message(row) for row in rows]
+
+
+def list_vanished(rx: Rx, mailbox_id: int, modseq: int) -> builtins.list[int]:
+    """UIDs removed after this number, ascending; right only down to change_numbers.floor."""
+    rows = rx.all(
+        "SELECT DISTINCT uid FROM vanished WHERE mailbox_id = ? AND modseq > ? ORDER BY uid", mailbox_id, modseq
+    )
+    return [row[0] for row in rows]
+
+
+def locate(rx: Rx, mailbox_id: int, uid: int) -> Location | None:
+    row = rx.one(
+        """SELECT u.maildir, b.directory, m.maildir_key, m.name_flags, m.size FROM messages m
+           JOIN mailboxes b ON b.id = m.mailbox_id JOIN users u ON u.id = b.user_id
+           WHERE m.mailbox_id = ? AND m.uid = ?""",
+        mailbox_id,
+        uid,
+    )
+    if row is None:
+        return None
+    maildir, directory, key, name_flags, size = row
+    return Location(f"{maildir}/{directory}" if directory else maildir, key, name_flags, size)
+
+
+def add(tx: Tx, mailbox_id: int, staged: Staged, flags: FlagSet, internal_date: int) -> Message:
+    """Give a staged file the mailbox's next UID; it appears in the folder after the commit.
+
+    Several calls with the same Staged give several mailboxes the same file. `internal_date` is in epoch seconds.
+    The quota is counted, not enforced (see quota.require_room). Raises NoSuchMailbox.
+    """
+    mailbox = mailboxes.get_by_id(tx, mailbox_id)
+    tx.files.make_folder(mailbox.folder)
+    flags = keywords.register(tx, mailbox_id, flags)
+    detail = staged.detail
+    modseq = change_numbers.take(tx, mailbox.user_id)
+    uid = _take_uids(tx, mailbox_id, 1, modseq)
+    content_id = tx.known.get(staged.key) or contents.add(tx, detail)
+    tx.known[staged.key] = content_id
+    thread_id = threads.join(tx, mailbox.user_id, detail, modseq)
+    save_date = tx.now_ms // 1000
+    message_id = tx.insert(
+        """INSERT INTO messages (mailbox_id, uid, maildir_key, size, internal_date, flags, message_id, subject,
+               from_address, to_addresses, in_reply_to, references_header, created_at, content_id, modseq, thread_id,
+               saved_at, name_flags)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        mailbox_id,
+        uid,
+        staged.key,
+        detail.size,
+        _date_text(internal_date),
+        flags.text,
+        detail.message_id or None,
+        detail.subject,
+        detail.from_address,
+        json.dumps(detail.to_addresses),
+        detail.in_reply_to or None,
+        " ".join(detail.references) or None,
+        tx.now,
+        content_id,
+        modseq,
+        thread_id,
+        save_date,
+        letters(flags),
+    )
+    tx.show(staged.key, mailbox.folder, letters(flags))
+    added = AddedMessage(uid, detail.size, internal_date, flags, modseq, content_id)
+    tx.tell(MessagesAdded(mailbox.user_id, mailbox_id, (added,)))
+    return Message(
+        message_id,
+        mailbox_id,
+        uid,
+        staged.key,
+        detail.size,
+        internal_date,
+        flags,
+        modseq,
+        content_id,
+        thread_id,
+        save_date,
+    )
+
+
+def copy(
+    tx: Tx, source_id: int, uids: Sequence[int], target_id: int, new_keys: Sequence[str]
+) -> builtins.list[tuple[int, int]]:
+    """Copy messages that exist; (source uid, new uid) by source uid. `new_keys`: one unused key for each uid."""
+    source, target = mailboxes.get_by_id(tx, source_id), mailboxes.get_by_id(tx, target_id)
+    rows = _chosen(tx, source_id, uids)
+    if not rows:
+        return []
+    modseq = change_numbers.take(tx, target.user_id)
+    first = _take_uids(tx, target_id, len(rows), modseq)
+    _adopt_keywords(tx, target_id, rows)
+    tx.files.make_folder(target.folder)
+    tx.many(
+        """INSERT INTO messages (mailbox_id, uid, maildir_key, size, internal_date, flags, message_id, subject,
+               from_address, to_addresses, in_reply_to, references_header, created_at, content_id, modseq, thread_id,
+               saved_at, name_flags)
+           SELECT ?, ?, ?, size, internal_date, flags, message_id, subject, from_address, to_addresses, in_reply_to,
+               references_header, created_at, content_id, ?, thread_id, ?, flag_letters FROM messages WHERE id = ?""",
+        [
+            (target_id, first + place, key, modseq, tx.now_ms // 1000, row.id)
+            for place, (row, key) in enumerate(zip(rows, new_keys, strict=False))
+        ],
+    )
+    names = tuple((row.key, row.name_flags, key, letters(row.flags)) for row, key in zip(rows, new_keys, strict=False))
+    tx.promise(disk_jobs.LinkFiles(source.folder, target.folder, names))
+    tx.tell(MessagesAdded(target.user_id, target_id, _added(rows, first, modseq)))
+    return [(row.uid, first + place) for place, row in enumerate(rows)]
+
+
+def move(tx: Tx, source_id: int, uids: Sequence[int], target_id: int) -> builtins.list[tuple[int, int]]:
+    """Move messages that exist to another mailbox of the same user; (old uid, new uid) by old uid.
+
+    One transaction: a message is never in both mailboxes nor in none (RFC 6851).
+    """
+    source, target = mailboxes.get_by_id(tx, source_id), mailboxes.get_by_id(tx, target_id)
+    rows = _chosen(tx, source_id, uids)
+    if not rows:
+        return []
+    modseq = change_numbers.take(tx, source.user_id)
+    first = _take_uids(tx, target_id, len(rows), modseq)
+    _adopt_keywords(tx, target_id, rows)
+    tx.files.make_folder(target.folder)
+    tx.many(
+        "UPDATE messages SET mailbox_id = ?, uid = ?, modseq = ?, saved_at = ? WHERE id = ?",
+        [(target_id, first + place, modseq, tx.now_ms // 1000, row.id) for place, row in enumerate(rows)],
+    )
+    _bury(tx, source, modseq, [row.uid for row in rows])
+    names = tuple((row.key, row.name_flags) for row in rows)
+    tx.promise(disk_jobs.MoveFiles(source.folder, target.folder, names))
+    tx.tell(MessagesAdded(target.user_id, target_id, _added(rows, first, modseq)))
+    return [(row.uid, first + place) for place, row in enumerate(rows)]
+
+
+def set_flags(
+    tx: Tx, mailbox_id: int, uids: Sequence[int], mode: FlagMode, flags: FlagSet, unchanged_since: int | None = None
+) -> Stored:
+    """Change flags of the messages that exist. A message whose flags stay as they are keeps its change number."""
+    mailbox = mailboxes.get_by_id(tx, mailbox_id)
+    if mode is not FlagMode.REMOVE:
+        flags = keywords.register(tx, mailbox_id, flags)
+    failed: builtins.list[int] = []
+    changed: builtins.list[tuple[int, FlagSet]] = []
+    for row in _chosen(tx, mailbox_id, uids):
+        if unchanged_since is not None and row.modseq > unchanged_since:
+            failed.append(row.uid)
+        elif (now := _apply(row.flags, mode, flags)) != row.flags:
+            changed.append((row.uid, now))
+    if not changed:
+        return Stored((), tuple(failed), 0)
+    modseq = change_numbers.take(tx, mailbox.user_id)
+    tx.many(
+        "UPDATE messages SET flags = ?, modseq = ? WHERE mailbox_id = ? AND uid = ?",
+        [(now.text, modseq, mailbox_id, uid) for uid, now in changed],
+    )
+    tx.run("UPDATE mailboxes SET highestmodseq = ? WHERE id = ?", modseq, mailbox_id)
+    tx.tell(FlagsChanged(mailbox.user_id, mailbox_id, tuple((uid, now, modseq) for uid, now in changed)))
+    return Stored(tuple(changed), tuple(failed), modseq)
+
+
+def remove(tx: Tx, mailbox_id: int, uids: Sequence[int]) -> builtins.list[int]:
+    """Expunge; returns the UIDs that were there, ascending. Files go after the commit."""
+    mailbox = mailboxes.get_by_id(tx, mailbox_id)
+    rows = _chosen(tx, mailbox_id, uids)
+    if not rows:
+        return []
+    gone = [row.uid for row in rows]
+    modseq = change_numbers.take(tx, mailbox.user_id)
+    tx.many("DELETE FROM messages WHERE id = ?", [(row.id,) for row in rows])
+    _bury(tx, mailbox, modseq, gone)
+    tx.promise(disk_jobs.RemoveFiles(mailbox.folder, tuple((row.key, row.name_flags) for row in rows)))
+    return gone
+
+
+def list_deleted(rx: Rx, mailbox_id: int) -> builtins.list[int]:
+    """UIDs with \\Deleted, ascending."""
+    rows = rx.all("SELECT uid FROM messages WHERE mailbox_id = ? AND is_deleted = 1 ORDER BY uid", mailbox_id)
+    return [row[0] for row in rows]
+
+
+# ---- the rows that verbs work on ----
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    id: int
+    uid: int
+    key: str
+    name_flags: str
+    flags: FlagSet
+    modseq: int
+    size: int
+    internal_date: int
+    content_id: int
+
+
+def _chosen(rx: Rx, mailbox_id: int, uids: Sequence[int]) -> builtins.list[_Chosen]:
+    """The messages of these UIDs that exist, by uid."""
+    rows = rx.all(
+        """SELECT m.id, m.uid, m.maildir_key, m.name_flags, m.flags, m.modseq, m.size, unixepoch(m.internal_date),
+               coalesce(m.content_id, 0)
+           FROM json_each(?) j JOIN messages m ON m.mailbox_id = ? AND m.uid = j.value ORDER BY m.uid""",
+        json.dumps([*uids]),
+        mailbox_id,
+    )
+    return [_Chosen(r[0], r[1], r[2], r[3], FlagSet.from_text(r[4]), r[5], r[6], r[7], r[8]) for r in rows]
+
+
+def _apply(had: FlagSet, mode: FlagMode, flags: FlagSet) -> FlagSet:
+    if mode is FlagMode.ADD:
+        return had | flags
+    return had - flags if mode is FlagMode.REMOVE else flags
+
+
+def _take_uids(tx: Tx, mailbox_id: int, count: int, modseq: int) -> int:
+    """The first of `count` UIDs in a row, this statement inside BEGIN IMMEDIATE and no other."""
+    row = tx.one(
+        "UPDATE mailboxes SET uidnext = uidnext + ?, highestmodseq = ? WHERE id = ? RETURNING uidnext",
+        count,
+        modseq,
+        mailbox_id,
+    )
+    if row is None:
+        raise NoSuchMailbox
+    return int(row[0]) - count
+
+
+def _adopt_keywords(tx: Tx, mailbox_id: int, rows: "Iterable[_Chosen]") -> None:
+    used = FlagSet.of(name for flags in {row.flags for row in rows} for name in flags.keywords)
+    keywords.register(tx, mailbox_id, used)
+
+
+def _bury(tx: Tx, mailbox: Mailbox, modseq: int, uids: builtins.list[int]) -> None:
+    tx.many(
+        "INSERT INTO vanished (mailbox_id, modseq, uid, removed_at) VALUES (?, ?, ?, ?)",
+        [(mailbox.id, modseq, uid, tx.now_ms) for uid in uids],
+    )
+    tx.run("UPDATE mailboxes SET highestmodseq = ? WHERE id = ?", modseq, mailbox.id)
+    tx.tell(MessagesRemoved(mailbox.user_id, mailbox.id, modseq, tuple(uids)))
+
+
+def _added(rows: builtins.list[_Chosen], first: int, modseq: int) -> tuple[AddedMessage, ...]:
+    return tuple(
+        AddedMessage(first + place, row.size, row.internal_date, row.flags, modseq, row.content_id)
+        for place, row in enumerate(rows)
+    )
+
+
+def _message(row: Row) -> Message:
+    message_id, mailbox_id, uid, key, size, date, flags, modseq, content_id, thread_id, save_date = row
+    return Message(
+        message_id, mailbox_id, uid, key, size, date, FlagSet.from_text(flags), modseq, content_id, thread_id, save_date
+    )
+
+
+def _date_text(epoch: int) -> str:
+    return text_time(datetime.fromtimestamp(epoch, UTC))

@@ -1,0 +1,45 @@
+"""Disk space kept back: on a full disk SQLite can not even delete, so nobody could make room.
+
+The reserve is given up when a commit finds the disk full, and taken again when there is room. While it is
+gone, and whenever little is free, new mail is put off.
+"""
+
+import os
+from pathlib import Path
+
+RESERVE_OCTETS = 16 << 20
+
+
+class Reserve:
+    def __init__(self, data: Path, min_free_octets: int) -> None:
+        self._path = data / "reserve"
+        self._data = data
+        self._min_free = min_free_octets
+
+    def free_octets(self) -> int:
+        disk = os.statvfs(self._data)
+        return disk.f_bavail * disk.f_frsize
+
+    def has_room(self) -> bool:
+        return self.free_octets() >= self._min_free
+
+    def take(self) -> bool:
+        """Allocate the reserve if it is not there and the disk can spare it."""
+        if self._path.exists():
+            return True
+        if self.free_octets() < self._min_free + 2 * RESERVE_OCTETS:
+            return False
+        fd = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(fd, 0, RESERVE_OCTETS)
+        finally:
+            os.close(fd)
+        return True
+
+    def give_up(self) -> bool:
+        """True where there was a reserve to give."""
+        try:
+            os.unlink(self._path)
+        except FileNotFoundError:
+            return False
+        return True

@@ -1,0 +1,30 @@
+"""Spool files: messages of the outbound queue, named by the SHA-256 of their content. See store/queue.py."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from mailserver.store.maildir import OPEN_FLAGS
+from mailserver.store.queue import Spooled
+from mailserver.store.staging import Staged
+from mailserver.store.store import Store
+
+HASH_OCTETS = 1 << 20  # read at once
+
+
+async def prepare(store: Store, staged: Staged) -> Spooled:
+    """Name a staged file for the queue; queue.add puts it there."""
+    return Spooled(staged, await store.in_thread(_sha256, store.maildir.staging / staged.key))
+
+
+def open_file(store: Store, name: str) -> int:
+    """A file descriptor for reading; in a thread. Raises FileNotFoundError."""
+    return os.open(store.maildir.spool / name, OPEN_FLAGS)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(HASH_OCTETS):
+            digest.update(piece)
+    return digest.hexdigest()

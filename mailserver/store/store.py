@@ -1,0 +1,199 @@
+"""The store: the database and the files below one data folder, behind transactions."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Concatenate, ParamSpec, TypeVar
+
+from mailserver.clock import Clock
+from mailserver.config.tree import StoreConfig
+from mailserver.errors import InsufficientStorage
+from mailserver.store import migrate as migrations
+from mailserver.store import poke, recovery
+from mailserver.store.database import Database, Rx, Tx, as_refusal
+from mailserver.store.disk import Disk
+from mailserver.store.events import Event, ForeignCommit
+from mailserver.store.maildir import Maildir
+from mailserver.store.reserve import Reserve
+from mailserver.store.staging import Incoming, Staged, Staging
+from mailserver.store.upkeep import Upkeep
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+DATABASE = "mail.db"
+
+
+class Store:
+    """`async with await Store.open(…) as store:`, or close it yourself."""
+
+    def __init__(self, data: Path, clock: Clock, config: StoreConfig, hostname: str) -> None:
+        self.data = data
+        self.clock = clock
+        self.config = config
+        self.maildir = Maildir(data)
+        self._staging = Staging(self.maildir.staging, clock, hostname)
+        self._disk = Disk(self.maildir, self._staging)
+        self._reserve = Reserve(data, config.min_free_bytes)
+        self._database = Database(data / DATABASE, clock, self._disk, config.readers)
+        self._threads = ThreadPoolExecutor(config.file_threads, "store-files")
+        self._upkeep: Upkeep | None = None
+        self._poke: poke.Listener | None = None
+        self._serving = False
+
+    @classmethod
+    async def open(
+        cls,
+        data: Path,
+        clock: Clock,
+        *,
+        config: StoreConfig | None = None,
+        hostname: str = "localhost",
+        migrate: bool = True,
+        serving: bool = False,
+    ) -> "Store":
+        """Open, and create what is missing.
+
+        `migrate`: bring the schema up to date first. `serving`: this process holds the data folder's lock; it
+        finishes what a crash left, hears of other processes' commits and does the upkeep. Raises
+        DatabaseUnusable and leaves nothing open.
+        """
+        store = cls(data, clock, config or StoreConfig(), _name_part(hostname))
+        try:
+            await store._start(migrate, serving)
+        except BaseException:
+            await store._abandon()
+            raise
+        return store
+
+    async def close(self) -> None:
+        if self._poke is not None:
+            self._poke.stop()
+        if self._upkeep is not None:
+            await self._upkeep.stop()
+        await self.settle()
+        await self._database.close()
+        self._threads.shutdown(wait=True)
+        self._staging.close()
+
+    async def __aenter__(self) -> "Store":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # ---- transactions ----
+
+    async def read(self, fn: Callable[Concatenate[Rx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """One consistent snapshot for all of fn's queries."""
+        return await self._database.read(fn, *args, **kwargs)
+
+    async def write(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """One transaction, durable when this returns; what a Refusal raised inside undoes is this one alone."""
+        try:
+            result = await self._database.write(fn, *args, **kwargs)
+        except InsufficientStorage:
+            if not await self.in_thread(self._reserve.give_up):
+                raise
+            result = await self._database.write(fn, *args, **kwargs)
+        if not self._serving:
+            poke.send(self.data)
+        return result
+
+    def subscribe(self, hear: Callable[[Event], None]) -> Callable[[], None]:
+        """Hear of every commit, on the loop, in commit order, before its writer does. Returns unsubscribe."""
+        return self._database.subscribe(hear)
+
+    async def exclusively(self, fn: Callable[..., T]) -> T:
+        """Run on the writer's raw connection, outside any transaction: migrations and checks."""
+        return await self._database.exclusively(fn)
+
+    # ---- files ----
+
+    async def in_thread(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """For file work and anything that may take more than a few milliseconds of CPU."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(fn, *args, **kwargs))
+
+    def incoming(self) -> Incoming:
+        """`async with store.incoming() as incoming:` discards what was not staged."""
+        return Incoming(self.maildir.staging, self.in_thread)
+
+    async def stage(self, incoming: Incoming, header: bytes | None = None, skip: int = 0) -> Staged:
+        """Make `header` + the incoming octets from `skip` on a durable file that a transaction may name.
+
+        Raises InsufficientStorage and leaves nothing behind.
+        """
+        return await self._staged(partial(self._staging.stage, incoming, header, skip))
+
+    async def stage_bytes(self, message: bytes) -> Staged:
+        return await self._staged(partial(self._staging.stage_bytes, message))
+
+    async def unstage(self, staged: Staged) -> None:
+        """Remove a staged file that no transaction will name: its delivery was refused."""
+        await self.in_thread(self._staging.unstage, staged.key)
+
+    def new_key(self) -> str:
+        return self._staging.new_key()
+
+    def has_room(self) -> bool:
+        """Whether the disk can take more mail."""
+        return self._reserve.has_room()
+
+    async def settle(self) -> None:
+        """Sync what disk jobs touched and forget them."""
+        if self._disk.unsettled:
+            await self._database.write(self._disk.settle)
+
+    async def look_for_foreign_commits(self) -> None:
+        if await self._database.heard_foreign_commit():
+            self._database.publish(ForeignCommit())
+
+    # ---- inside ----
+
+    async def _start(self, migrate: bool, serving: bool) -> None:
+        self.maildir.prepare()
+        self._staging.open()
+        await self._database.open()
+        if migrate:
+            await self._database.exclusively(migrations.up)
+        else:
+            await self._database.exclusively(migrations.require_current)
+        if serving:
+            await self._serve()
+
+    async def _serve(self) -> None:
+        await self._database.write(recovery.recover)
+        await self.in_thread(self._reserve.take)
+        self._serving = True
+        self._upkeep = Upkeep(self)
+        self._poke = poke.Listener(self.data, self._upkeep.poked)
+        self._poke.start()
+        self._upkeep.start()
+
+    async def _abandon(self) -> None:
+        with contextlib.suppress(ValueError):  # connections that never opened
+            await self._database.close()
+        self._threads.shutdown(wait=False)
+        self._staging.close()
+
+    async def _staged(self, stage: Callable[[], Staged]) -> Staged:
+        if not self.has_room():
+            raise InsufficientStorage
+        try:
+            return await self.in_thread(stage)
+        except OSError as fault:
+            raise as_refusal(fault) from fault
+
+    def take_reserve(self) -> bool:
+        return self._reserve.take()
+
+
+def _name_part(hostname: str) -> str:
+    """A host name as part of a Maildir key."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in ".-") else "_" for c in hostname)[:100] or "localhost"

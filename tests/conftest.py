@@ -1,0 +1,30 @@
+"""Fixtures that most tests need: a moved clock and a real store in a folder of its own."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from mailserver.config.tree import StoreConfig
+from mailserver.store import domains, users
+from mailserver.store.store import Store
+from tests.fakes import FakeClock
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def store(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Store]:
+    async with await Store.open(tmp_path / "data", clock, config=StoreConfig(min_free_bytes=0)) as store:
+        yield store
+
+
+@pytest.fixture
+async def user_id(store: Store) -> int:
+    """ann@example.test with the default mailboxes."""
+    await store.write(domains.add, "example.test")
+    user = await store.write(users.add, "ann@example.test", "$argon2id$unused")
+    return user.id

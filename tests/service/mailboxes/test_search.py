@@ -1,0 +1,277 @@
+"""SEARCH against a brute-force oracle: random letters, random expressions, and the few rules worth a line."""
+
+import random
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from mailserver.mail.flags import FlagSet
+from mailserver.mail.search import (
+    All,
+    And,
+    Body,
+    DateTest,
+    HasFlag,
+    Header,
+    InternalDate,
+    Larger,
+    ModSeq,
+    Not,
+    Numbers,
+    Or,
+    Recent,
+    SearchKey,
+    SentDate,
+    Smaller,
+    Text,
+    Uids,
+)
+from mailserver.mail.sequence import STAR, SequenceSet
+from mailserver.mailboxes import file_search, kept_fields, message_text, search
+from mailserver.mailboxes.index import MailboxIndex
+from mailserver.mailboxes.service import Mailboxes
+from mailserver.mailboxes.values import FlagMode, SearchView
+from mailserver.store.store import Store
+from tests.service.mailboxes.conftest import Put, sees
+from tests.service.mailboxes.letters import WORDS, Letter, Writer
+
+LETTERS = 300
+EXPRESSIONS = 400
+FLAGS = ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft", "$Work", "Later")
+NAMES = ("Subject", "FROM", "to", "Cc", "Bcc", "x-odd-field", "Comments", "Date", "Nothing")
+FIRST_DAY = date(2026, 1, 30)
+
+
+@dataclass(slots=True)
+class Known:
+    """One message as the oracle sees it."""
+
+    number: int
+    uid: int
+    letter: Letter
+    flags: set[str]
+    arrived: datetime
+    modseq: int
+    recent: bool
+
+
+def same(text: str) -> str:
+    return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+
+
+def inside(needle: str, texts: Sequence[str]) -> bool:
+    return any(same(needle) in same(text) for text in texts)
+
+
+def passes(test: DateTest, day: date, moment: date) -> bool:
+    return {DateTest.BEFORE: moment < day, DateTest.ON: moment == day, DateTest.SINCE: moment >= day}[test]
+
+
+def in_set(numbers: SequenceSet, number: int, largest: int) -> bool:
+    ends = ((first or largest, last or largest) for first, last in numbers.ranges)
+    return any(min(pair) <= number <= max(pair) for pair in ends)
+
+
+def matches(key: SearchKey, m: Known, count: int, last_uid: int) -> bool:
+    match key:
+        case All():
+            return True
+        case And():
+            return all(matches(each, m, count, last_uid) for each in key.keys)
+        case Or():
+            return matches(key.first, m, count, last_uid) or matches(key.second, m, count, last_uid)
+        case Not():
+            return not matches(key.key, m, count, last_uid)
+        case HasFlag():
+            return key.flag.lower() in m.flags
+        case Recent():
+            return m.recent
+        case Numbers():
+            return in_set(key.numbers, m.number, count)
+        case Uids():
+            return in_set(key.uids, m.uid, last_uid)
+        case Larger():
+            return len(m.letter.octets) > key.octets
+        case Smaller():
+            return len(m.letter.octets) < key.octets
+        case InternalDate():
+            return passes(key.test, key.day, m.arrived.date())
+        case SentDate():
+            return m.letter.sent is not None and passes(key.test, key.day, m.letter.sent)
+        case Header():
+            return inside(key.text, m.letter.values(key.name))
+        case Body():
+            return not key.text or inside(key.text, m.letter.texts)
+        case Text():
+            lines = [f"{name}: {value}" for name, value in m.letter.fields]
+            return not key.text or inside(key.text, [*lines, *m.letter.texts])
+        case ModSeq():
+            return m.modseq >= key.modseq
+
+
+class Asker:
+    """Makes expressions."""
+
+    def __init__(self, random: random.Random, mailbox: list[Known]) -> None:
+        self._random = random
+        self._mailbox = mailbox
+        self._kinds: tuple[Callable[[], SearchKey], ...] = (
+            All,
+            Recent,
+            lambda: HasFlag(random.choice((*FLAGS, "$work", "$Absent"))),
+            lambda: Numbers(self._set(len(mailbox) + 5)),
+            lambda: Uids(self._set(mailbox[-1].uid + 5)),
+            lambda: Larger(random.randint(0, 1500)),
+            lambda: Smaller(random.randint(0, 1500)),
+            lambda: InternalDate(random.choice([*DateTest]), self._day()),
+            lambda: SentDate(random.choice([*DateTest]), self._day()),
+            lambda: Header(random.choice(NAMES), self._needle()),
+            lambda: Body(self._needle()),
+            lambda: Text(self._needle()),
+            lambda: ModSeq(random.choice(mailbox).modseq),
+        )
+
+    def key(self, depth: int = 3) -> SearchKey:
+        kind = self._random.randrange(6) if depth else 5
+        if kind == 0:
+            return Or(self.key(depth - 1), self.key(depth - 1))
+        if kind == 1:
+            return Not(self.key(depth - 1))
+        if kind == 2:
+            return And(tuple(self.key(depth - 1) for _ in range(self._random.randint(0, 3))))
+        return self._random.choice(self._kinds)()
+
+    def _set(self, largest: int) -> SequenceSet:
+        def number() -> int:
+            return self._random.choice((STAR, *(self._random.randint(1, largest) for _ in range(5))))
+
+        return SequenceSet(tuple((number(), number()) for _ in range(self._random.randint(1, 3))))
+
+    def _day(self) -> date:
+        return FIRST_DAY + timedelta(days=self._random.randint(0, 45))
+
+    def _needle(self) -> str:
+        word = self._random.choice(WORDS)
+        start = self._random.randint(0, len(word) - 1)
+        piece = word[start : self._random.randint(start, len(word))]
+        return self._random.choice((str.upper, str.lower, str))(piece)
+
+
+@pytest.fixture
+async def mailbox(service: Mailboxes, store: Store, user_id: int, put: Put) -> tuple[MailboxIndex, list[Known]]:
+    chance = random.Random(20260301)
+    writer = Writer(chance)
+    known: list[Known] = []
+    for _ in range(LETTERS):
+        letter = writer.letter()
+        flags = tuple(chance.sample(FLAGS, chance.randint(0, 3)))
+        arrived = datetime(2026, 2, 1, tzinfo=UTC) + timedelta(minutes=chance.randint(0, 40 * 1440))
+        uid = await put(letter.octets, flags=flags, date=int(arrived.timestamp()))
+        known.append(Known(0, uid, letter, {flag.lower() for flag in flags}, arrived, 0, False))
+    gone = {m.uid for m in chance.sample(known, 20)}
+    index, _ = await service.select(user_id, "INBOX", claim_recent=True)
+    await service.set_flags(index, sorted(gone), FlagMode.REPLACE, FlagSet.of(["\\Deleted"]))
+    await service.expunge(index, sorted(gone))
+    known = [m for m in known if m.uid not in gone]
+    for number, m in enumerate(known, start=1):
+        place = index.position(m.uid)
+        assert place is not None
+        m.number, m.modseq, m.recent = number, index.modseqs[place], m.uid > 200
+    return index, known
+
+
+async def test_random_expressions_find_what_the_oracle_finds(
+    service: Mailboxes, mailbox: tuple[MailboxIndex, list[Known]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "CHUNK", 70)
+    monkeypatch.setattr(kept_fields, "CHUNK", 90)
+    monkeypatch.setattr(message_text, "WINDOW_OCTETS", 37)  # every part comes in many pieces
+    index, known = mailbox
+    view = SearchView([m.uid for m in known], lambda uid: uid > 200)
+    asker = Asker(random.Random(7), known)
+    hits = 0
+    for _ in range(EXPRESSIONS):
+        key = asker.key()
+        expected = [m.uid for m in known if matches(key, m, len(known), known[-1].uid)]
+        assert await service.search(index, key, view) == expected, key
+        hits += 0 < len(expected) < len(known)
+    assert hits > EXPRESSIONS // 3  # the expressions were worth asking
+
+
+async def found(service: Mailboxes, user_id: int, key: SearchKey, view: SearchView) -> list[int]:
+    index, _ = await service.select(user_id, "INBOX", claim_recent=False)
+    try:
+        return await service.search(index, key, view)
+    finally:
+        service.release(index)
+
+
+async def test_messages_the_session_does_not_know_yet_are_not_found(
+    service: Mailboxes, user_id: int, put: Put
+) -> None:
+    for _ in range(3):
+        await put()
+    assert await found(service, user_id, All(), sees(1, 2)) == [1, 2]
+    assert await found(service, user_id, Uids(SequenceSet(((STAR, STAR),))), sees(1, 2)) == [2]
+
+
+async def test_numbers_are_those_of_the_session_even_where_messages_are_gone(
+    service: Mailboxes, user_id: int, put: Put
+) -> None:
+    for _ in range(4):
+        await put(flags=("\\Deleted",))
+    index, _ = await service.select(user_id, "INBOX", claim_recent=False)
+    await service.expunge(index, [2])
+    second_to_fourth = Numbers(SequenceSet(((2, 4),)))
+    assert await service.search(index, second_to_fourth, sees(1, 2, 3, 4)) == [3, 4]
+    assert await service.search(index, All(), sees(1, 2, 3, 4)) == [1, 3, 4]
+
+
+async def test_an_empty_mailbox_has_no_answer_to_anything(service: Mailboxes, user_id: int) -> None:
+    for key in (All(), Numbers(SequenceSet(((1, STAR),))), Uids(SequenceSet(((STAR, 5),))), Text("x"), And(())):
+        assert await found(service, user_id, key, sees()) == []
+
+
+async def test_bodies_are_read_only_where_nothing_cheaper_decides(
+    service: Mailboxes, user_id: int, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    whole = file_search.scan
+
+    async def counting(store: Store, mailbox_id: int, wanted: Sequence[tuple[int, int]], key: Text) -> set[int]:
+        read.extend(uid for uid, _ in wanted)
+        return await whole(store, mailbox_id, wanted, key)
+
+    monkeypatch.setattr(search, "scan", counting)
+    for flags in ((), ("\\Seen",), ("\\Seen",)):
+        await put(flags=flags)
+    key = And((Text("world"), Or(Body("world"), HasFlag("\\Answered")), Not(HasFlag("\\Seen"))))
+    assert await found(service, user_id, key, sees(1, 2, 3)) == [1]
+    assert set(read) == {1}
+
+
+async def test_a_header_text_does_not_reach_across_two_fields(service: Mailboxes, user_id: int, put: Put) -> None:
+    await put(b"To: ann\r\nTo: bob\r\n\r\n")
+    assert await found(service, user_id, Header("To", "bob"), sees(1)) == [1]
+    assert await found(service, user_id, Header("To", "ann\nbob"), sees(1)) == []
+    assert await found(service, user_id, Header("To", "annbob"), sees(1)) == []
+
+
+async def test_a_forgotten_field_is_decoded_again(
+    service: Mailboxes, user_id: int, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_fields, "MAX_KEPT_CHARACTERS", 150)
+    await put(b"Subject: one\r\nFrom: two\r\n\r\n")
+    for _ in range(2):
+        assert await found(service, user_id, Header("Subject", "ONE"), sees(1)) == [1]
+        assert await found(service, user_id, Header("From", "TWO"), sees(1)) == [1]
+
+
+async def test_a_word_across_the_edge_of_two_windows_is_found(service: Mailboxes, user_id: int, put: Put) -> None:
+    text = b"x" * (message_text.WINDOW_OCTETS - 3) + b"needle"
+    await put(b"Subject: long\r\n\r\n" + text + b"\r\n")
+    assert await found(service, user_id, Body("NEEDLE"), sees(1)) == [1]
+    assert await found(service, user_id, Body("needles"), sees(1)) == []

@@ -1,0 +1,123 @@
+"""Command lines, replies and SASL responses."""
+
+from base64 import b64encode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailserver.errors import AuthenticationFailed, NoSuchUser, Refusal
+from mailserver.smtp.wire import replies, sasl
+from mailserver.smtp.wire.framing import MAX_OVERLONG, Framing, LineTooLong, NotALine
+
+LIMIT = 20
+
+
+def cut(*pieces: bytes) -> list[bytes | str]:
+    framing = Framing()
+    seen: list[bytes | str] = []
+    for piece in pieces:
+        framing.feed(piece)
+        while True:
+            try:
+                line = framing.line(LIMIT)
+            except (LineTooLong, NotALine) as fault:
+                seen.append(type(fault).__name__)
+                if isinstance(fault, NotALine):
+                    return seen
+                continue
+            if line is None:
+                break
+            seen.append(line)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("stream", "lines"),
+    [
+        (b"NOOP\r\nQUIT\r\n", [b"NOOP", b"QUIT"]),
+        (b"\r\n", [b""]),
+        (b"NOOP\r\nQU", [b"NOOP"]),
+        (b"x" * 18 + b"\r\n", [b"x" * 18]),
+        (b"x" * 19 + b"\r\nNOOP\r\n", ["LineTooLong", b"NOOP"]),
+        (b"x" * 500 + b"\r\nNOOP\r\n", ["LineTooLong", b"NOOP"]),
+        (b"NOOP\n", ["NotALine"]),
+        (b"\n", ["NotALine"]),
+        (b"NO\rOP\r\n", ["NotALine"]),
+        (b"NOOP\r\r\n", ["NotALine"]),
+        (b"NOOP\r\nQUIT\n", [b"NOOP", "NotALine"]),
+        (b"x" * (MAX_OVERLONG + 1), ["NotALine"]),
+    ],
+)
+def test_lines_end_with_crlf_and_have_a_bound(stream: bytes, lines: list[bytes | str]) -> None:
+    assert cut(stream) == lines
+
+
+@given(st.lists(st.integers(0, 80)))
+def test_read_borders_do_not_matter(cuts: list[int]) -> None:
+    stream = b"EHLO a\r\n" + b"x" * 40 + b"\r\nMAIL\r\n\r\nQUIT\r\n"
+    edges = [0, *sorted(min(c, len(stream)) for c in cuts), len(stream)]
+    assert cut(*(stream[a:b] for a, b in zip(edges, edges[1:], strict=False))) == cut(stream)
+
+
+def test_an_overlong_line_is_not_kept() -> None:
+    framing = Framing()
+    for _ in range(100):
+        framing.feed(b"x" * 1000)
+        assert framing.line(LIMIT) is None
+        assert len(framing) == 0
+
+
+def test_what_follows_a_line_is_taken_as_it_is() -> None:
+    framing = Framing()
+    framing.feed(b"DATA\r\n\n.\n")
+    assert framing.line(LIMIT) == b"DATA"
+    assert framing.take() == b"\n.\n"
+    assert framing.take() == b""
+
+
+def test_a_reply_is_one_line_of_ascii() -> None:
+    class Odd(Refusal):
+        smtp, text = "550 5.1.1", "no\r\n250 such ü " + "x" * 1000
+
+    reply = replies.refused(Odd())
+    assert reply.startswith(b"550 5.1.1 no??250 such ? xxx")
+    assert reply.endswith(b"\r\n")
+    assert reply.count(b"\r\n") == 1
+    assert len(reply) <= 512
+    assert replies.refused(NoSuchUser()) == b"550 5.1.1 No such user here\r\n"
+    assert replies.lines("250", ["a", "b", "c"]) == b"250-a\r\n250-b\r\n250 c\r\n"
+
+
+def test_plain_and_login_become_a_login() -> None:
+    expected = sasl.Login("tim@example.org", "tanstaaftanstaaf")
+    assert sasl.plain(b"\0tim@example.org\0tanstaaftanstaaf") == expected  # RFC 4616 §4
+    assert sasl.plain(b"Tim@example.org\0tim@example.org\0tanstaaftanstaaf") == expected
+    assert sasl.login(b"tim@example.org", b"tanstaaftanstaaf") == expected
+    assert sasl.initial(b"=") == b""
+    assert sasl.initial(b64encode(b"x")) == b"x"
+    assert "tanstaaf" not in repr(expected)
+
+
+@pytest.mark.parametrize(
+    "message", [b"", b"a", b"\0a", b"\0a\0", b"\0\0b", b"\0a\0b\0", b"\0" * 100, b"\0\xff\0b", b"a\0b\0"]
+)
+def test_a_plain_message_of_another_shape_is_refused(message: bytes) -> None:
+    with pytest.raises(sasl.BadResponse):
+        sasl.plain(message)
+
+
+def test_nobody_acts_as_somebody_else() -> None:
+    with pytest.raises(AuthenticationFailed):
+        sasl.plain(b"root@example.org\0tim@example.org\0secret")
+
+
+@pytest.mark.parametrize("response", [b"?", b"a", b"YQ", b"Y Q==", b"\xff\xff\xff\xff", b"YQ==\0"])
+def test_what_is_not_base64_is_refused(response: bytes) -> None:
+    with pytest.raises(sasl.BadResponse):
+        sasl.decode(response)
+
+
+def test_a_star_cancels() -> None:
+    with pytest.raises(sasl.Cancelled):
+        sasl.decode(b"*")
