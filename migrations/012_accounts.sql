@@ -7,14 +7,14 @@
 -- alias_targets   the destinations of an alias beyond the one in its own row, which stays as the first schema has it
 --
 -- Names are stored in lower case from now on. Aliases of a domain that differ only in case were possible until now:
--- the oldest keeps the name, the others are renamed "<name>:<id>" and disabled.
+-- the oldest keeps the name, the others are renamed "<name>~<id>" and disabled.
 
 ALTER TABLE domains ADD COLUMN deleted_at INTEGER;
 ALTER TABLE domains ADD COLUMN subaddress_separator TEXT NOT NULL DEFAULT '+';
 ALTER TABLE users ADD COLUMN deleted_at INTEGER;
 ALTER TABLE users ADD COLUMN maildir TEXT;
 
-UPDATE aliases SET source_address = source_address || ':' || id, is_active = 0
+UPDATE aliases SET source_address = source_address || '~' || id, is_active = 0
     WHERE EXISTS (SELECT 1 FROM aliases older WHERE older.id < aliases.id AND older.domain_id = aliases.domain_id
                   AND older.source_address = aliases.source_address COLLATE NOCASE);
 UPDATE domains SET name = lower(name) WHERE name <> lower(name);

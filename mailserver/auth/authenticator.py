@@ -48,12 +48,6 @@ class _Login:
     peer: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Verified:
-    verdict: Verdict
-    stored: str  # the account's hash as it is after the verification
-
-
 class Authenticator:
     """`await Authenticator.open(…)`; close() writes what is left of the log."""
 
@@ -73,7 +67,7 @@ class Authenticator:
         self._throttle = Throttle(clock, config)
         self._verified = VerifiedLogins(clock, config.cache_seconds)
         self._attempts = Attempts(store)
-        self._verifying: dict[bytes, asyncio.Task[_Verified]] = {}
+        self._verifying: dict[bytes, asyncio.Task[str | None]] = {}
         self._nobody = ""
 
     @classmethod
@@ -101,7 +95,7 @@ class Authenticator:
         user = await self._store.read(_find, username)
         name = user.address if user else _comparable(username)
         stored = user.password_hash if user and user.may_log_in else self._nobody
-        key = digest(self._secret, str(user.id) if user else name, stored, password)
+        key = self._key(user, stored, password, name)
         login = _Login(username, name, user, stored, key, protocol, peer)
         try:
             self._throttle.check(name, peer)
@@ -111,49 +105,50 @@ class Authenticator:
                 return await self._refuse(login, "unusable password")
             if self._throttle.is_repeat(name, peer, key):
                 return await self._refuse(login, _reason(user))
-            verified = await self._verify(login, password)
+            reason = await self._verify(login, password)
         except AuthenticationDelayed:
             await self._log(login, "throttled")
             raise
-        return await self._judge(login, verified)
+        return await (self._admit(login) if reason is None else self._refuse(login, reason))
 
-    async def _judge(self, login: _Login, verified: _Verified) -> Account:
-        user = login.user
-        if verified.verdict is Verdict.UNREADABLE:
-            _log.error("stored password hash can not be verified", user=login.name)
-            return await self._refuse(login, "stored hash unreadable")
-        if verified.verdict is Verdict.WRONG or user is None or not user.may_log_in:
-            return await self._refuse(login, _reason(user))
-        now = await self._store.read(users.find_by_id, user.id)
-        if now is None or not now.may_log_in or now.password_hash != verified.stored:
-            return await self._refuse(login, "changed meanwhile")
-        if verified.verdict is Verdict.RIGHT:
-            self._verified.add(login.key)
-        return await self._admit(login)
-
-    async def _verify(self, login: _Login, password: str) -> _Verified:
+    async def _verify(self, login: _Login, password: str) -> str | None:
+        """Why not; None where the password is right."""
         task = self._verifying.get(login.key)
         if task is None:
-            task = asyncio.create_task(self._in_turn(login, password), name="verify-password")
+            task = asyncio.create_task(self._look_closely(login, password), name="verify-password")
             self._verifying[login.key] = task
-            task.add_done_callback(partial(self._verification_done, login.key))
+            task.add_done_callback(partial(self._looked, login.key))
         return await asyncio.shield(task)  # whoever hangs up does not take the answer from the others
 
-    def _verification_done(self, key: bytes, task: "asyncio.Task[_Verified]") -> None:
+    def _looked(self, key: bytes, task: "asyncio.Task[str | None]") -> None:
         del self._verifying[key]
         if not task.cancelled():
             task.exception()  # retrieved: everybody who asked may have hung up
 
-    async def _in_turn(self, login: _Login, password: str) -> _Verified:
-        with self._throttle.pending(login.name, login.peer):
-            async with self._passwords.turn():
-                self._throttle.check(login.name, login.peer)  # those before in the queue may have used up the tries
-                verdict = await self._passwords.verify(login.stored, password)
-        if verdict is not Verdict.OUTDATED or login.user is None:
-            return _Verified(verdict, login.stored)
+    async def _look_closely(self, login: _Login, password: str) -> str | None:
+        async with self._throttle.turn(login.name, login.peer), self._passwords.turn():
+            self._throttle.check(login.name, login.peer)  # those before in the queue may have used up the tries
+            verdict = await self._passwords.verify(login.stored, password)
+        if verdict is Verdict.UNREADABLE:
+            _log.error("stored password hash can not be verified", user=login.name)
+            return "stored hash unreadable"
+        user = login.user
+        if verdict is Verdict.WRONG or user is None or not user.may_log_in:
+            return _reason(user)
+        stored = login.stored if verdict is Verdict.RIGHT else await self._rehash(user, password)
+        now = await self._store.read(users.find_by_id, user.id)
+        if now is None or not now.may_log_in or now.password_hash != stored:
+            return "changed meanwhile"
+        self._verified.add(self._key(user, stored, password))
+        return None
+
+    async def _rehash(self, user: User, password: str) -> str:
         anew = await self._passwords.hash(password)
-        await self._store.write(users.replace_hash, login.user.id, login.stored, anew)
-        return _Verified(verdict, anew)
+        await self._store.write(users.replace_hash, user.id, user.password_hash, anew)
+        return anew
+
+    def _key(self, user: User | None, stored: str, password: str, name: str = "") -> bytes:
+        return digest(self._secret, str(user.id) if user else name, stored, password)
 
     async def _admit(self, login: _Login) -> Account:
         user = login.user

@@ -10,10 +10,11 @@ client that repeats one wrong password (most do, for ever) counts once, and is a
 Everything is in memory and bounded: the entry untouched longest goes first.
 """
 
+import asyncio
 import ipaddress
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Hashable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -23,7 +24,8 @@ from mailserver.errors import AuthenticationDelayed
 
 MAX_TRACKED = 20_000  # networks, accounts, pairs: each
 MAX_REPEATS = 10  # wrong passwords remembered of one client and account
-MAX_PENDING = 8  # logins of one network that wait for their hash at the same time
+MAX_AT_ONCE = 4  # logins of one network that may have their hash computed, or wait for a thread to do it
+MAX_WAITING = 100  # further ones of the network that wait for that
 MAX_BLOCK_SECONDS = 86_400.0
 FORGIVEN_SECONDS = 86_400.0  # quiet after a block until the next one is short again
 
@@ -43,6 +45,14 @@ class _Pair:
     known: bool = False  # logged in before
     counter: _Counter = field(default_factory=_Counter)
     wrong: "OrderedDict[bytes, float]" = field(default_factory=OrderedDict)  # digest of the attempt → when
+
+
+@dataclass(slots=True)
+class _Gate:
+    """Logins of one network that are waiting or being worked on; it goes with the last of them."""
+
+    logins: int = 0
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_AT_ONCE))
 
 
 class _Bounded(Generic[K, V]):
@@ -72,7 +82,7 @@ class Throttle:
         self._networks: _Bounded[str, _Counter] = _Bounded(max_tracked)
         self._accounts: _Bounded[str, _Counter] = _Bounded(max_tracked)
         self._pairs: _Bounded[tuple[str, str], _Pair] = _Bounded(max_tracked)
-        self._pending: dict[str, int] = {}
+        self._gates: dict[str, _Gate] = {}
 
     def check(self, account: str, address: str) -> None:
         """Raises AuthenticationDelayed while this client has to wait."""
@@ -80,20 +90,27 @@ class Throttle:
         if any(counter.blocked_until > now for counter in self._counters(account, network_of(address))):
             raise AuthenticationDelayed
 
-    @contextmanager
-    def pending(self, account: str, address: str) -> Iterator[None]:
-        """One login that is being worked on; a network has few at a time, so that it can not take all the threads."""
+    @asynccontextmanager
+    async def turn(self, account: str, address: str) -> AsyncIterator[None]:
+        """Wait until few logins of this network are being worked on, so that it can not take all the threads.
+
+        Whoever is known does not wait. Raises AuthenticationDelayed where too many of the network wait already.
+        """
         network = network_of(address)
-        waiting = self._pending.get(network, 0)
-        if waiting >= MAX_PENDING and not self._is_known(account, network):
-            raise AuthenticationDelayed
-        self._pending[network] = waiting + 1
-        try:
+        if self._is_known(account, network):
             yield
+            return
+        gate = self._gates.setdefault(network, _Gate())
+        if gate.logins >= MAX_AT_ONCE + MAX_WAITING:
+            raise AuthenticationDelayed
+        gate.logins += 1
+        try:
+            async with gate.turns:
+                yield
         finally:
-            self._pending[network] -= 1
-            if not self._pending[network]:
-                del self._pending[network]
+            gate.logins -= 1
+            if not gate.logins:
+                del self._gates[network]
 
     def is_repeat(self, account: str, address: str, attempt: bytes) -> bool:
         """Whether this very attempt failed before, within the window."""
@@ -148,7 +165,7 @@ class Throttle:
         counter.failures = [at for at in counter.failures if at > now - self._config.window_seconds] + [now]
         if len(counter.failures) < allowed:
             return
-        if now - counter.blocked_until > FORGIVEN_SECONDS:
+        if now - counter.blocked_until >= FORGIVEN_SECONDS:
             counter.blocks = 0
         counter.blocked_until = now + min(self._config.block_seconds * 2**counter.blocks, MAX_BLOCK_SECONDS)
         counter.blocks = min(counter.blocks + 1, 32)

@@ -2,7 +2,7 @@
 
 import click
 
-from mailserver.cli.context import Context
+from mailserver.cli.context import Context, quiet
 from mailserver.cli.output import json_option, show_json
 
 
@@ -14,10 +14,17 @@ def config() -> None:
 @config.command()
 @click.pass_obj
 def check(context: Context) -> None:
-    """Tell all that is wrong, or nothing; the exit code is 78 or 0."""
-    from mailserver.config.load import warnings
+    """Tell all that is wrong, the certificate's files included; the exit code is 78 or 0."""
+    from mailserver.config.load import ConfigErrors, warnings
+    from mailserver.errors import BadValue
+    from mailserver.tls.contexts import TlsContexts
 
     loaded = context.strict()
+    quiet()
+    try:
+        TlsContexts(loaded.config.tls)
+    except BadValue as fault:
+        raise ConfigErrors([fault.text]) from fault
     for line in warnings(loaded.config):
         click.echo(f"warning: {line}", err=True)
     click.echo(f"{loaded.file or 'environment'}: good")

@@ -1,6 +1,5 @@
 """What every command needs: the configuration, the data folder, and the store for the time of one command."""
 
-import asyncio
 import os
 import pwd
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -59,6 +58,7 @@ class Context:
         config = self.loaded().config
         become_owner(config.server.data)
         quiet()
+        import asyncio
 
         async def whole() -> T:
             from mailserver.clock import SystemClock

@@ -31,7 +31,7 @@ def deliver(context: Context, recipient: str, sender: str, mailbox: str) -> None
     config = context.loaded().config
     return_path = join_address(*names.address(sender)) if sender else ""
 
-    async def work(store: Store) -> list[str]:
+    async def work(store: Store) -> recipients.Resolved:
         hostname, depth = config.server.hostname, config.delivery.max_alias_depth
         found = await store.read(recipients.resolve, recipient, hostname, depth)
         if found is None or not found.local:
@@ -54,9 +54,14 @@ def deliver(context: Context, recipient: str, sender: str, mailbox: str) -> None
         except BaseException:
             await store.unstage(staged)
             raise
-        return [each.address for each in found.local]
+        return found
 
-    click.echo(f"Delivered to {', '.join(context.run(work))}")
+    found = context.run(work)
+    click.echo(f"Delivered to {', '.join(each.address for each in found.local)}")
+    if found.remote:
+        click.echo(
+            f"mailserver: not forwarded to {', '.join(found.remote)}: deliver only reaches mailboxes here", err=True
+        )
 
 
 def crlf(source: BinaryIO) -> Iterator[bytes]:

@@ -8,7 +8,6 @@ import click
 
 from mailserver.config.load import ConfigErrors
 from mailserver.errors import Refusal
-from mailserver.log import safe
 
 EXIT_FOUND = 1  # a check found something
 EXIT_USAGE = 64
@@ -35,6 +34,8 @@ _ADVICE: dict[int, tuple[int, str]] = {
 
 def report(fault: BaseException) -> int:
     """Say it on standard error; returns the exit code."""
+    from mailserver.log import safe
+
     lines, code = explain(fault)
     for line in lines:
         click.echo(f"mailserver: {safe(line)}", err=True)

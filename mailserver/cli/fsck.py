@@ -36,5 +36,7 @@ def fsck(context: Context, repair: bool, as_json: bool) -> int:
         rows = [(each.kind, each.where, each.what, "repaired" if each.repaired else "") for each in found]
         show_table(("kind", "where", "what", ""), rows, "")
         left = sum(not each.repaired for each in found)
-        click.echo(f"{len(found)} problems, {left} left" + ("" if repair or not left else "; --repair mends them"))
+        click.echo(
+            f"{len(found)} problems, {left} left" + ("" if repair or not left else "; --repair mends what can be")
+        )
     return EXIT_FOUND if any(not each.repaired for each in found) else 0

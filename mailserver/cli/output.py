@@ -7,8 +7,6 @@ from typing import Any
 
 import click
 
-from mailserver.log import safe
-
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 
@@ -19,6 +17,8 @@ def show_json(value: Any) -> None:
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
     """On a terminal with lines and room to wrap; in a pipe one row a line, parted by tabs."""
+    from mailserver.log import safe
+
     cells = [[safe(_word(value)) for value in row] for row in rows]
     if not sys.stdout.isatty():
         for row in cells:
@@ -53,6 +53,8 @@ def show_fields(fields: dict[str, Any], as_json: bool) -> None:
     if as_json:
         show_json(fields)
         return
+    from mailserver.log import safe
+
     width = max(map(len, fields), default=0)
     for name, value in fields.items():
         click.echo(f"{name.replace('_', ' '):<{width}}  {safe(_word(value))}".rstrip())

@@ -4,6 +4,7 @@ import platform
 
 import click
 
+from mailserver import __version__
 from mailserver.cli.output import json_option, show_fields
 
 
@@ -18,7 +19,7 @@ def version(as_json: bool) -> None:
 
     show_fields(
         {
-            "mailserver": of("mailserver"),
+            "mailserver": __version__,
             "python": platform.python_version(),
             "sqlite": dbapi2.sqlite_version,
             "openssl": ssl.OPENSSL_VERSION,

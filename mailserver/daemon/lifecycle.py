@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import structlog
@@ -38,7 +38,7 @@ class Lifecycle:
         self._ended = asyncio.Event()
         self._reloading: asyncio.Task[None] | None = None
 
-    async def run(self, started: Callable[[], Awaitable[None]] | None = None) -> None:
+    async def run(self, started: Callable[[], None] | None = None) -> None:
         """Start, serve until a signal, stop. `started` is called when everything accepts. Raises Refusal."""
         async with _signals(self._end, self._reload):
             await self._daemon.start()
@@ -46,7 +46,7 @@ class Lifecycle:
             try:
                 self._notifier.ready(self._status())
                 if started is not None:
-                    await started()
+                    started()
                 await self._ended.wait()
             finally:
                 lag.cancel()

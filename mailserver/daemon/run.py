@@ -6,6 +6,7 @@ stop     listeners close → running commands end → services → store → loc
 """
 
 import asyncio
+import os
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -18,8 +19,9 @@ from mailserver.auth.live_sessions import LiveSessions
 from mailserver.clock import Clock, SystemClock
 from mailserver.config.load import listeners
 from mailserver.config.tree import Config, ListenerConfig, TlsConfig, TlsMode
+from mailserver.daemon.chores import do_chores
 from mailserver.daemon.lock import Lock
-from mailserver.delivery.inbound import InboundDelivery
+from mailserver.delivery.deliver import LocalDelivery
 from mailserver.delivery.submission import Submission
 from mailserver.errors import BadValue, Refusal
 from mailserver.imap.server import ImapServer
@@ -35,6 +37,9 @@ AFTER_SESSIONS = 1 / 3  # of the time to stop is kept for what comes after the s
 _log = structlog.get_logger("daemon")
 
 
+Furnish = Callable[[Store, AsyncExitStack], Awaitable[None]]
+
+
 class Server(Protocol):
     """What the servers of all protocols have in common."""
 
@@ -48,8 +53,10 @@ class CannotListen(Refusal):
 class Daemon:
     """`start`, then whatever, then `stop`; a start that fails leaves nothing behind."""
 
-    def __init__(self, config: Config, clock: Clock | None = None) -> None:
+    def __init__(self, config: Config, clock: Clock | None = None, furnish: Furnish | None = None) -> None:
+        """`furnish`: done when the store stands and before anybody connects; registers what it wants closed."""
         self.config = config
+        self._furnish = furnish
         self.ports: dict[str, int] = {}  # listener → the port it has
         self._clock = clock or SystemClock()
         self._open = AsyncExitStack()  # what is to be closed, last opened first
@@ -100,6 +107,10 @@ class Daemon:
             config.server.data, clock, config=config.store, hostname=config.server.hostname, serving=True
         )
         self._open.push_async_callback(store.close)
+        chores = asyncio.create_task(do_chores(store, config, clock), name="chores")
+        self._open.push_async_callback(_end, chores)
+        if self._furnish is not None:
+            await self._furnish(store, self._open)
         mailboxes = Mailboxes(store, clock, config.store)
         self._open.push_async_callback(mailboxes.close)
         authenticator = await Authenticator.open(store, clock, config.auth, secrets.token_bytes(SECRET_OCTETS))
@@ -113,8 +124,8 @@ class Daemon:
     ) -> None:
         config, clock, tls = self.config, self._clock, self._tls
         hostname = config.server.hostname
-        inbound = InboundDelivery(store, clock, config, hostname)
-        submission = Submission(store, clock, config, hostname)
+        inbound = LocalDelivery(store, clock, hostname, config.smtp, config.delivery, config.queue)
+        submission = Submission(store, clock, hostname, config.smtp, config.delivery, config.queue)
         mx = SmtpServer(SmtpRole.MX, config.smtp, hostname, store, inbound, authenticator, live, clock, tls)
         msa = SmtpServer(SmtpRole.SUBMISSION, config.smtp, hostname, store, submission, authenticator, live, clock, tls)
         imap = ImapServer(config.imap, hostname, store, mailboxes, authenticator, live, clock, tls)
@@ -137,7 +148,7 @@ class Daemon:
             try:
                 self.ports[name] = await self._servers[name](listener)
             except OSError as fault:
-                reason = (fault.strerror or str(fault)).lower()
+                reason = os.strerror(fault.errno).lower() if fault.errno else str(fault)
                 raise CannotListen(
                     f"Port {listener.port} ({name}): {reason}; stop the other program or set listeners.{name}.port"
                 ) from fault
@@ -146,6 +157,11 @@ class Daemon:
 async def _start(server: SmtpServer | ImapServer, listener: ListenerConfig) -> int:
     [started] = await server.start(listener)
     return int(started.sockets[0].getsockname()[1])
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _certificate(config: TlsConfig) -> TlsContexts:

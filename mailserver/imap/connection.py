@@ -8,6 +8,7 @@ and on asyncio: nothing here is more than transport and protocol.
 import asyncio
 import ssl
 from collections.abc import Callable
+from typing import cast
 
 READ_HIGH_WATER = 262_144  # octets received and not yet taken; then the socket is left alone
 WRITE_HIGH_WATER = 262_144  # octets the peer has not read; then `drain` waits
@@ -43,7 +44,7 @@ class Connection(asyncio.Protocol):
     # ---- asyncio.Protocol ----
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream, by construction
+        transport = cast(asyncio.Transport, transport)  # uvloop's are not instances of it
         self._transport = transport
         transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
         self.peer = str((transport.get_extra_info("peername") or ("",))[0])
@@ -86,8 +87,9 @@ class Connection(asyncio.Protocol):
         return self._transport is not None and self._transport.get_extra_info("ssl_object") is not None
 
     @property
-    def lost(self) -> bool:
-        return self._lost
+    def behind(self) -> bool:
+        """The peer has much to read yet: `drain` before writing more."""
+        return self._paused or self._lost
 
     async def receive(self, seconds: float) -> bytes | None:
         """The next octets, b"" at their end, None when `wake` was called; what was written goes out first.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mailserver.imap.states import State
+from mailserver.imap.wire.frames import AppendStart
 from mailserver.imap.wire.reader import Reader
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ class Row:
     states: frozenset[State]
     uid: bool = False  # a UID form exists; Reader.uid tells parse which one this is
     holds_expunge: bool = False  # by number it may not be answered with EXPUNGE, RFC 9051 §7.5.1
-    needs_mailbox: bool = False  # refused when the selected mailbox was deleted by another session
+    on_deleted: bool = False  # legal although another session deleted the selected mailbox
+    stream: "Callable[[Session, AppendStart], Awaitable[bytes]] | None" = None  # runs while its message comes in
 
 
 Rows = dict[str, Row]

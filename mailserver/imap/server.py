@@ -6,6 +6,7 @@ paid for, every handshake uses the certificate of the moment, and running out of
 
 import asyncio
 import errno
+import itertools
 import socket
 import ssl
 from collections import Counter
@@ -18,6 +19,7 @@ from mailserver.auth.authenticator import Authenticator
 from mailserver.auth.live_sessions import LiveSessions
 from mailserver.clock import Clock
 from mailserver.config.tree import ImapConfig, ListenerConfig, TlsMode
+from mailserver.imap.commands.table import COMMANDS
 from mailserver.imap.connection import HANDSHAKE_SECONDS, Connection, ConnectionLost
 from mailserver.imap.session import Session, Surroundings
 from mailserver.mailboxes.service import Mailboxes
@@ -58,7 +60,9 @@ class ImapServer:
         self._config = config
         self._clock = clock
         self._tls = tls
-        self._around = Surroundings(config, hostname, store, mailboxes, authenticator, live, clock, tls)
+        self._around = Surroundings(
+            config, hostname, store, mailboxes, authenticator, live, clock, tls, COMMANDS, itertools.count(1)
+        )
         self._listeners: list[Listener] = []
         self._open: Counter[str] = Counter()  # connections by address
         self._connections: dict[asyncio.Task[None], Session | None] = {}  # None: still in its handshake
@@ -144,7 +148,7 @@ class ImapServer:
             accepted.close()
             _log.debug("no handshake", error=str(fault))
             return
-        session = Session(connection, self._around, offers_tls=mode is TlsMode.STARTTLS)
+        session = Session(connection, self._around, offers_tls=mode is TlsMode.STARTTLS and self._tls() is not None)
         task = asyncio.current_task()
         if task is not None:
             self._connections[task] = session

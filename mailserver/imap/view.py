@@ -8,10 +8,11 @@ stay what the client thinks until it may be told EXPUNGE. RFC 3501 §7.4.1.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from mailserver.imap.wire import writer
 from mailserver.imap.wire.reader import BadSyntax
-from mailserver.mail.flags import FlagSet
+from mailserver.mail.flags import SYSTEM_FLAGS, FlagSet
 from mailserver.mail.sequence import SequenceSet, merge
 from mailserver.mailboxes.index import MailboxIndex
 
@@ -19,17 +20,28 @@ Spans = list[tuple[int, int]]  # inclusive ranges of message numbers, ascending
 
 
 class View:
-    def __init__(self, index: MailboxIndex, first_recent: int, *, read_only: bool) -> None:
-        """`first_recent`: UIDs from here on are \\Recent to this session."""
+    def __init__(
+        self, index: MailboxIndex, first_recent: int, *, claim: Callable[[MailboxIndex], int] | None = None
+    ) -> None:
+        """`first_recent`: UIDs from here on are \\Recent to this session. `claim` takes that of later ones for it;
+
+        a session that may not write has none.
+        """
         self.index = index
-        self.read_only = read_only
+        self._claim_recent = claim
         self.uids = index.uids
         self.length = len(index.uids)
         self._uidnext = index.uidnext  # UIDs from here on were not told
         self._told_modseq = index.highestmodseq
         self._told: dict[int, int] = {}  # uid → modseq, told one by one since
-        self._keywords: tuple[str, ...] = ()
-        self._recent: list[tuple[int, int]] = [(first_recent, index.uidnext - 1)] if first_recent < index.uidnext else []
+        self._keywords = index.keywords
+        self._recent: list[tuple[int, int]] = (
+            [(first_recent, index.uidnext - 1)] if first_recent < index.uidnext else []
+        )
+
+    @property
+    def read_only(self) -> bool:
+        return self._claim_recent is None
 
     # ---- numbers and UIDs ----
 
@@ -119,11 +131,27 @@ class View:
         if self.index.gone:
             return []
         lines = self._expunges() if expunge and not self.current else []
+        lines += self._new_keywords()
         known = self.length
         lines += self._arrivals()
         if self.index.highestmodseq > self._told_modseq:
             lines += self._changes(known, uid=uid, modseq=modseq)
         return lines
+
+    def flags_lines(self) -> list[bytes]:
+        """FLAGS and PERMANENTFLAGS: at SELECT, and when a keyword is new. RFC 3501 §7.2.6."""
+        flags = FlagSet.of((*SYSTEM_FLAGS, *self._keywords))
+        permanent = b"()" if self.read_only else writer.flag_list(flags, b"\\*")
+        return [
+            writer.untagged(b"FLAGS " + writer.flag_list(flags)),
+            writer.untagged(b"OK [PERMANENTFLAGS %b] Flags that are kept" % permanent),
+        ]
+
+    def _new_keywords(self) -> list[bytes]:
+        if self.index.highestmodseq <= self._told_modseq or self.index.keywords == self._keywords:
+            return []
+        self._keywords = self.index.keywords
+        return self.flags_lines()
 
     def _expunges(self) -> list[bytes]:
         """Each number counts without those already gone, so that the client can follow one by one."""
@@ -150,9 +178,9 @@ class View:
 
     def _claim(self) -> None:
         """New messages are \\Recent to the first session that may write and is told of them."""
-        if self.read_only:
+        if self._claim_recent is None:
             return
-        first = self.index.claim_recent()
+        first = self._claim_recent(self.index)
         if first < self._uidnext:
             self._recent = [*merge([*self._recent, (first, self._uidnext - 1)])]
 

@@ -7,8 +7,10 @@ their own and nothing to do with this.
 import re
 from typing import NamedTuple
 
+from mailserver.mail.comments import comment_end, without_comments
+
 MAX_ADDRESSES = 1000  # of one list; later ones are not read
-MAX_OCTETS = 128 * 1024  # of one list
+MAX_OCTETS = 64 * 1024  # of one list
 
 
 class Address(NamedTuple):
@@ -33,15 +35,14 @@ _USUAL = re.compile(
 )
 _TOKEN = re.compile(
     rb'"(?P<quoted>(?:[^"\\]++|\\.)*+)"?'
-    rb"|<\s*+(?P<route>@[^:<>]*+(?=:))?+:?+(?P<angle>(?:"
+    rb"|<[<\s]*+(?P<route>@[^:<>]*+(?=:))?+:?+(?P<angle>(?:"
     rb'[^<>",]++|"(?:[^"\\]++|\\.)*+"?)*+)>?'
     rb"|(?P<literal>\[[^\[\]]*+\]?)"
     rb"|(?P<word>%b)"
     rb"|(?P<space>\s++)"
-    rb"|(?P<special>.)" % _WORD,
+    rb"|(?P<special>@++|,++|[>\])\\]++|.)" % _WORD,
     re.DOTALL,
 )
-_COMMENT_TOKEN = re.compile(rb"[^()\\]++|\\.|[()\\]", re.DOTALL)
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 _DOT_ATOM = re.compile(rb"[^\s%b]+" % _SPECIALS)
 
@@ -111,7 +112,7 @@ class _Reader:
             assert token is not None  # noqa: S101 - the last alternative takes any octet
             position = token.end()
             if token.lastgroup == "special" and token["special"] == b"(":
-                position = self._skip_comment(position)
+                position = self._skip_comment(token.start())
             else:
                 self._take(token)
         self._end_entry()
@@ -126,10 +127,12 @@ class _Reader:
             self._add(_unquoted(token["quoted"]))
         elif word := token["word"] or token["literal"]:
             self._add(word)
-        elif special == b"@":
+        elif special is None:  # white space
+            return
+        elif special.startswith(b"@"):
             if self._after_at is None:
                 self._after_at = []
-        elif special == b",":
+        elif special.startswith(b","):
             self._end_entry()
         elif special == b":" and self._group is None:
             self._group = b" ".join(self._words) or self._comment
@@ -141,15 +144,12 @@ class _Reader:
     def _add(self, word: bytes) -> None:
         (self._words if self._after_at is None else self._after_at).append(word)
 
-    def _skip_comment(self, position: int) -> int:
-        """To the octet after the matching parenthesis, or the end. The comment is kept: it may be the name."""
-        depth, start = 1, position
-        while depth and (token := _COMMENT_TOKEN.match(self._field, position)):
-            depth += (token[0] == b"(") - (token[0] == b")")
-            position = token.end()
-        end = position if depth else position - 1
-        self._comment = self._comment or _unquoted(self._field[start:end]).strip()
-        return position
+    def _skip_comment(self, start: int) -> int:
+        """One past it. The first of an entry is kept: it may be the name."""
+        end = comment_end(self._field, start)
+        if not self._comment:
+            self._comment = _unquoted(self._field[start + 1 : end].removesuffix(b")")).strip()
+        return end
 
     def _end_entry(self) -> None:
         address = self._address()
@@ -181,6 +181,8 @@ class _Reader:
 
 
 def _angle(route: bytes, text: bytes) -> tuple[bytes, bytes, bytes]:
+    if b"(" in text:
+        text = without_comments(text)
     local, at, domain = text.rpartition(b"@")
     if not at:
         local, domain = domain, b""

@@ -9,6 +9,8 @@ from mailserver.mail.scanner import Entity
 
 MAX_LANGUAGES = 100
 
+_EXTENSION_FIELDS = frozenset((b"content-disposition", b"content-language", b"content-location"))
+
 _Pair = tuple[bytes, bytes]  # BODY, BODYSTRUCTURE
 
 
@@ -76,6 +78,8 @@ def _md5(entity: Entity) -> bytes:
 
 def _extension(entity: Entity) -> bytes:
     """disposition language location"""
+    if entity.header.lacks(_EXTENSION_FIELDS):
+        return b"NIL NIL NIL"
     get = entity.header.get
     field = get(b"content-disposition")
     disposition, found = parameters.parse(field) if field else (b"", parameters.NOTHING)

@@ -46,7 +46,7 @@ def codec(name: str) -> str | None:
 
 def decode(data: bytes, charset: str) -> str:
     """Text in the named charset; never raises. What does not fit becomes U+FFFD; unknown charsets are guessed."""
-    known = codec(charset)
+    known = _CODECS.get(charset) or codec(charset)
     if known is None:
         return guess(data)
     text = data.decode(known, "replace")

@@ -31,6 +31,7 @@ KEPT_FIELDS = frozenset(
 
 _FIELD = re.compile(rb"^(([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?)", re.MULTILINE)
 _FIRST_LINE = re.compile(rb"\r?\n|[!-9;-~]++[ \t]*+:|>?From ")  # mbox separators are met before a first field
+_EMPTY_LINE = re.compile(rb"\r?\n")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _SPACE = b" \t\r\n"
 
@@ -38,34 +39,32 @@ _SPACE = b" \t\r\n"
 class Header:
     """The fields of one header, split once. Names are asked for in lower case."""
 
-    __slots__ = ("_by_name", "_lines", "_names")
+    __slots__ = ("_fields", "_first", "_names")
 
     def __init__(self, block: bytes) -> None:
-        lines = split(block)
-        self._lines = lines
-        self._names = names = [name.lower() for _, name, _ in lines]
-        self._by_name = dict(zip(reversed(names), [value for _, _, value in reversed(lines)], strict=True))
+        self._fields = split(block)
+        self._names = [field[1].lower() for field in self._fields]
+        self._first = dict(zip(reversed(self._names), reversed(self._fields), strict=True))
 
     def get(self, name: bytes) -> bytes:
         """The first field of this name, unfolded and stripped; b"" where it is missing."""
-        value = self._by_name.get(name)
-        return b"" if value is None else unfolded(value)
-
-    def all(self, name: bytes) -> list[bytes]:
-        """Each field of this name, unfolded and stripped, in message order."""
-        if name not in self._by_name:
-            return []
-        return [unfolded(line[2]) for line, known in zip(self._lines, self._names, strict=True) if known == name]
+        field = self._first.get(name)
+        return b"" if field is None else unfolded(field[2])
 
     def listed(self, name: bytes) -> bytes:
         """As `get`, but several fields of this name are one list: addresses spread over two To fields."""
-        if len(self._by_name) == len(self._lines):
+        if self._names.count(name) < 2:
             return self.get(name)
-        return b", ".join(self.all(name))
+        values = [unfolded(field[2]) for field, known in zip(self._fields, self._names, strict=True) if known == name]
+        return b", ".join(values)
+
+    def lacks(self, names: frozenset[bytes]) -> bool:
+        """Whether there is no field of any of these names."""
+        return names.isdisjoint(self._first)
 
     def kept(self) -> bytes:
         """The raw lines of KEPT_FIELDS, CRLF ended."""
-        chosen = [line[0] for line, name in zip(self._lines, self._names, strict=True) if name in KEPT_FIELDS]
+        chosen = [field[0] for field, name in zip(self._fields, self._names, strict=True) if name in KEPT_FIELDS]
         return _with_crlf(b"".join(chosen))
 
 
@@ -110,22 +109,15 @@ def has_header(message: Octets, start: int) -> bool:
     return _FIRST_LINE.match(message[start : start + MAX_NAME_OCTETS]) is not None
 
 
-def empty_line(message: Octets, start: int, end: int) -> int:
-    """One past the first empty line whose preceding line end is not before `start`; -1 where there is none."""
-    crlf = message.find(b"\n\r\n", start, end)
-    lf = message.find(b"\n\n", start, end if crlf < 0 else crlf + 1)
-    if lf >= 0:
-        return lf + 2
-    return crlf + 3 if crlf >= 0 else -1
-
-
 def header_octets(message: Octets) -> int:
     """Length of a message's header with its empty line; the whole message where there is no empty line."""
     size = len(message)
     if not has_header(message, 0):
         return 0
-    start = message[:2]
-    if start[:1] == b"\n" or start == b"\r\n":
-        return 2 if start == b"\r\n" else 1
-    end = empty_line(message, 0, size)
-    return size if end < 0 else end
+    if first := _EMPTY_LINE.match(message[:2]):
+        return first.end()
+    crlf = message.find(b"\n\r\n", 0, size)
+    lf = message.find(b"\n\n", 0, size if crlf < 0 else crlf + 1)
+    if lf >= 0:
+        return lf + 2
+    return crlf + 3 if crlf >= 0 else size

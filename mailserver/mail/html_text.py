@@ -9,6 +9,7 @@ _MARKUP = re.compile(
     r"|/?(?P<name>[a-z][a-z0-9]*+)[^>]*+>?|[!?][^>]*+>?)",
     re.IGNORECASE | re.DOTALL,
 )
+_ENDLESS = re.compile(r"&#[xX]?[0-9a-fA-F]{11,}+;?")  # unescape raises on thousands of digits
 # They stand inside a word's text; everything else separates words.
 _INLINE = frozenset(
     (
@@ -20,7 +21,7 @@ _INLINE = frozenset(
 
 def text_of(html: str) -> str:
     """The words in their order; white space is not looked after."""
-    return unescape(_MARKUP.sub(_replacement, html))
+    return unescape(_ENDLESS.sub("\ufffd", _MARKUP.sub(_replacement, html)))
 
 
 def _replacement(markup: re.Match[str]) -> str:

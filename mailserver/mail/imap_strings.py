@@ -5,18 +5,19 @@ from collections.abc import Iterable
 
 NIL = b"NIL"
 
+_SPECIAL = re.compile(rb'[\x00\r\n"\\\x80-\xff]')
 _UNQUOTABLE = re.compile(rb"[\x00\r\n\x80-\xff]")  # 8-bit may be quoted only for clients that enabled UTF-8
 _ESCAPED = re.compile(rb'(["\\])')
 
 
 def string(value: bytes) -> bytes:
     """Never raises: NUL, which neither form can carry, is left out."""
+    if not _SPECIAL.search(value):
+        return b'"%b"' % value
     if _UNQUOTABLE.search(value):
         value = value.replace(b"\x00", b"")
         return b"{%d}\r\n%b" % (len(value), value)
-    if b'"' in value or b"\\" in value:
-        value = _ESCAPED.sub(rb"\\\1", value)
-    return b'"%b"' % value
+    return b'"%b"' % _ESCAPED.sub(rb"\\\1", value)
 
 
 def nstring(value: bytes) -> bytes:

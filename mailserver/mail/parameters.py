@@ -3,6 +3,8 @@
 import re
 from itertools import count, islice, takewhile
 
+from mailserver.mail.comments import without_comments
+
 MAX_PARAMETERS = 100  # of one field; later ones are not read
 
 # Names are lower case. A value in the extended form keeps it, charset'language'percent-encoded, under "name*":
@@ -10,7 +12,7 @@ MAX_PARAMETERS = 100  # of one field; later ones are not read
 Parameters = dict[bytes, bytes]
 
 _TOKEN = rb"[^\x00-\x20\x7f()<>@,;:\\\"/\[\]?=]"
-_VALUE = re.compile(rb"[ \t\r\n]*+(%b++(?:/%b++)?)[ \t\r\n]*+(?=;|\Z)" % (_TOKEN, _TOKEN))
+_VALUE = re.compile(rb"[ \t\r\n]*+(%b++(?:/%b++)?)(?=[ \t\r\n;,]|\Z)" % (_TOKEN, _TOKEN))
 _PARAMETER = re.compile(
     rb';[ \t\r\n]*+([^\x00-\x20\x7f;:="/\\]++)[ \t\r\n]*+=[ \t\r\n]*+'
     rb'(?:"((?:[^"\\]++|\\.)*+)"?|([^;\x00-\x20\x7f"]*+))',
@@ -18,7 +20,6 @@ _PARAMETER = re.compile(
 )
 _PIECE = re.compile(rb"([^*]+)\*([0-9]{1,3})(\*?)")
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
-_COMMENT_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[()]|\\.|[^"()\\]++|\\', re.DOTALL)
 _NOT_ATTRIBUTE_CHAR = re.compile(rb"[^!#$&+\-.0-9A-Z^_`a-z{|}~]")
 
 NOTHING: Parameters = {}
@@ -44,20 +45,6 @@ def parse(field: bytes) -> tuple[bytes, Parameters]:
     if b"*" in field:
         found = _joined(found)
     return (value[1].lower() if value else b""), found
-
-
-def without_comments(field: bytes) -> bytes:
-    """RFC 5322 §3.2.2; each becomes a space. An unclosed one reaches to the end."""
-    depth, kept = 0, []
-    for token in _COMMENT_TOKEN.findall(field):
-        if token == b"(":
-            depth += 1
-        elif token == b")" and depth:
-            depth -= 1
-            kept.append(b" ")
-        elif not depth:
-            kept.append(token)
-    return b"".join(kept)
 
 
 def _joined(found: Parameters) -> Parameters:

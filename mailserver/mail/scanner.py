@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mailserver.mail import parameters
-from mailserver.mail.headers import MAX_HEADER_OCTETS, Header, empty_line, has_header
+from mailserver.mail.comments import without_comments
+from mailserver.mail.headers import MAX_HEADER_OCTETS, Header, has_header
 from mailserver.mail.octets import Octets
 from mailserver.mail.parameters import Parameters
 
@@ -73,6 +74,29 @@ class _Delimiter(NamedTuple):
     closing: bool
 
 
+class _Forward:
+    """Looks for a needle from positions that only grow, and at no octet twice."""
+
+    __slots__ = ("_clear", "_found", "_message", "_needle")
+
+    def __init__(self, message: Octets, needle: bytes) -> None:
+        self._message = message
+        self._needle = needle
+        self._clear = 0  # nothing begins before, as far back as was asked
+        self._found = -1
+
+    def next(self, start: int, limit: int) -> int:
+        """Where the needle begins inside start … limit; the limit where it does not."""
+        if self._found < start:
+            begin = max(start, self._clear)
+            at = self._message.find(self._needle, begin, limit)
+            if at < 0:
+                self._clear = max(begin, limit - len(self._needle) + 1)
+                return limit
+            self._found = self._clear = at
+        return min(self._found, limit)
+
+
 def scan(message: Octets) -> list[Entity]:
     """All entities, depth first, the message itself first."""
     scan = _Scan(message)
@@ -91,7 +115,8 @@ class _Scan:
         self._size = len(message)
         self._stack: list[_Open] = []
         self._levels: dict[bytes, int] = {}  # boundary → level of the innermost multipart that has it
-        self._empty_line = (0, -1)  # searched from here, found there: each stretch is searched once
+        self._empty_crlf = _Forward(message, b"\n\r\n")
+        self._empty_lf = _Forward(message, b"\n\n")
 
     def run(self) -> None:
         innermost = self._enter(None, 0)
@@ -123,7 +148,7 @@ class _Scan:
         body_start = self._body_start(start)
         header = Header(self._message[start : min(body_start, start + MAX_HEADER_OCTETS)])
         media_type, found = parameters.parse(header.get(b"content-type"))
-        if not media_type:
+        if b"/" not in media_type:
             media_type, found = _default_type(parent, header), parameters.NOTHING
         encoding = _encoding(header)
         depth = parent.depth + 1 if parent else 0
@@ -155,13 +180,10 @@ class _Scan:
     def _after_empty_line(self, start: int) -> int:
         if start == 0 and (first := self._message[:2]).startswith((b"\n", b"\r\n")):
             return 1 if first.startswith(b"\n") else 2
-        searched, found = self._empty_line
         before = max(start - 1, 0)  # the LF that ends the line before may begin the empty one
-        if not (searched <= before < found - 1):
-            found = empty_line(self._message, before, self._size)
-            found = self._size if found < 0 else found
-            self._empty_line = (before, found)
-        return found
+        crlf = self._empty_crlf.next(before, self._size)
+        lf = self._empty_lf.next(before, min(crlf + 1, self._size))
+        return min(lf + 2, crlf + 3, self._size)
 
     def _next_delimiter(self, position: int, limit: int) -> _Delimiter | None:
         """The first delimiter line of an open multipart whose leading LF is in position … limit."""
@@ -228,7 +250,7 @@ def _encoding(header: Header) -> bytes:
     if not value:
         return b"7bit"
     if b"(" in value:
-        value = parameters.without_comments(value)
+        value = without_comments(value)
     words = value.lower().replace(b'"', b" ").replace(b";", b" ").split(None, 1)
     return words[0][:LONGEST_ENCODING] if words else b"7bit"
 

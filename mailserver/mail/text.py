@@ -14,7 +14,7 @@ PREVIEW_CHARACTERS = 200  # RFC 8970 §3.1
 PREVIEW_OCTETS = 2 * 1024  # of a plain part that are decoded for it
 PREVIEW_HTML_OCTETS = 16 * 1024  # of an HTML part: styles come first
 PREVIEW_PARTS = 3  # that are tried
-MAX_TEXT_OCTETS = 16 * 1024 * 1024  # of one part that are decoded and searched
+MAX_TEXT_OCTETS = 8 * 1024 * 1024  # of one part that are decoded and searched
 
 EMBEDDED_TYPES = frozenset(("message/rfc822", "message/global"))
 

@@ -14,9 +14,4 @@ async def stored_details(
     store: Store, index: MailboxIndex, uids: Sequence[int], columns: Detail
 ) -> AsyncIterator[list[StoredDetail]]:
     for start in range(0, len(uids), CHUNK):
-        wanted = [
-            (uid, index.content_ids[place])
-            for uid in uids[start : start + CHUNK]
-            if (place := index.position(uid)) is not None
-        ]
-        yield await store.read(details.read, wanted, columns)
+        yield await store.read(details.read, index.mailbox.id, uids[start : start + CHUNK], columns)

@@ -17,14 +17,16 @@ FileKey = Header | Body | Text
 Known = tuple[StoredDetail, Location]
 
 
-async def scan(store: Store, mailbox_id: int, wanted: Sequence[tuple[int, int]], key: FileKey) -> set[int]:
-    """The UIDs among these (uid, content id) whose messages match; what was removed meanwhile does not."""
-    known = await store.read(_known, mailbox_id, wanted)
+async def scan(store: Store, mailbox_id: int, uids: Sequence[int], key: FileKey) -> set[int]:
+    """The UIDs among these whose messages match; what was removed meanwhile does not."""
+    known = await store.read(_known, mailbox_id, uids)
     return await store.in_thread(_scan, store.maildir, known, key)
 
 
-def _known(rx: Rx, mailbox_id: int, wanted: Sequence[tuple[int, int]]) -> list[Known]:
-    found = ((row, messages.locate(rx, mailbox_id, row.uid)) for row in details.read(rx, wanted, Detail.PARTS))
+def _known(rx: Rx, mailbox_id: int, uids: Sequence[int]) -> list[Known]:
+    found = (
+        (row, messages.locate(rx, mailbox_id, row.uid)) for row in details.read(rx, mailbox_id, uids, Detail.PARTS)
+    )
     return [(row, location) for row, location in found if location is not None]
 
 

@@ -41,8 +41,7 @@ class MailboxIndex:
         self._recent_changes: deque[tuple[int, int]] = deque()  # (modseq, uid), modseq ascending
         self._log_floor = self.highestmodseq  # every change after this number is in the log
         self._listeners: list[Callable[[], None]] = []
-        for flags in {id(flags): flags for flags in self.flags}.values():  # equal sets are mostly one object
-            self._learn_keywords(flags)
+        self._learn_keywords(self.flags)
 
     # ---- questions ----
 
@@ -99,31 +98,35 @@ class MailboxIndex:
     def add(self, messages: Iterable[AddedMessage]) -> bool:
         """Ascending by UID."""
         fresh = [message for message in messages if message.uid >= self.uidnext]
-        for message in fresh:
-            self.uids.append(message.uid)
-            self.flags.append(message.flags)
-            self.modseqs.append(message.modseq)
-            self.sizes.append(message.size)
-            self.internal_dates.append(message.internal_date)
-            self.content_ids.append(message.content_id)
-            self._learn_keywords(message.flags)
-            self._note(message.modseq, message.uid)
-        if fresh:
-            self.uidnext = fresh[-1].uid + 1
-        return bool(fresh)
+        if not fresh:
+            return False
+        self.uids.extend([message.uid for message in fresh])
+        self.flags.extend([message.flags for message in fresh])
+        self.modseqs.extend([message.modseq for message in fresh])
+        self.sizes.extend([message.size for message in fresh])
+        self.internal_dates.extend([message.internal_date for message in fresh])
+        self.content_ids.extend([message.content_id for message in fresh])
+        self.uidnext = fresh[-1].uid + 1
+        self._note([(message.modseq, message.uid) for message in fresh])
+        self._learn_keywords(message.flags for message in fresh)
+        return True
 
     def set_flags(self, changes: Iterable[tuple[int, FlagSet, int]]) -> bool:
-        """(uid, flags, modseq) each; UIDs that are not here are passed over."""
-        changed = False
+        """(uid, flags, modseq) each, ascending by UID; UIDs that are not here are passed over."""
+        uids, modseqs = self.uids, self.modseqs
+        noted: list[tuple[int, int]] = []
+        learnt: list[FlagSet] = []
+        place = 0
         for uid, flags, modseq in changes:
-            place = self.position(uid)
-            if place is not None and modseq > self.modseqs[place]:
+            place = bisect_left(uids, uid, place)
+            if place < len(uids) and uids[place] == uid and modseq > modseqs[place]:
                 self.flags[place] = flags
-                self.modseqs[place] = modseq
-                self._learn_keywords(flags)
-                self._note(modseq, uid)
-                changed = True
-        return changed
+                modseqs[place] = modseq
+                noted.append((modseq, uid))
+                learnt.append(flags)
+        self._note(noted)
+        self._learn_keywords(learnt)
+        return bool(noted)
 
     def remove(self, uids: Iterable[int], modseq: int) -> bool:
         places = sorted({place for uid in uids if (place := self.position(uid)) is not None})
@@ -173,15 +176,18 @@ class MailboxIndex:
         self.recent_uid = max(self.recent_uid, mailbox.recent_uid)
         self.mailbox = mailbox
 
-    def _note(self, modseq: int, uid: int) -> None:
-        self.highestmodseq = max(self.highestmodseq, modseq)
-        self._recent_changes.append((modseq, uid))
-        if len(self._recent_changes) > LOG_LENGTH:
-            self._log_floor = max(self._log_floor, self._recent_changes.popleft()[0])
+    def _note(self, changes: list[tuple[int, int]]) -> None:
+        """(modseq, uid) each."""
+        log = self._recent_changes
+        log.extend(changes)
+        while len(log) > LOG_LENGTH:
+            self._log_floor = max(self._log_floor, log.popleft()[0])
+        self.highestmodseq = max(self.highestmodseq, *(modseq for modseq, _ in changes[-1:]))
 
-    def _learn_keywords(self, flags: FlagSet) -> None:
-        for name in flags.keywords:
-            self._keywords.setdefault(name.lower(), name)
+    def _learn_keywords(self, learnt: Iterable[FlagSet]) -> None:
+        for flags in {id(flags): flags for flags in learnt}.values():  # equal sets are mostly one object
+            for name in flags.keywords:
+                self._keywords.setdefault(name.lower(), name)
 
 
 def _pick(values: "array[int]", kept: list[tuple[int, int]]) -> "array[int]":

@@ -9,7 +9,9 @@ from array import array
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from mailserver.errors import NoSuchMailbox
+import structlog
+
+from mailserver.errors import NoSuchMailbox, Refusal
 from mailserver.mailboxes.index import MailboxIndex
 from mailserver.store import keywords, mailbox_columns, mailboxes
 from mailserver.store.database import Rx
@@ -26,6 +28,8 @@ from mailserver.store.mailboxes import Mailbox
 from mailserver.store.store import Store
 
 IDLE_MESSAGES = 200_000  # in indexes that no session uses; about 50 octets each
+
+_log = structlog.get_logger("mailboxes")
 
 MessageEvent = MessagesAdded | FlagsChanged | MessagesRemoved
 
@@ -68,6 +72,7 @@ class _Follower:
         self._put_aside: list[MessageEvent] = []
         self._ask_again = False
         self.index: MailboxIndex | None = None
+        self.fault: Refusal | None = None  # why the latest reading failed
         self.references = 0
         self.syncing: asyncio.Task[None] | None = None
         self.refresh()
@@ -80,16 +85,18 @@ class _Follower:
             self._ask_again = True
 
     def hear(self, event: MessageEvent) -> None:
-        if self.syncing is None and isinstance(event, MessagesAdded) and self._is_gap(event):
+        if self.syncing is None and (self.fault is not None or self._is_gap(event)):
             self.refresh()
         if self.syncing is not None:
             self._put_aside.append(event)
         elif self.index is not None and _apply(self.index, event):
             self.index.tell()
 
-    def _is_gap(self, event: MessagesAdded) -> bool:
+    def _is_gap(self, event: MessageEvent) -> bool:
         """Another process took the UIDs between: they must go in before these."""
-        return self.index is not None and event.messages[0].uid > self.index.uidnext
+        return (
+            isinstance(event, MessagesAdded) and self.index is not None and event.messages[0].uid > self.index.uidnext
+        )
 
     def remove(self) -> None:
         if self.index is not None and not self.index.gone:
@@ -97,16 +104,22 @@ class _Follower:
             self.index.tell()
 
     async def _sync(self) -> None:
+        changed = False
+        self.fault = None
         try:
-            changed = await self._read()
+            self._ask_again = True
             while self._ask_again:
                 self._ask_again = False
                 changed |= await self._read()
-            if self.index is not None:
-                changed |= any([_apply(self.index, event) for event in self._put_aside])
+        except Refusal as fault:  # what was put aside stays so until reading works again
+            self.fault = fault
+            _log.warning("index not in step", mailbox_id=self._mailbox_id, error=str(fault))
         finally:
-            self._put_aside.clear()
             self.syncing = None
+        if self.index is not None and self.fault is None:
+            put_aside, self._put_aside = self._put_aside, []
+            for event in put_aside:
+                changed |= _apply(self.index, event)
         if changed and self.index is not None:
             self.index.tell()
 
@@ -148,15 +161,16 @@ class Indexes:
         follower = self._followers.get(mailbox_id)
         if follower is None:
             follower = self._followers[mailbox_id] = _Follower(self._store, mailbox_id)
+        elif follower.fault is not None and follower.syncing is None:
+            follower.refresh()
         follower.references += 1
         try:
             await self._settled(follower)
+            if follower.index is None or follower.index.gone:
+                raise follower.fault or NoSuchMailbox()
         except BaseException:
             self._let_go(mailbox_id, follower)
             raise
-        if follower.index is None or follower.index.gone:
-            self._let_go(mailbox_id, follower)
-            raise NoSuchMailbox
         self._followers.move_to_end(mailbox_id)
         return follower.index
 

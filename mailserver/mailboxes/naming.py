@@ -12,7 +12,7 @@ from mailserver.errors import (
 )
 from mailserver.mailboxes import names
 from mailserver.mailboxes.names import INBOX, MAX_MAILBOXES
-from mailserver.store import mailboxes, mailbox_columns, messages, subscriptions
+from mailserver.store import mailbox_columns, mailboxes, messages, subscriptions
 from mailserver.store.database import Tx
 from mailserver.store.mailboxes import Mailbox
 

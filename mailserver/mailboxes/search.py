@@ -53,7 +53,8 @@ class _Search:
             case And():
                 return await self._all_of(sorted(key.keys, key=cost), places)
             case Or():
-                return await self._one_of(*sorted((key.first, key.second), key=cost), places)
+                first, second = sorted((key.first, key.second), key=cost)
+                return await self._one_of(first, second, places)
             case Not():
                 return _without(places, await self.run(key.key, places))
             case SentDate():
@@ -80,32 +81,32 @@ class _Search:
 
     async def _header(self, key: Header, places: Sequence[int]) -> list[int]:
         needle = fold(key.text)
-        ids = self.snapshot.content_ids
-        texts = await self._kept.texts(self._mailbox_id, key.name, [ids[place] for place in places])
+        uids = self.snapshot.uids
+        texts = await self._kept.texts(self._mailbox_id, key.name, [uids[place] for place in places])
 
         def passes(chunk: Sequence[int]) -> list[int]:
-            return [place for place in chunk if (text := texts.get(ids[place])) is not None and needle in text]
+            return [place for place in chunk if (text := texts.get(uids[place])) is not None and needle in text]
 
         return await _in_chunks(passes, places)
 
     async def _sent(self, key: SentDate, places: Sequence[int]) -> list[int]:
         first, end = day_bounds(key.test, key.day)
-        ids = self.snapshot.content_ids
-        moments = await self._kept.sent(self._mailbox_id, [ids[place] for place in places])
+        uids = self.snapshot.uids
+        moments = await self._kept.sent(self._mailbox_id, [uids[place] for place in places])
 
         def passes(chunk: Sequence[int]) -> list[int]:
-            return [place for place in chunk if (at := moments.get(ids[place])) is not None and first <= at < end]
+            return [place for place in chunk if (at := moments.get(uids[place])) is not None and first <= at < end]
 
         return await _in_chunks(passes, places)
 
     async def _in_files(self, key: Header | Body | Text, places: Sequence[int]) -> list[int]:
+        uids = self.snapshot.uids
         found: list[int] = []
         for start in range(0, len(places), FILE_CHUNK):
             chunk = places[start : start + FILE_CHUNK]
-            wanted = [(self.snapshot.uids[place], self.snapshot.content_ids[place]) for place in chunk]
             async with self._reading:
-                matched = await scan(self._store, self._mailbox_id, wanted, key)
-            found += [place for place in chunk if self.snapshot.uids[place] in matched]
+                matched = await scan(self._store, self._mailbox_id, [uids[place] for place in chunk], key)
+            found += [place for place in chunk if uids[place] in matched]
         return found
 
 

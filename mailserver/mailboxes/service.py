@@ -1,6 +1,7 @@
 """Mailboxes as every protocol sees them: names, messages, flags, search, quota; one object for the server."""
 
 import asyncio
+import builtins
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -50,7 +51,7 @@ class Mailboxes:
 
     # ---- names ----
 
-    async def list(self, user_id: int) -> "list[Mailbox]":
+    async def list(self, user_id: int) -> builtins.list[Mailbox]:
         """By name."""
         return await self._store.read(mailboxes.list, user_id)
 
@@ -69,7 +70,7 @@ class Mailboxes:
         """Raises NoSuchMailbox, CannotMailbox (INBOX), MailboxHasChildren."""
         await self._store.write(naming.delete, user_id, name)
 
-    async def subscriptions(self, user_id: int) -> "list[str]":
+    async def subscriptions(self, user_id: int) -> builtins.list[str]:
         """May name mailboxes that do not exist."""
         return await self._store.read(subscriptions.list, user_id)
 
@@ -107,7 +108,7 @@ class Mailboxes:
         look = await self._store.read(folder_look.by_name, self._store.maildir, user_id, names.canonical(name))
         await self._scanner.before_select(look)
         index = await self._indexes.attach(look.mailbox.id)
-        self._scanner.watch(index)
+        self._scanner.watch(look)
         return index, self.claim_recent(index) if claim_recent else index.recent_uid
 
     def claim_recent(self, index: MailboxIndex) -> int:
@@ -120,7 +121,7 @@ class Mailboxes:
         return first
 
     def release(self, index: MailboxIndex) -> None:
-        self._scanner.unwatch(index)
+        self._scanner.unwatch(index.mailbox.id)
         self._indexes.release(index)
 
     async def settled(self, index: MailboxIndex) -> None:
@@ -171,19 +172,19 @@ class Mailboxes:
         await self._indexes.settled(index)
         return Stored([uid for uid, _ in done.changed], [*done.failed])
 
-    async def expunge(self, index: MailboxIndex, uids: Sequence[int] | None) -> "list[int]":
+    async def expunge(self, index: MailboxIndex, uids: Sequence[int] | None) -> builtins.list[int]:
         """Messages with \\Deleted, only those of `uids` where given; returns what was removed, ascending."""
         removed = await self._store.write(transfers.expunge, index.mailbox.id, uids)
         await self._indexes.settled(index)
         return removed
 
-    async def search(self, index: MailboxIndex, key: SearchKey, view: SearchView) -> "list[int]":
+    async def search(self, index: MailboxIndex, key: SearchKey, view: SearchView) -> builtins.list[int]:
         """UIDs ascending, of messages that the session sees and that are still there."""
         return await self._searcher.search(index, key, view)
 
     def details(
         self, index: MailboxIndex, uids: Sequence[int], columns: Detail
-    ) -> "AsyncIterator[list[StoredDetail]]":
+    ) -> AsyncIterator[builtins.list[StoredDetail]]:
         """By uid, in chunks; messages that are gone are left out. Opens no file."""
         return stored_details(self._store, index, uids, columns)
 
@@ -199,6 +200,6 @@ class Mailboxes:
     def _with_claims(self, status: Status) -> Status:
         """Claims of \\Recent that are not written yet count."""
         index = self._indexes.find(status.mailbox_id)
-        if index is None or index.recent_uid >= index.uidnext:
-            return status if index is None else replace(status, recent=0)
+        if index is None:
+            return status
         return replace(status, recent=len(index.uids) - bisect_left(index.uids, index.recent_uid))

@@ -39,7 +39,6 @@ class Snapshot:
         self.modseqs = index.modseqs[:]
         self.sizes = index.sizes
         self.internal_dates = index.internal_dates
-        self.content_ids = index.content_ids
         self.places = _places(index.uids, view.uids)
 
 

@@ -9,6 +9,7 @@ from mailserver.mail import transfer
 _DIGITS = (string.ascii_letters + string.digits + "+/").encode("ascii")
 _NOT_DIGITS = bytes(set(range(256)) - set(_DIGITS))
 
+
 class Decoder(Protocol):
     def feed(self, octets: bytes) -> bytes: ...
     def end(self) -> bytes:

@@ -11,9 +11,7 @@ from mailserver.store.mailboxes import Mailbox
 from mailserver.store.staging import Staged
 
 
-def append(
-    tx: Tx, user_id: int, name: str, staged: Staged, flags: FlagSet, internal_date: int | None
-) -> Appended:
+def append(tx: Tx, user_id: int, name: str, staged: Staged, flags: FlagSet, internal_date: int | None) -> Appended:
     target = _target(tx, user_id, name)
     quota.require_room(tx, user_id, staged.size)
     date = tx.now_ms // 1000 if internal_date is None else internal_date

@@ -44,9 +44,10 @@ class Catcher:
 
     async def stop(self) -> None:
         if self._task is not None:
+            task, self._task = self._task, None
             self._unsubscribe()
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, QueueChanged | ForeignCommit):

@@ -21,6 +21,7 @@ READ_OCTETS = 65_536  # taken from the stream at once; twice as many wait there 
 WRITE_OCTETS = 65_536  # replies that the client has not read; then we wait for it
 HANDSHAKE_SECONDS = 30.0
 CLOSE_SECONDS = 10.0  # for the last reply to go out
+COMMANDS_IN_A_ROW = 50  # run without a look at the other connections
 NEVER = float("inf")
 
 
@@ -53,6 +54,7 @@ class Connection(SMTP):
         self._opened = clock.monotonic()
         self._framing = Framing()
         self._replies: list[bytes] = []
+        self._in_a_row = 0  # commands since we last waited
 
     # ---- asyncio.Protocol ----
 
@@ -123,6 +125,9 @@ class Connection(SMTP):
 
     async def line(self, limit: int) -> bytes:
         """The next line without CRLF. Raises ConnectionLost, LineTooLong, NotALine."""
+        self._in_a_row += 1
+        if self._in_a_row > COMMANDS_IN_A_ROW:
+            await self._let_others()
         while (line := self._framing.line(limit)) is None:
             now = self.clock.monotonic()
             deadline = min(now + self.config.command_seconds, self._opened + self.config.connection_seconds)
@@ -133,20 +138,35 @@ class Connection(SMTP):
         """Some of the octets that come next, at least one. Raises ConnectionLost."""
         data = self._framing.take() or await self._receive(deadline)
         if len(data) > most:
-            self._framing.feed(data[most:])
+            self._framing.put_back(data[most:])
             data = data[:most]
         return data
 
     def put_back(self, data: bytes) -> None:
         """What was read behind the end of a message: the next commands."""
-        self._framing.feed(data)
+        self._framing.put_back(data)
+
+    async def _let_others(self) -> None:
+        """One client's long pipeline does not hold the others up, nor pile up replies it does not read."""
+        self.deadline = self.clock.monotonic() + self.config.command_seconds
+        try:
+            await self._drain()
+        except OSError as fault:
+            raise ConnectionLost from fault
+        self.deadline = NEVER
+        await asyncio.sleep(0)
+        self._in_a_row = 0
+
+    async def _drain(self) -> None:
+        self._flush()
+        if self.transport is not None and self.transport.get_write_buffer_size() > WRITE_OCTETS:
+            await self._writer.drain()
 
     async def _receive(self, deadline: float) -> bytes:
-        self._flush()
         self.deadline = deadline
+        self._in_a_row = 0
         try:
-            if self.transport is not None and self.transport.get_write_buffer_size() > WRITE_OCTETS:
-                await self._writer.drain()
+            await self._drain()
             data = await self._reader.read(READ_OCTETS)
         except OSError as fault:  # reset, timed out, a broken TLS record
             raise ConnectionLost from fault

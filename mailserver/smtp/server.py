@@ -179,8 +179,9 @@ class SmtpServer:
         context = self._around.tls() if implicit else None
         if implicit and context is None:
             raise OSError("no certificate")
-        _, session = await loop.connect_accepted_socket(
-            lambda: Session(self._around, mode is TlsMode.STARTTLS, loop),
+        session = Session(self._around, mode is TlsMode.STARTTLS, loop)
+        await loop.connect_accepted_socket(  # its own answer is not always the session: uvloop gives the TLS layer
+            lambda: session,
             accepted,
             ssl=context,
             ssl_handshake_timeout=HANDSHAKE_SECONDS if implicit else None,

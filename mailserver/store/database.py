@@ -41,6 +41,7 @@ OLDEST_SQLITE = (3, 51, 3)  # earlier ones lose committed pages when two connect
 BUSY_MILLISECONDS = 5000  # how long to wait for another process's transaction
 GROUP_LIMIT = 128  # writes in one commit; bounds how long the first of them waits
 CACHE_KIB = 4096  # page cache of one connection
+CACHED_STATEMENTS = 512  # more than there are: a full cache of pysqlite3's throws out the newest, not the oldest
 WAL_PAGES = 2000  # checkpoint when the log has grown to 8 MB
 
 _log = structlog.get_logger("store")
@@ -125,7 +126,7 @@ class _Write(Generic[T]):
 
 def connect(path: Path, *, read_only: bool = False) -> Any:
     """A connection with the pragmas every one of ours must have, read back because a wrong one is silent."""
-    connection = sqlite.connect(str(path), isolation_level=None, cached_statements=256)
+    connection = sqlite.connect(str(path), isolation_level=None, cached_statements=CACHED_STATEMENTS)
     try:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
         connection.execute("PRAGMA journal_mode = WAL")
@@ -179,7 +180,6 @@ class Database:
         self._version = 0
 
     async def open(self) -> None:
-        check_version()
         await self._writer
         for reader in self._readers:
             await reader

@@ -51,20 +51,25 @@ _FIELDS: dict[Detail, tuple[str, ...]] = {
 _DECODE: dict[str, Callable[[Any], Any]] = {"parts": decode_parts}
 
 
-def read(rx: Rx, messages: Sequence[tuple[int, int]], columns: Detail) -> list[StoredDetail]:
-    """For (uid, content id) each, in their order; contents that are gone are left out."""
+def read(rx: Rx, mailbox_id: int, uids: Sequence[int], columns: Detail) -> list[StoredDetail]:
+    """By uid; messages that are gone are left out.
+
+    Asked by mailbox and UID, never by content id: those are given again to other people's messages.
+    """
     fields = list(dict.fromkeys(field for column, names in _FIELDS.items() if column in columns for field in names))
     rows = rx.all(
-        f"SELECT {', '.join(['c.id', *fields])} FROM json_each(?) j JOIN contents c ON c.id = j.value",
-        json.dumps([content_id for _, content_id in messages]),
+        f"""SELECT {", ".join(["m.uid", *(f"c.{field}" for field in fields)])} FROM messages m
+            JOIN contents c ON c.id = m.content_id
+            WHERE m.mailbox_id = ? AND m.uid IN (SELECT value FROM json_each(?)) ORDER BY m.uid""",
+        mailbox_id,
+        json.dumps([*uids]),
     )
-    kept = {row[0]: row[1:] for row in rows}
-    decoded = [(place, _DECODE[field]) for place, field in enumerate(fields) if field in _DECODE]
-    found: list[StoredDetail] = []
-    for uid, content_id in messages:
-        if (row := kept.get(content_id)) is not None:
-            values = dict(zip(fields, row, strict=True))
-            for place, decode in decoded:
-                values[fields[place]] = decode(row[place])
-            found.append(StoredDetail(uid, **values))
-    return found
+    decode = [_DECODE.get(field, _as_it_is) for field in fields]
+    return [
+        StoredDetail(row[0], **{field: read(value) for field, read, value in zip(fields, decode, row[1:], strict=True)})
+        for row in rows
+    ]
+
+
+def _as_it_is(value: Any) -> Any:
+    return value

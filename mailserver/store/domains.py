@@ -85,7 +85,9 @@ def remove(tx: Tx, name: str) -> None:
 def restore(tx: Tx, name: str) -> Domain:
     """Bring back the one deleted last. Raises NoSuchDomain, or AlreadyThere where the name was given again."""
     name = names.domain(name)
-    row = tx.one(f"{_SELECT} WHERE name = ? || ':' || id AND deleted_at IS NOT NULL ORDER BY deleted_at DESC", name)
+    row = tx.one(
+        f"{_SELECT} WHERE name = ? || ':' || id AND deleted_at IS NOT NULL ORDER BY deleted_at DESC, id DESC", name
+    )
     if row is None:
         raise NoSuchDomain(f"No deleted domain of this name: {name}")
     if find(tx, name) is not None:

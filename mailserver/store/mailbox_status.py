@@ -32,9 +32,9 @@ def list(rx: Rx, user_id: int, names: Sequence[str], *, with_octets: bool = True
                (SELECT count(*) FROM messages WHERE mailbox_id = b.id AND is_seen = 0),
                (SELECT count(*) FROM messages WHERE mailbox_id = b.id AND is_deleted = 1),
                {_OCTETS if with_octets else "0"}
-           FROM json_each(?) j JOIN mailboxes b ON b.user_id = ? AND b.name = j.value""",
-        json.dumps([*names]),
+           FROM mailboxes b WHERE b.user_id = ? AND b.name IN (SELECT value FROM json_each(?))""",
         user_id,
+        json.dumps([*names]),
     )
     return {row[0]: Status(*row[1:]) for row in rows}
 
@@ -43,9 +43,9 @@ def measure(rx: Rx, mailbox_id: int, uids: Sequence[int]) -> tuple[int, int]:
     """(messages, octets) of those of these UIDs that exist."""
     row = rx.one(
         """SELECT count(*), coalesce(sum(m.size), 0)
-           FROM json_each(?) j JOIN messages m ON m.mailbox_id = ? AND m.uid = j.value""",
-        json.dumps([*uids]),
+           FROM messages m WHERE m.mailbox_id = ? AND m.uid IN (SELECT value FROM json_each(?))""",
         mailbox_id,
+        json.dumps([*uids]),
     )
     return (int(row[0]), int(row[1])) if row else (0, 0)
 

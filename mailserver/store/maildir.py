@@ -122,9 +122,12 @@ class Maildir:
         *copies, (folder, letters) = targets
         staged = f"{self.staging}/{key}"
         for other, its_letters in copies:
-            _link(staged, self.path(other, key, its_letters))
-        if not _rename(staged, self.path(folder, key, letters)) and self.locate(folder, key, letters) is None:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), staged)
+            if not _link(staged, self.path(other, key, its_letters)):
+                self.make_folder(other)  # somebody removed it
+                _link(staged, self.path(other, key, its_letters))
+        if not _rename(staged, self.path(folder, key, letters)):
+            self.make_folder(folder)
+            os.rename(staged, self.path(folder, key, letters))
 
     # ---- jobs, each safe to do again ----
 

@@ -116,7 +116,6 @@ def add(tx: Tx, mailbox_id: int, staged: Staged, flags: FlagSet, internal_date: 
     The quota is counted, not enforced (see quota.require_room). Raises NoSuchMailbox.
     """
     mailbox = mailboxes.get_by_id(tx, mailbox_id)
-    tx.files.make_folder(mailbox.folder)
     flags = keywords.register(tx, mailbox_id, flags)
     detail = staged.detail
     modseq = change_numbers.take(tx, mailbox.user_id)

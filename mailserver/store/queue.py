@@ -141,6 +141,7 @@ def add(tx: Tx, outgoing: Outgoing, recipients: Sequence[QueueRecipient]) -> bui
         )
         for recipient in recipients
     ]
+    _forget_removal(tx, outgoing.spooled.name)
     tx.promise(disk_jobs.Spool(outgoing.spooled.staged.key, outgoing.spooled.name))
     tx.tell(QueueChanged())
     return ids
@@ -224,6 +225,13 @@ def _unspool(tx: Tx, paths: set[str]) -> None:
         live = tx.one(f"SELECT 1 FROM outbound_queue WHERE message_path = ? AND {_LIVE} LIMIT 1", path)
         if live is None and _SPOOL_NAME.fullmatch(path):
             tx.promise(disk_jobs.Unspool(path))
+
+
+def _forget_removal(tx: Tx, name: str) -> None:
+    """The same octets again: the removal of their earlier file, repeated after a crash, would take the new one."""
+    if tx.one("SELECT 1 FROM disk_jobs WHERE instr(work, ?) LIMIT 1", name) is not None:
+        jobs = disk_jobs.list(tx)
+        disk_jobs.remove(tx, [job_id for job_id, job in jobs if job == disk_jobs.Unspool(name)])
 
 
 def _entry(row: Row) -> Entry:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +15,7 @@ from mailserver.config.tree import StoreConfig
 from mailserver.errors import InsufficientStorage
 from mailserver.store import migrate as migrations
 from mailserver.store import poke, recovery
-from mailserver.store.database import Database, Rx, Tx, as_refusal
+from mailserver.store.database import Database, Rx, Tx, as_refusal, check_version, connect
 from mailserver.store.disk import Disk
 from mailserver.store.events import Event, ForeignCommit
 from mailserver.store.maildir import Maildir
@@ -159,13 +160,19 @@ class Store:
     async def _start(self, migrate: bool, serving: bool) -> None:
         self.maildir.prepare()
         self._staging.open()
+        await self.in_thread(self._prepare_schema, migrate)
         await self._database.open()
-        if migrate:
-            await self._database.exclusively(migrations.up)
-        else:
-            await self._database.exclusively(migrations.require_current)
         if serving:
             await self._serve()
+
+    def _prepare_schema(self, migrate: bool) -> None:
+        """On a connection of its own: pysqlite3's statement cache never lets go of what filled it first."""
+        check_version()
+        with closing(connect(self.data / DATABASE)) as connection:
+            if migrate:
+                migrations.up(connection)
+            else:
+                migrations.require_current(connection)
 
     async def _serve(self) -> None:
         await self._database.write(recovery.recover)

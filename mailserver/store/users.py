@@ -178,7 +178,7 @@ def restore(tx: Tx, address: str) -> User:
     username, domain = names.account_address(address)
     row = tx.one(
         f"""{_SELECT} WHERE d.name = ? AND d.deleted_at IS NULL AND u.username = ? || ':' || u.id
-            AND u.deleted_at IS NOT NULL ORDER BY u.deleted_at DESC""",
+            AND u.deleted_at IS NOT NULL ORDER BY u.deleted_at DESC, u.id DESC""",
         domain,
         username,
     )

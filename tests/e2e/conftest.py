@@ -38,7 +38,7 @@ def client(demo: Demo, trust: ssl.SSLContext) -> Iterator[IMAPClient]:
 
 
 def empty(client: IMAPClient) -> None:
-    for _, _, name in client.list_folders():
+    for name in sorted((name for _, _, name in client.list_folders()), reverse=True):  # children first
         if name not in {"INBOX", "Drafts", "Sent", "Junk", "Trash", "Archive"}:
             client.delete_folder(name)
             continue

@@ -38,7 +38,7 @@ def test_imapclient_walks_through_everything_it_offers(client: IMAPClient) -> No
     assert row[b"BODY[]"] == TEXT
     assert row[b"RFC822.SIZE"] == len(TEXT)
     assert row[b"ENVELOPE"].to[0].mailbox == b"ann"
-    assert client.get_flags([uid])[uid] == (b"\\Flagged", b"$Work")
+    assert {*client.get_flags([uid])[uid]} >= {b"\\Flagged", b"$Work"}
     client.set_flags([uid], [b"\\Seen"])
     client.copy([uid], "Archive")
     client.move([uid], "Trash")
@@ -48,8 +48,7 @@ def test_imapclient_walks_through_everything_it_offers(client: IMAPClient) -> No
     client.delete_folder("Projekte")
     with pytest.raises(IMAPClientError, match=r"(?i)no such mailbox|NONEXISTENT"):
         client.select_folder("Projekte")
-    quota = client.get_quota("INBOX") if hasattr(client, "get_quota") else []
-    assert quota is not None
+    assert [(q.quota_root, q.resource) for q in client.get_quota("INBOX")][:1] == [("", "STORAGE")]
 
 
 def test_idle_hears_of_a_delivery_within_a_moment(demo: Demo, client: IMAPClient) -> None:
@@ -129,9 +128,10 @@ def test_mutt_and_the_standard_library_read_the_folder_on_disk(demo: Demo, clien
     client.append("Archive", TEXT)
     user_part, domain = demo.users[0].email.split("@")
     folder = demo.folder / "mail" / domain / user_part
-    command = ["mutt", "-n", "-F", "/dev/null", "-R", "-f", str(folder), "-e", "push <quit>"]
-    script = ["script", "--quiet", "--return", "--command", " ".join(f"'{word}'" for word in command), "/dev/null"]
-    shown = subprocess.run(script, capture_output=True, timeout=20, check=False, env={"TERM": "xterm", "HOME": "/nonexistent", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"})
+    mutt = f"mutt -n -F /dev/null -R -e 'set folder={folder} quit=yes' -f {folder} -e 'push q'"
+    environment = {"TERM": "xterm", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(demo.folder)}
+    script = ["script", "--quiet", "--return", "--command", mutt, "/dev/null"]
+    shown = subprocess.run(script, capture_output=True, timeout=20, check=False, env=environment, stdin=subprocess.DEVNULL)
     assert b"Msgs:1" in shown.stdout, shown.stdout[-500:]
     ours = mailbox.Maildir(folder, factory=None)
     assert len(ours) == 1
@@ -156,10 +156,11 @@ def test_two_sessions_agree(demo: Demo, client: IMAPClient, trust: ssl.SSLContex
     for _ in range(5):
         client.append("INBOX", TEXT)
     client.select_folder("INBOX")
+    uids = client.search()
     other = logged_in(demo, trust)
     other.select_folder("INBOX")
-    client.delete_messages([1, 3])
+    client.delete_messages([uids[0], uids[2]])
     client.expunge()
-    other.noop()
-    assert other.search() == client.search() == [2, 4, 5] or len(other.search()) == 3
+    assert other.noop()[1] == [(1, b"EXPUNGE"), (2, b"EXPUNGE")]
+    assert other.search() == client.search() == [uids[1], uids[3], uids[4]]
     other.logout()

@@ -31,7 +31,8 @@ def far_side(client: IMAPClient) -> dict[str, Counter[tuple[str, str]]]:
     side = {}
     for name in ("INBOX", "Archive", "Trash"):
         client.select_folder(name, readonly=True)
-        rows = client.fetch("1:*", ["FLAGS", "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"]) if client.search() else {}
+        uids = client.search()
+        rows = client.fetch(uids, ["FLAGS", "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"]) if uids else {}
         side[name] = Counter(
             (row[b"BODY[HEADER.FIELDS (MESSAGE-ID)]"].decode().split()[1], _sorted(letters.get(f, "") for f in row[b"FLAGS"]))
             for row in rows.values()

@@ -17,7 +17,8 @@ async def noop(_s: Session, _: None) -> bytes:
 
 async def logout(s: Session, _: None) -> bytes:
     await s.leave_mailbox()
-    s.untagged(b"BYE Logging out")
+    server = s.around.hostname if s.account else "IMAP server"
+    s.untagged(b"BYE %b logging out" % server.encode("ascii", "replace"))
     s.state = State.LOGOUT
     return b"LOGOUT completed"
 

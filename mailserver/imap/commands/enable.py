@@ -9,7 +9,7 @@ from mailserver.imap.wire.reader import Reader
 
 def parse(r: Reader) -> list[str]:
     """enable = "ENABLE" 1*(SP capability)"""
-    names = []
+    names: list[str] = []
     while not names or not r.at_end():
         r.sp()
         names.append(r.word())

@@ -50,7 +50,7 @@ def parse_authenticate(r: Reader) -> Authenticate:
     initial = None
     if not r.at_end():
         r.sp()
-        initial = r.rest()
+        initial = r.atom()
     return Authenticate(mechanism, initial)
 
 

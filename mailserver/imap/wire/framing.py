@@ -29,24 +29,9 @@ from mailserver.imap.wire.frames import (
     NeedLiteral,
     RawLine,
     Refused,
-    after_login,
 )
 from mailserver.imap.wire.lines import HEAD_OCTETS, Announced, announced, content_of, head
 from mailserver.imap.wire.reader import Reader
-
-__all__ = [
-    "BEFORE_LOGIN",
-    "AppendStart",
-    "Command",
-    "CommandFramer",
-    "Item",
-    "Limits",
-    "LiteralChunk",
-    "NeedLiteral",
-    "RawLine",
-    "Refused",
-    "after_login",
-]
 
 TAIL_OCTETS = 64  # kept of a swallowed line, to see a literal announced at its end
 

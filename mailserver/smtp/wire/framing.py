@@ -27,6 +27,10 @@ class Framing:
         data, self._buffer = self._buffer, b""
         return data
 
+    def put_back(self, data: bytes) -> None:
+        """Taken, and not for the taker: it comes before everything that is there now."""
+        self._buffer = data + self._buffer
+
     def line(self, limit: int) -> bytes | None:
         """The next line without CRLF; None: not there yet. Raises LineTooLong, NotALine.
 

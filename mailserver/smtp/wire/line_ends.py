@@ -4,11 +4,8 @@ Only CRLF "." CRLF ends DATA (RFC 5321 §4.1.1.4); anything that another server 
 LF "." LF, is content here and makes the content improper. Reads may be cut anywhere; time is linear in octets.
 """
 
-import re
-
 END = b"\r\n.\r\n"
 _STUFFED = b"\r\n."
-_ANY_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 class DataReader:
@@ -69,4 +66,8 @@ class LineEnds:
         if ends == 2 * data.count(b"\r\n"):
             return data
         self.improper = True
-        return _ANY_LINE_END.sub(b"\r\n", data) if self._normalise else data
+        return _normalised(data) if self._normalise else data
+
+
+def _normalised(data: bytes) -> bytes:
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")

@@ -6,10 +6,22 @@ from base64 import b64encode, encodebytes
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
 
-WORDS = (
-    "invoice meeting Budget REPORT lunch project holiday Straße Grüße façade naïve Entwurf Über"
-    " Привет встреча СЧЁТ ελληνικά Αθήνα 日本語 会議 資料 żółw ąężŻ 100% a=b under_score x.y@z"
-).split()
+ENGLISH = (
+    "invoice",
+    "meeting",
+    "Budget",
+    "REPORT",
+    "lunch",
+    "project",
+    "holiday",
+    "100%",
+    "a=b",
+    "under_score",
+    "x.y@z",
+)
+LATIN = ("Straße", "Grüße", "façade", "naïve", "Entwurf", "Über", "żółw", "ąężŻ")
+OTHERS = ("Привет", "встреча", "СЧЁТ", "ελληνικά", "Αθήνα", "日本語", "会議", "資料")
+WORDS = ENGLISH + LATIN + OTHERS
 CHARSETS = ("utf-8", "iso-8859-1", "koi8-r", "iso-8859-2", "iso-8859-7", "iso-2022-jp", "gb18030")
 ZONES = (-720, -300, 0, 60, 330, 840)  # minutes east
 
@@ -33,6 +45,7 @@ class Writer:
         letter = Letter()
         header = b"".join(self._header(letter))
         content_header, body = self._content(letter, depth=0)
+        letter.fields += fields_of(content_header)
         letter.octets = header + content_header + b"\r\n" + body
         return letter
 
@@ -87,7 +100,7 @@ class Writer:
         octets = text.encode(charset)
         if self._random.random() < 0.5:
             return b"=?%b?B?%b?=" % (charset.encode(), b64encode(octets))
-        quoted = b"".join(b"_" if o == 32 else b"=%02X" % o if o > 126 or o in b"=?_ " or o < 33 else bytes((o,)) for o in octets)
+        quoted = b"".join(b"_" if octet == 32 else b"=%02X" % octet for octet in octets)
         return b"=?%b?q?%b?=" % (charset.upper().encode(), quoted)
 
     def _charset(self, text: str) -> str:
@@ -140,5 +153,11 @@ class Writer:
         inner = Letter()
         lines = self._field(inner, "Subject", self.phrase(4))
         header, body = self._text(letter, b"plain")
-        letter.texts.append(f"Subject: {inner.fields[0][1]}")
+        inner.fields += fields_of(header)
+        letter.texts += [f"{name}: {value}" for name, value in inner.fields]
         return b"Content-Type: message/rfc822\r\n", lines + header + b"\r\n" + body
+
+
+def fields_of(header: bytes) -> list[tuple[str, str]]:
+    """Of header lines without folds and encoded words."""
+    return [(name, value) for line in header.decode().splitlines() for name, _, value in (line.partition(": "),)]

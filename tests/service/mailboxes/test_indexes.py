@@ -34,9 +34,7 @@ async def append(store: Store, mailbox_id: int) -> int:
 
 
 async def test_many_attaching_at_once_share_one_index(store: Store, service: Mailboxes, user_id: int) -> None:
-    attached = await asyncio.gather(
-        *(service.select(user_id, "INBOX", claim_recent=False) for _ in range(8))
-    )
+    attached = await asyncio.gather(*(service.select(user_id, "INBOX", claim_recent=False) for _ in range(8)))
     assert len({id(index) for index, _ in attached}) == 1
 
 

@@ -169,9 +169,7 @@ async def test_expunge_takes_what_is_deleted_and_asked_for(service: Mailboxes, u
     assert (await service.status(user_id, "INBOX")).uidnext == 5
 
 
-async def test_uids_ascend_with_eight_appending_at_once(
-    service: Mailboxes, store: Store, user_id: int
-) -> None:
+async def test_uids_ascend_with_eight_appending_at_once(service: Mailboxes, store: Store, user_id: int) -> None:
     index = await selected(service, user_id)
 
     async def append_some() -> list[int]:
@@ -200,16 +198,13 @@ async def test_recent_is_told_to_one_session_only(service: Mailboxes, store: Sto
     assert [service.claim_recent(index), service.claim_recent(examined)] == [3, 4]
 
 
-async def test_claims_of_recent_survive_a_restart(
-    service: Mailboxes, store: Store, user_id: int, put: Put, clock: FakeClock
-) -> None:
+async def test_claims_of_recent_survive_a_restart(store: Store, user_id: int, put: Put, clock: FakeClock) -> None:
     await put()
-    await service.select(user_id, "INBOX", claim_recent=True)
-    await service.close()
-    again = Mailboxes(store, clock, store.config)
-    _, first = await again.select(user_id, "INBOX", claim_recent=True)
-    assert first == 2
-    await again.close()
+    for first_recent in (1, 2):
+        service = Mailboxes(store, clock, store.config)
+        _, first = await service.select(user_id, "INBOX", claim_recent=True)
+        assert first == first_recent
+        await service.close()
 
 
 async def test_status_counts_what_is_there(service: Mailboxes, user_id: int, put: Put) -> None:

@@ -1,4 +1,4 @@
-"""What other programs do in a mailbox's folder becomes news. IM-12's word for it: cp a file into new/ and it appears."""
+"""What other programs do in a mailbox's folder becomes news: cp a file into new/ and it appears."""
 
 import asyncio
 import os
@@ -48,6 +48,7 @@ async def test_a_file_copied_into_new_appears_while_selected(
     service: Mailboxes, store: Store, user_id: int, clock: FakeClock
 ) -> None:
     index, _ = await service.select(user_id, "INBOX", claim_recent=False)
+    await asyncio.sleep(0)  # the watch begins
     (folder(store, index) / "new" / "1700000000.by.hand").write_bytes(OCTETS)
     await clock.advance(31)
     await until(index, lambda: len(index.uids) == 1)

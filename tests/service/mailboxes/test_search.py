@@ -209,9 +209,7 @@ async def found(service: Mailboxes, user_id: int, key: SearchKey, view: SearchVi
         service.release(index)
 
 
-async def test_messages_the_session_does_not_know_yet_are_not_found(
-    service: Mailboxes, user_id: int, put: Put
-) -> None:
+async def test_messages_the_session_does_not_know_yet_are_not_found(service: Mailboxes, user_id: int, put: Put) -> None:
     for _ in range(3):
         await put()
     assert await found(service, user_id, All(), sees(1, 2)) == [1, 2]
@@ -241,9 +239,9 @@ async def test_bodies_are_read_only_where_nothing_cheaper_decides(
     read: list[int] = []
     whole = file_search.scan
 
-    async def counting(store: Store, mailbox_id: int, wanted: Sequence[tuple[int, int]], key: Text) -> set[int]:
-        read.extend(uid for uid, _ in wanted)
-        return await whole(store, mailbox_id, wanted, key)
+    async def counting(store: Store, mailbox_id: int, uids: Sequence[int], key: Text) -> set[int]:
+        read.extend(uids)
+        return await whole(store, mailbox_id, uids, key)
 
     monkeypatch.setattr(search, "scan", counting)
     for flags in ((), ("\\Seen",), ("\\Seen",)):

@@ -14,13 +14,14 @@ TIME = "2026-01-02 03:04:05"
 KNOWN: list[Migration] = migrate.find()
 HEAD = KNOWN[-1].version
 
-# What the schema demands beyond "not null".
+OWN = object()  # the row's own number
+# What the schema demands beyond "not null", and references that may be empty.
 SPECIAL: dict[str, dict[str, Any]] = {
-    "aliases": {"destination_user_id": 1},
+    "aliases": {"destination_user_id": OWN},
     "alias_targets": {"address": "bob@example.org"},
     "delivery_log": {"status": "delivered"},
-    "auth_log": {"user_id": 1, "success": 1},
-    "sent_emails": {"api_key_id": 1},
+    "auth_log": {"user_id": OWN, "success": 1},
+    "sent_emails": {"api_key_id": OWN},
 }
 
 
@@ -38,7 +39,7 @@ def tables(connection: Any) -> list[str]:
 
 
 def fill(connection: Any) -> None:
-    """Rows in every table, whatever the version; the first row of each belongs to the first of its parents."""
+    """Rows in every table, whatever the version; each belongs to the parents of its own number."""
     connection.execute("BEGIN")
     connection.execute("PRAGMA defer_foreign_keys = ON")
     for table in tables(connection):
@@ -61,7 +62,7 @@ def _row(connection: Any, table: str, number: int) -> dict[str, Any]:
         if name == "id":
             values[name] = number
         elif name in special:
-            values[name] = special[name]
+            values[name] = number if special[name] is OWN else special[name]
         elif (not_null or key) and default is None:
             values[name] = number if name in parents else _value(name, kind, number)
     return values

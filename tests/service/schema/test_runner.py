@@ -19,9 +19,13 @@ from mailserver.store.migrate import State
 from mailserver.store.migration_files import Migration
 from tests.service.schema.databases import HEAD, KNOWN
 
-VERSIONS = "CREATE TABLE schema_migrations (version INTEGER PRIMARY KEY, applied_at DATETIME DEFAULT CURRENT_TIMESTAMP);"
+VERSIONS = (
+    "CREATE TABLE schema_migrations (version INTEGER PRIMARY KEY, applied_at DATETIME DEFAULT CURRENT_TIMESTAMP);"
+)
 FIRST = Migration(1, "first", f"{VERSIONS} CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT);")
-SECOND = Migration(2, "second", "ALTER TABLE people ADD COLUMN age INTEGER; CREATE TABLE pets (id INTEGER PRIMARY KEY);")
+SECOND = Migration(
+    2, "second", "ALTER TABLE people ADD COLUMN age INTEGER; CREATE TABLE pets (id INTEGER PRIMARY KEY);"
+)
 THIRD = Migration(3, "third", "CREATE INDEX by_name ON people(name);")
 ALL = [FIRST, SECOND, THIRD]
 
@@ -61,7 +65,7 @@ def test_up_applies_all_once_and_says_which(database: Any) -> None:
 def test_up_to_a_number_stops_there(database: Any) -> None:
     assert migrate.up(database, 2, migrations=ALL) == [FIRST, SECOND]
     assert migrate.version(database) == 2
-    with pytest.raises(DatabaseUnusable, match="lacks 1 migrations from 003_third on: run 'mailserver migrate up'"):
+    with pytest.raises(DatabaseUnusable, match="at schema 002 and 003_third is needed: run 'mailserver migrate up'"):
         migrate.require_current(database, ALL)
 
 
@@ -165,7 +169,7 @@ def test_nothing_to_do_means_no_copy(database: Any, path: Path) -> None:
 def test_no_upgrade_without_its_copy(database: Any, path: Path) -> None:
     migrate.up(database, 1, migrations=ALL)
     path.with_name("mail.db.schema-001").mkdir()
-    with pytest.raises(DatabaseUnusable, match="002_second failed and nothing of it remains: .*Is a directory"):
+    with pytest.raises(DatabaseUnusable, match=r"002_second failed and nothing of it remains: .*Is a directory"):
         migrate.up(database, migrations=ALL)
     assert migrate.version(database) == 1
     assert not list(path.parent.glob("*.part"))
@@ -177,9 +181,13 @@ INSERT INTO people_new SELECT id, name FROM {source};
 DROP TABLE people;
 ALTER TABLE people_new RENAME TO people;
 """
-PARENTS = Migration(1, "parents", f"""{VERSIONS}
+PARENTS = Migration(
+    1,
+    "parents",
+    f"""{VERSIONS}
 CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT);
-CREATE TABLE letters (id INTEGER PRIMARY KEY, person INTEGER REFERENCES people(id) ON DELETE CASCADE);""")
+CREATE TABLE letters (id INTEGER PRIMARY KEY, person INTEGER REFERENCES people(id) ON DELETE CASCADE);""",
+)
 
 
 @pytest.fixture
@@ -192,7 +200,7 @@ def parents(database: Any) -> Any:
 
 def test_dropping_a_table_of_the_foundation_is_refused(parents: Any) -> None:
     careless = Migration(9, "careless", PEOPLE_ANEW.format(source="people"))
-    with pytest.raises(DatabaseUnusable, match="009_careless drops people, .* put the line '-- rebuild' at its top"):
+    with pytest.raises(DatabaseUnusable, match=r"009_careless drops people, .* put the line '-- rebuild' at its top"):
         migrate.up(parents, migrations=[PARENTS, careless])
     assert parents.execute("SELECT count(*) FROM letters").fetchone() == (3,)
 

@@ -2,6 +2,7 @@
 
 import re
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -93,7 +94,7 @@ OCTETS = st.lists(st.sampled_from([b"\r\n", b".", b"a", b"\r", b"\n", b"\0"]), m
 def test_read_borders_do_not_matter(content: bytes, cuts: list[int]) -> None:
     stream = content + b"\r\n.\r\nQUIT\r\n"
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
-    pieces = [stream[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [stream[a:b] for a, b in pairwise(edges)]
     assert read(*pieces) == read(stream)
 
 
@@ -107,7 +108,7 @@ def test_content_survives_dot_stuffing(content: bytes) -> None:
 def test_line_ends_do_not_see_read_borders(content: bytes, cuts: list[int], normalise: bool) -> None:
     edges = [0, *sorted(min(cut, len(content)) for cut in cuts), len(content)]
     pieced, whole = LineEnds(normalise), LineEnds(normalise)
-    out = b"".join(pieced.feed(content[a:b]) for a, b in zip(edges, edges[1:], strict=False)) + pieced.finish()
+    out = b"".join(pieced.feed(content[a:b]) for a, b in pairwise(edges)) + pieced.finish()
     assert out == whole.feed(content) + whole.finish()
     assert pieced.improper == whole.improper == bool(re.search(rb"\r(?!\n)|(?<!\r)\n", content))
     if not normalise:

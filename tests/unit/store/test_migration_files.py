@@ -38,7 +38,16 @@ def test_names(name: str, parsed: tuple[int, str]) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["000_zero.sql", "1_short.sql", "0001_long.sql", "001-dash.sql", "001_.sql", "001_Upper.sql", "٠٠١_x.sql", "001_x.sql\n"],
+    [
+        "000_zero.sql",
+        "1_short.sql",
+        "0001_long.sql",
+        "001-dash.sql",
+        "001_.sql",
+        "001_Upper.sql",
+        "٠٠١_x.sql",
+        "001_x.sql\n",
+    ],
 )
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(DatabaseUnusable, match=r"is not named like"):
@@ -68,7 +77,9 @@ def test_a_file_that_ends_within_a_statement_is_refused(text: str) -> None:
         list(statements(migration(text)))
 
 
-@pytest.mark.parametrize("text", ["BEGIN;", "commit;", "-- x\n  PRAGMA foreign_keys = OFF;", "SELECT 1; VACUUM;", "END;"])
+@pytest.mark.parametrize(
+    "text", ["BEGIN;", "commit;", "-- x\n  PRAGMA foreign_keys = OFF;", "SELECT 1; VACUUM;", "END;"]
+)
 def test_the_transaction_is_the_runners(text: str) -> None:
     with pytest.raises(DatabaseUnusable, match="the runner does that"):
         list(statements(migration(text)))

@@ -1,0 +1,111 @@
+"""The one moment in which we take responsibility: all recipients of a message, in one transaction.
+
+    1  stage: one durable file for the mailboxes here, one for the queue (their headers differ)
+    2  commit: message rows, queue rows, delivery log
+    3  the peer gets its 250
+
+A crash before 2 leaves files that no row names, deleted at the start, and the peer sends again. From 2 on the message
+is ours: files not yet in their places are put there at the start. A refusal in 2 leaves nothing behind.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mailserver.errors import NoSuchMailbox, OverQuota, Unavailable
+from mailserver.mail.flags import EMPTY
+from mailserver.store import delivery_log, mailboxes, messages, queue, quota, spool
+from mailserver.store.database import Tx
+from mailserver.store.delivery_log import Delivery, Outcome
+from mailserver.store.queue import Outgoing, QueueRecipient
+from mailserver.store.recipients import LocalRecipient
+from mailserver.store.staging import Incoming, Staged
+from mailserver.store.store import Store
+
+ACCEPTED = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """For mailboxes here."""
+
+    recipients: tuple[LocalRecipient, ...]
+    header: bytes
+    reverse_path: str
+    internal_date: int  # epoch seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """For the outbound queue."""
+
+    recipients: tuple[QueueRecipient, ...]
+    header: bytes
+    outgoing: Callable[[queue.Spooled], Outgoing]
+
+
+async def hand_over(
+    store: Store,
+    incoming: Incoming,
+    body_at: int,
+    local: Local,
+    remote: Remote,
+    check: Callable[[Tx], None] = lambda tx: None,
+) -> None:
+    """Durable for all when it returns. `check` may refuse inside the transaction.
+
+    Raises OverQuota where none of the mailboxes has room; where some have, all get the message: they were accepted
+    at RCPT, and mail is never lost.
+    """
+    staged: list[Staged] = []
+    try:
+        stored = spooled = None
+        if local.recipients:
+            stored = await store.stage(incoming, local.header, body_at)
+            staged.append(stored)
+        if remote.recipients:
+            staged.append(await store.stage(incoming, remote.header, body_at))
+            spooled = await spool.prepare(store, staged[-1])
+        await store.write(_commit, local, stored, remote, spooled, check)
+    except Unavailable:
+        raise  # after an I/O error nobody knows whether the commit is on the disk: the next start sees, and cleans up
+    except Exception:
+        for file in staged:
+            await store.unstage(file)
+        raise
+
+
+def _commit(
+    tx: Tx,
+    local: Local,
+    stored: Staged | None,
+    remote: Remote,
+    spooled: queue.Spooled | None,
+    check: Callable[[Tx], None],
+) -> None:
+    check(tx)
+    if stored is not None:
+        if not any(quota.has_room(tx, recipient.user_id, stored.size) for recipient in local.recipients):
+            raise OverQuota
+        for recipient in local.recipients:
+            _put(tx, recipient, stored, local)
+    if spooled is not None:
+        queue.add(tx, remote.outgoing(spooled), remote.recipients)
+
+
+def _put(tx: Tx, recipient: LocalRecipient, stored: Staged, local: Local) -> None:
+    try:
+        inbox = mailboxes.get(tx, recipient.user_id, mailboxes.INBOX)
+    except NoSuchMailbox:
+        # Purged since RCPT. Asked again, RCPT gives the right answer, and the others lose nothing.
+        raise Unavailable from None
+    messages.add(tx, inbox.id, stored, EMPTY, local.internal_date)
+    delivery_log.add(
+        tx,
+        Delivery(
+            stored.detail.message_id or None,
+            local.reverse_path,
+            recipient.address,
+            Outcome.DELIVERED,
+            smtp_code=ACCEPTED,
+        ),
+    )

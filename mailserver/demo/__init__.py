@@ -1,0 +1,1 @@
+"""`mailserver demo`: a complete server on loopback, to try out and to test against."""

@@ -1,0 +1,73 @@
+"""What the demo tells who started it: one line of JSON for programs, a page for people."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mailserver.demo.logins import ALIAS, Login
+from mailserver.demo.settings import HOST
+
+# Faces in the order of the interface; None: not there yet
+FACES = ("smtp", "submission", "submissions", "imap", "imaps", "sieve")
+PAGES = ("http", "https", "dav")
+_ABOUT = {
+    "smtp": ("SMTP", "mail from other servers", "STARTTLS"),
+    "submission": ("Submission", "mail from the accounts", "STARTTLS, login"),
+    "submissions": ("Submissions", "mail from the accounts", "TLS, login"),
+    "imap": ("IMAP", "reading mail", "STARTTLS, login"),
+    "imaps": ("IMAPS", "reading mail", "TLS, login"),
+}
+
+
+def as_json(ports: Mapping[str, int], ca: Path, logins: Sequence[Login]) -> str:
+    """The stable interface: keys do not change, what does not exist yet is null."""
+    facts: dict[str, object] = {"host": HOST}
+    facts |= {face: ports.get(face) for face in FACES} | dict.fromkeys(PAGES)
+    facts |= {"ca": str(ca), "users": [{"email": login.email, "password": login.password} for login in logins]}
+    return json.dumps(facts)
+
+
+def show(console: Console, ports: Mapping[str, int], data: Path, ca: Path, logins: Sequence[Login]) -> None:
+    faces = Table("", "for", "address", "security", box=SIMPLE_HEAD, title="A mail server for example.test is running")
+    for face, port in ports.items():
+        name, purpose, security = _ABOUT[face]
+        faces.add_row(Text(name, style="bold"), purpose, f"{HOST}:{port}", security)
+    console.print(faces)
+    users = Table("login", "password", box=SIMPLE_HEAD)
+    for login in logins:
+        users.add_row(login.email, login.password)
+    console.print(users)
+    for line in _to_try(ports, data, ca, logins):
+        console.print(Text(line), soft_wrap=True)
+
+
+def _to_try(ports: Mapping[str, int], data: Path, ca: Path, logins: Sequence[Login]) -> list[str]:
+    ann, ben = logins
+    return [
+        f"{ALIAS} leads to both; ann+anything@example.test is Ann. Mail to anybody else is caught and never sent.",
+        "",
+        "Things to try:",
+        f"  swaks --server {HOST}:{ports['smtp']} --tls --to {ann.email} --from you@elsewhere.example",
+        f"  swaks --server {HOST}:{ports['submission']} --tls --auth-user {ben.email} \\",
+        f"        --auth-password {ben.password} --from {ben.email} --to {ann.email},friend@elsewhere.example",
+        f"  curl --cacert {_short(ca)} --user {ann.email}:{ann.password} 'imaps://localhost:{ports['imaps']}/INBOX?ALL'",
+        f"  mailserver --data {_short(data)} user list",
+        "",
+        f"Thunderbird: account {ann.email}, IMAP localhost port {ports['imaps']} SSL/TLS, SMTP localhost port "
+        f"{ports['submissions']} SSL/TLS,",
+        f"  normal password; import {_short(ca)} as an authority (Settings, Certificates), or accept the exception.",
+        "",
+        f"Data: {_short(data)}   caught mail: {_short(data / 'caught')}   log: {_short(data / 'mailserver.log')}",
+        "Ctrl-C stops the server; the next start keeps what is there.",
+    ]
+
+
+def _short(path: Path) -> str:
+    relative = os.path.relpath(path)
+    return relative if len(relative) < len(str(path)) else str(path)

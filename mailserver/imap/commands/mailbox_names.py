@@ -1,0 +1,96 @@
+"""CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE. RFC 9051 §6.3.4 to §6.3.8, RFC 6154 §3."""
+
+from dataclasses import dataclass
+
+from mailserver.errors import UseAttribute
+from mailserver.imap.row import Row
+from mailserver.imap.session import Session
+from mailserver.imap.states import AUTHENTICATED
+from mailserver.imap.wire.reader import BadSyntax, Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    name: str
+    special_uses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    old: str
+    new: str
+
+
+def parse_create(r: Reader) -> Create:
+    """create = "CREATE" SP mailbox [SP "(" "USE" SP "(" [use-attr *(SP use-attr)] ")" ")"]"""
+    r.sp()
+    name = r.mailbox()
+    uses: list[str] = []
+    if r.accept(b" "):
+        r.expect(b"(")
+        if r.word() != "USE":
+            raise BadSyntax("Unknown CREATE parameter")
+        r.sp()
+        uses = r.parenthesised(lambda: _use(r), empty=True)
+        r.expect(b")")
+    r.end()
+    return Create(name, tuple(uses))
+
+
+def _use(r: Reader) -> str:
+    r.expect(b"\\")
+    return "\\" + r.atom().decode("ascii")
+
+
+def parse_name(r: Reader) -> str:
+    r.sp()
+    name = r.mailbox()
+    r.end()
+    return name
+
+
+def parse_rename(r: Reader) -> Rename:
+    """rename = "RENAME" SP mailbox SP mailbox"""
+    r.sp()
+    old = r.mailbox()
+    r.sp()
+    new = r.mailbox()
+    r.end()
+    return Rename(old, new)
+
+
+async def create(s: Session, c: Create) -> bytes:
+    if len(c.special_uses) > 1:
+        raise UseAttribute("A mailbox has one special use")
+    await s.mailboxes.create(s.user_id, c.name, c.special_uses[0] if c.special_uses else None)
+    return b"CREATE completed"
+
+
+async def delete(s: Session, name: str) -> bytes:
+    await s.mailboxes.delete(s.user_id, name)
+    return b"DELETE completed"
+
+
+async def rename(s: Session, c: Rename) -> bytes:
+    await s.mailboxes.rename(s.user_id, c.old, c.new)
+    return b"RENAME completed"
+
+
+async def subscribe(s: Session, name: str) -> bytes:
+    """The mailbox need not exist, RFC 9051 §6.3.7."""
+    await s.mailboxes.subscribe(s.user_id, name)
+    return b"SUBSCRIBE completed"
+
+
+async def unsubscribe(s: Session, name: str) -> bytes:
+    await s.mailboxes.unsubscribe(s.user_id, name)
+    return b"UNSUBSCRIBE completed"
+
+
+ROWS = {
+    "CREATE": Row(parse_create, create, AUTHENTICATED),
+    "DELETE": Row(parse_name, delete, AUTHENTICATED),
+    "RENAME": Row(parse_rename, rename, AUTHENTICATED),
+    "SUBSCRIBE": Row(parse_name, subscribe, AUTHENTICATED),
+    "UNSUBSCRIBE": Row(parse_name, unsubscribe, AUTHENTICATED),
+}

@@ -1,0 +1,61 @@
+"""SELECT and EXAMINE: which mailbox the commands are about. RFC 3501 §6.3.1, RFC 7162 §3.1.8."""
+
+from dataclasses import dataclass
+
+from mailserver.imap.row import Row
+from mailserver.imap.session import Session
+from mailserver.imap.states import AUTHENTICATED
+from mailserver.imap.view import View
+from mailserver.imap.wire import select_items
+from mailserver.imap.wire.reader import Reader
+from mailserver.imap.wire.select_items import SelectParameters
+from mailserver.mail.flags import FlagSet
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    name: str
+    parameters: SelectParameters
+    read_only: bool
+
+
+def parse(r: Reader) -> Select:
+    """select = "SELECT" SP mailbox [select-params]"""
+    r.sp()
+    name = r.mailbox()
+    parameters = select_items.parse(r)
+    r.end()
+    return Select(name, parameters, read_only=r.name == "EXAMINE")
+
+
+async def run(s: Session, c: Select) -> bytes:
+    """The mailbox selected before is left first, also when the new one does not exist."""
+    await s.leave_mailbox()
+    if c.parameters.condstore:
+        s.enabled.add("CONDSTORE")
+    index, first_recent = await s.mailboxes.select(s.user_id, c.name, claim_recent=not c.read_only)
+    _describe(s, s.enter_mailbox(index, first_recent, read_only=c.read_only))
+    return b"[READ-ONLY] EXAMINE completed" if c.read_only else b"[READ-WRITE] SELECT completed"
+
+
+def _describe(s: Session, view: View) -> None:
+    index = view.index
+    for line in view.flags_lines():
+        s.write(line)
+    s.untagged(b"%d EXISTS" % view.length)
+    s.untagged(b"%d RECENT" % view.recent_count())
+    unseen = _first_unseen(index.flags)
+    if unseen:
+        s.untagged(b"OK [UNSEEN %d] First unseen message" % unseen)
+    s.untagged(b"OK [UIDVALIDITY %d] UIDs are valid" % index.mailbox.uidvalidity)
+    s.untagged(b"OK [UIDNEXT %d] Next UID" % index.uidnext)
+    s.untagged(b"OK [HIGHESTMODSEQ %d] Highest change number" % index.highestmodseq)
+
+
+def _first_unseen(flags: list[FlagSet]) -> int:
+    """Message number, 0 where all are seen. Sets are interned: each distinct one is asked once."""
+    seen = {key for key, each in {id(each): each for each in flags}.items() if each.seen}
+    return next((number for number, key in enumerate(map(id, flags), 1) if key not in seen), 0)
+
+
+ROWS = {"SELECT": Row(parse, run, AUTHENTICATED), "EXAMINE": Row(parse, run, AUTHENTICATED)}

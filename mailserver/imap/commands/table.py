@@ -1,0 +1,60 @@
+"""All commands. An extension is a file with ROWS and a line here."""
+
+from mailserver.imap.commands import (
+    any_state,
+    append,
+    copying,
+    enable,
+    expunge,
+    fetch,
+    idle,
+    leave,
+    login,
+    mailbox_names,
+    namespace,
+    quota,
+    search,
+    select,
+    starttls,
+    status,
+    store,
+)
+from mailserver.imap.commands import id as id_
+from mailserver.imap.commands import list as list_
+from mailserver.imap.row import Row, Rows
+
+_FAMILIES: tuple[Rows, ...] = (
+    any_state.ROWS,
+    append.ROWS,
+    copying.ROWS,
+    enable.ROWS,
+    expunge.ROWS,
+    fetch.ROWS,
+    id_.ROWS,
+    idle.ROWS,
+    leave.ROWS,
+    list_.ROWS,
+    login.ROWS,
+    mailbox_names.ROWS,
+    namespace.ROWS,
+    quota.ROWS,
+    search.ROWS,
+    select.ROWS,
+    starttls.ROWS,
+    status.ROWS,
+    store.ROWS,
+)
+
+
+def _joined() -> Rows:
+    """By name; a row with a UID form stands under both."""
+    rows: dict[str, Row] = {}
+    for family in _FAMILIES:
+        for name, row in family.items():
+            rows[name] = row
+            if row.uid:
+                rows[f"UID {name}"] = row
+    return rows
+
+
+COMMANDS = _joined()

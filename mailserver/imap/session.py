@@ -1,0 +1,343 @@
+"""One client: read → frame → parse → run → write, and the one place where exceptions become replies.
+
+Commands run one after the other, so pipelined ones are answered in order; what they write is collected and goes out
+when the session has to wait.
+"""
+
+import asyncio
+import ipaddress
+import ssl
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+
+import structlog
+
+from mailserver.auth.account import Account
+from mailserver.auth.authenticator import Authenticator
+from mailserver.auth.live_sessions import LiveSessions
+from mailserver.clock import Clock
+from mailserver.config.tree import ImapConfig
+from mailserver.errors import NoSuchMailbox, Refusal
+from mailserver.imap.capabilities import capabilities
+from mailserver.imap.connection import Connection, ConnectionLost
+from mailserver.imap.row import Row, Rows
+from mailserver.imap.states import State
+from mailserver.imap.view import View
+from mailserver.imap.wire import writer
+from mailserver.imap.wire.frames import AppendStart, Command, Item, NeedLiteral, RawLine, Refused, after_login
+from mailserver.imap.wire.framing import CommandFramer
+from mailserver.imap.wire.reader import BadSyntax, Reader
+from mailserver.mailboxes.index import MailboxIndex
+from mailserver.mailboxes.service import Mailboxes
+from mailserver.store.store import Store
+
+SASL_LINE_OCTETS = 12_288  # RFC 9051 §6.2.2 lets base64 lines be long; no credential of ours needs more
+TURN_COMMANDS = 32  # pipelined commands answered before other sessions get their turn
+
+_log = structlog.get_logger("imap")
+
+
+class Ending(Exception):  # noqa: N818 - an event, not a mistake
+    """The session ends with BYE; `text` follows it."""
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        super().__init__(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all sessions of a server share."""
+
+    config: ImapConfig
+    hostname: str  # told only to whoever is logged in
+    store: Store
+    mailboxes: Mailboxes
+    authenticator: Authenticator
+    live: LiveSessions
+    clock: Clock
+    tls: Callable[[], ssl.SSLContext | None]
+    commands: Rows
+    ids: Iterator[int]  # of sessions, for the log
+
+
+class Session:
+    def __init__(self, connection: Connection, around: Surroundings, *, offers_tls: bool) -> None:
+        self.connection = connection
+        self.around = around
+        self.offers_tls = offers_tls
+        self.state = State.NOT_AUTHENTICATED
+        self.account: Account | None = None
+        self.view: View | None = None
+        self.enabled: set[str] = set()  # by ENABLE, or by a command that implies it
+        self.secure_after_reply = False  # STARTTLS was answered OK
+        self.tag = b""  # of the running command
+        self._framer = CommandFramer()
+        self._login_deadline = asyncio.get_running_loop().time() + around.config.login_seconds
+        self._errors = 0  # BAD in a row
+        self._farewell: bytes | None = None
+        self._forget_live: Callable[[], None] = lambda: None
+        self._log = _log.bind(session=next(around.ids), peer=connection.peer)
+
+    # ---- its life ----
+
+    async def serve(self) -> None:
+        """Until the client leaves or has to. Raises ConnectionLost where nobody is left to be told anything."""
+        try:
+            self.untagged(b"OK [CAPABILITY %b] IMAP server ready" % self.capabilities())
+            turn = 0
+            while self.state is not State.LOGOUT:
+                await self._answer(await self._next_item())
+                turn += 1
+                if turn % TURN_COMMANDS == 0:
+                    await asyncio.sleep(0)
+        except Ending as ending:
+            self.untagged(b"BYE " + ending.text)
+        finally:
+            self._forget_live()
+            await self.leave_mailbox()
+        self.connection.close()
+
+    def bye(self, text: bytes) -> None:
+        """End the session when the running command is done; at once where it waits for the client."""
+        self._farewell = text
+        self.connection.wake()
+
+    # ---- for commands ----
+
+    @property
+    def user_id(self) -> int:
+        assert self.account is not None  # noqa: S101 - rows say which commands need a login
+        return self.account.user_id
+
+    @property
+    def selected(self) -> View:
+        assert self.view is not None  # noqa: S101 - rows say which commands need a mailbox
+        return self.view
+
+    @property
+    def mailboxes(self) -> Mailboxes:
+        return self.around.mailboxes
+
+    @property
+    def condstore(self) -> bool:
+        """FETCH responses tell MODSEQ, RFC 7162 §3.1."""
+        return "CONDSTORE" in self.enabled
+
+    @property
+    def may_log_in(self) -> bool:
+        if self.connection.secure:
+            return True
+        return self.around.config.allow_plain_auth and _is_loopback(self.connection.peer)
+
+    def capabilities(self) -> bytes:
+        return capabilities(
+            self.state,
+            may_log_in=self.may_log_in,
+            offers_tls=self.offers_tls,
+            max_append_octets=self.around.config.max_append_octets,
+        )
+
+    def write(self, data: bytes) -> None:
+        self.connection.write(data)
+
+    def untagged(self, data: bytes) -> None:
+        self.connection.write(writer.untagged(data))
+
+    async def drain(self) -> None:
+        """Between pieces of a long answer: wait for a slow client, give others their turn."""
+        await self.connection.drain()
+        await asyncio.sleep(0)
+
+    def log_in(self, account: Account) -> None:
+        self.account = account
+        self.state = State.AUTHENTICATED
+        self._framer.limits = after_login(self.around.config.max_append_octets)
+        self._log = self._log.bind(user=account.address)
+        self._forget_live = self.around.live.add(
+            account.user_id, lambda: self.bye(b"[UNAVAILABLE] This account may not be used any more")
+        )
+
+    def enter_mailbox(self, index: MailboxIndex, first_recent: int, *, read_only: bool) -> View:
+        self.view = View(index, first_recent, claim=None if read_only else self.mailboxes.claim_recent)
+        self.state = State.SELECTED
+        return self.view
+
+    async def leave_mailbox(self) -> None:
+        if self.view is not None:
+            view, self.view = self.view, None
+            self.mailboxes.release(view.index)
+            self.state = State.AUTHENTICATED
+
+    async def ask(self, prompt: bytes) -> bytes:
+        """One line of the client's to `+ prompt`, without its end."""
+        self.write(writer.continuation(prompt))
+        self._framer.expect_line(SASL_LINE_OCTETS)
+        return _line_of(await self._next_item())
+
+    async def line_or_news(self, prompt: bytes | None, seconds: float) -> bytes | None:
+        """In IDLE: the client's line, or None when the connection was woken or `seconds` have passed.
+
+        `prompt` is given the first time.
+        """
+        if prompt is not None:
+            self.write(writer.continuation(prompt))
+            self._framer.expect_line(SASL_LINE_OCTETS)
+        while (item := self._framer.next()) is None:
+            try:
+                data = await self._receive_or_wake(seconds)
+            except TimeoutError:
+                return None
+            if data is None:
+                return None
+            self._framer.feed(data)
+        return _line_of(item)
+
+    def refuse_rest(self) -> None:
+        """The running command is answered although more of it is on its way: that is swallowed."""
+        self._framer.refuse()
+
+    async def next_piece(self) -> Item:
+        """Of a message that streams in: a LiteralChunk, then what follows. Raises BadSyntax for a refused rest."""
+        item = await self._next_item()
+        if not isinstance(item, Refused):
+            return item
+        if item.close:
+            raise Ending(item.text)
+        raise BadSyntax(item.text.decode("ascii", "replace"))
+
+    def tell_news(self, *, expunge: bool, uid: bool = False) -> None:
+        """EXPUNGE, EXISTS, RECENT and FETCH of what happened meanwhile."""
+        if self.view is not None:
+            for line in self.view.sync(expunge=expunge, uid=uid or self.condstore, modseq=self.condstore):
+                self.write(line)
+
+    # ---- reading ----
+
+    async def _next_item(self) -> Item:
+        while (item := self._framer.next()) is None:
+            if self._farewell is not None:
+                raise Ending(self._farewell)
+            try:
+                data = await self._receive_or_wake(self._patience())
+            except TimeoutError:
+                raise Ending(b"[UNAVAILABLE] Idle for too long") from None
+            if data is not None:
+                self._framer.feed(data)
+        if self._farewell is not None and isinstance(item, Command | AppendStart):
+            raise Ending(self._farewell)
+        return item
+
+    async def _receive_or_wake(self, seconds: float) -> bytes | None:
+        data = await self.connection.receive(seconds)
+        if self._farewell is not None:
+            raise Ending(self._farewell)
+        if data == b"":
+            self.connection.close()
+            raise ConnectionLost
+        return data
+
+    def _patience(self) -> float:
+        if self.state is State.NOT_AUTHENTICATED:
+            return max(self._login_deadline - asyncio.get_running_loop().time(), 0.0)
+        return self.around.config.idle_seconds
+
+    # ---- answering ----
+
+    async def _answer(self, item: Item) -> None:
+        match item:
+            case Command():
+                row = self._row(item.name)
+                await self._execute(item.tag, row, item.reader, lambda row: self._run(row, item.reader))
+            case AppendStart():
+                row = self._row(item.reader.name)
+                if not await self._execute(item.tag, row, item.reader, lambda row: self._stream(row, item)):
+                    self.refuse_rest()
+            case NeedLiteral():
+                self.write(writer.continuation(b"OK"))
+            case Refused():
+                self._refused(item)
+            case _:
+                raise Ending(b"Out of step")
+
+    def _row(self, name: str) -> Row | None:
+        return self.around.commands.get(name)
+
+    async def _run(self, row: Row, reader: Reader) -> bytes:
+        return await row.run(self, row.parse(reader))
+
+    async def _stream(self, row: Row, start: AppendStart) -> bytes:
+        if row.stream is None:
+            raise BadSyntax("This command takes no message")
+        return await row.stream(self, start)
+
+    async def _execute(
+        self, tag: bytes, row: Row | None, reader: Reader, work: Callable[[Row], Awaitable[bytes]]
+    ) -> bool:
+        """Run and reply; whether the reply was OK."""
+        self.tag = tag
+        word, text = b"OK", b""
+        try:
+            text = await work(self._legal(row))
+        except BadSyntax as fault:
+            word, text = b"BAD", writer.coded(None, fault.text)
+        except Refusal as refusal:
+            word, text = b"NO", writer.coded(refusal.imap, refusal.text)
+        except (ConnectionLost, Ending):
+            raise
+        except Exception:
+            self._log.exception("command failed", command=reader.name)
+            word, text = b"NO", b"[SERVERBUG] Internal error; it was logged"
+        if row is not None:
+            self.tell_news(expunge=reader.uid or not row.holds_expunge, uid=reader.uid)
+        self.write(writer.status(tag, word, text))
+        self._count_errors(word)
+        if self.secure_after_reply:
+            await self._secure()
+        return word == b"OK"
+
+    def _legal(self, row: Row | None) -> Row:
+        if row is None:
+            raise BadSyntax("Unknown command")
+        if self.state not in row.states:
+            raise BadSyntax(f"Not allowed {self.state.value}")
+        deleted = self.view is not None and self.view.index.gone
+        if deleted and State.AUTHENTICATED not in row.states and not row.on_deleted:
+            raise NoSuchMailbox("The selected mailbox was deleted")
+        return row
+
+    def _refused(self, item: Refused) -> None:
+        self.write(writer.status(item.tag, item.status, item.text))
+        if item.close:
+            raise Ending(b"Too much to swallow")
+        self._count_errors(item.status)
+
+    def _count_errors(self, word: bytes) -> None:
+        self._errors = self._errors + 1 if word == b"BAD" else 0
+        if self._errors >= self.around.config.max_errors:
+            raise Ending(b"[LIMIT] Too many errors")
+
+    async def _secure(self) -> None:
+        """Nothing of what came before counts inside TLS, RFC 9051 §11.1."""
+        self.secure_after_reply = False
+        context = self.around.tls()
+        if context is None:
+            raise Ending(b"[UNAVAILABLE] No certificate")
+        await self.connection.start_tls(context)
+        self._framer = CommandFramer()
+        self.offers_tls = False
+
+
+def _line_of(item: Item) -> bytes:
+    if not isinstance(item, RawLine):
+        raise Ending(b"[LIMIT] Line too long")
+    return item.line
+
+
+def _is_loopback(peer: str) -> bool:
+    try:
+        address = ipaddress.ip_address(peer.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback

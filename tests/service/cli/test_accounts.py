@@ -1,0 +1,147 @@
+"""domain, user and alias: what the commands do to the data folder, and what they say."""
+
+import json
+from pathlib import Path
+
+import pytest
+from pysqlite3 import dbapi2 as sqlite
+
+from mailserver.auth.passwords import Hasher, Verdict
+from mailserver.config.tree import AuthConfig
+from tests.service.cli.conftest import Run
+
+
+def stored_hash(data: Path) -> str:
+    connection = sqlite.connect(str(data / "mail.db"))
+    try:
+        return str(connection.execute("SELECT password_hash FROM users").fetchone()[0])
+    finally:
+        connection.close()
+
+
+def verdict(data: Path, password: str) -> Verdict:
+    return Hasher(AuthConfig(128, 1)).verify(stored_hash(data), password)
+
+
+def test_a_domain_from_add_to_restore(cli: Run) -> None:
+    assert cli("domain", "add", "Example.TEST").out == "Added example.test\n"
+    assert cli("domain", "disable", "example.test").code == 0
+    assert [row[:3] for row in cli("domain", "list").rows] == [["example.test", "no", "+"]]
+    assert cli("domain", "enable", "example.test").code == 0
+    assert json.loads(cli("domain", "show", "example.test", "--json").out) | {"created": ""} == {
+        "name": "example.test", "active": True, "separator": "+", "created": "", "users": 0, "aliases": 0,
+    }  # fmt: skip
+    assert "'mailserver domain restore example.test' brings it back" in cli("domain", "delete", "example.test").out
+    assert cli("domain", "list").out == ""
+    assert cli("domain", "list", "--deleted").rows[0][0] == "example.test"
+    assert cli("domain", "restore", "example.test").code == 0
+    assert cli("domain", "list").rows[0][:2] == ["example.test", "yes"]
+
+
+def test_a_domain_can_have_another_separator_or_none(cli: Run) -> None:
+    cli("domain", "add", "a.test", "--separator", "-")
+    cli("domain", "add", "b.test", "--separator", "")
+    assert [row["separator"] for row in json.loads(cli("domain", "list", "--json").out)] == ["-", ""]
+
+
+def test_a_user_has_the_password_from_standard_input(cli: Run, ann: str, data: Path) -> None:
+    assert verdict(data, "correct horse") is Verdict.RIGHT
+    assert cli("user", "passwd", ann, "--password-stdin", stdin=b"battery staple").code == 0
+    assert verdict(data, "battery staple") is Verdict.RIGHT
+    assert verdict(data, "correct horse") is Verdict.WRONG
+
+
+def test_a_user_from_disable_to_restore(cli: Run, ann: str) -> None:
+    cli("user", "disable", ann)
+    assert json.loads(cli("user", "show", ann, "--json").out)["may_log_in"] is False
+    cli("user", "enable", ann)
+    assert json.loads(cli("user", "show", ann, "--json").out)["may_log_in"] is True
+    cli("user", "delete", ann)
+    assert cli("user", "list").out == ""
+    assert cli("user", "list", "--deleted").rows[0][0] == ann
+    cli("user", "restore", ann)
+    assert cli("user", "list").rows[0][0] == ann
+
+
+def test_a_quota_is_set_and_shown(cli: Run, ann: str) -> None:
+    assert "quota bytes  1 GiB" in cli("user", "quota", ann).out
+    assert json.loads(cli("user", "quota", ann, "1.5G", "--json").out)["quota_bytes"] == 3 << 29
+    assert json.loads(cli("user", "quota", ann, "0", "--recount", "--json").out) == {
+        "address": ann, "used_bytes": 0, "quota_bytes": None, "messages": 0, "corrected_bytes": 0,
+    }  # fmt: skip
+
+
+def test_an_alias_takes_and_loses_destinations(cli: Run, ann: str) -> None:
+    assert cli("alias", "add", "info@example.test", ann, "bob@else.test").code == 0
+    assert cli("alias", "add", "info@example.test", "carol@else.test").code == 0
+    [alias] = json.loads(cli("alias", "list", "--json").out)
+    assert alias["destinations"] == [ann, "bob@else.test", "carol@else.test"]
+    cli("alias", "delete", "info@example.test", "bob@else.test")
+    assert cli("alias", "list", "--domain", "example.test").rows[0][1] == f"{ann}, carol@else.test"
+    cli("alias", "delete", "info@example.test")
+    assert cli("alias", "list").out == ""
+
+
+def test_a_catch_all_is_an_alias(cli: Run, ann: str) -> None:
+    assert cli("alias", "add", "*@example.test", ann).out == f"*@example.test leads to {ann}\n"
+
+
+REFUSALS = [
+    (("domain", "add", "example.test"), 73, "The domain example.test exists"),
+    (("domain", "add", "not a domain"), 65, "Not a domain"),
+    (("domain", "show", "other.test"), 67, "No such domain: other.test"),
+    (("user", "show", "bob@example.test"), 67, "No such user: bob@example.test"),
+    (("user", "add", "bob@other.test", "--password-stdin"), 67, "No such domain: other.test"),
+    (("user", "add", "ann@example.test", "--password-stdin"), 73, "exists"),
+    (("user", "add", "bob", "--password-stdin"), 65, "An address is name@domain"),
+    (("user", "add", "bob@example.test"), 65, "no terminal to ask for the password; use --password-stdin"),
+    (("user", "quota", "ann@example.test", "lots"), 64, "is not a size"),
+    (("user", "show"), 64, "Missing argument 'ADDRESS'"),
+    (("user", "shoe"), 64, "No such command 'shoe'"),
+    (("alias", "add", "x@example.test", "nobody@example.test"), 67, "No such user or alias here"),
+    (("alias", "delete", "x@example.test"), 67, "No such alias: x@example.test"),
+    (("queue", "show", "7"), 65, "No such queue entry: 7"),
+    (("nonsense",), 64, "No such command 'nonsense'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "text"), REFUSALS)
+def test_a_refusal_is_one_line_and_an_exit_code(
+    cli: Run, ann: str, arguments: tuple[str, ...], code: int, text: str
+) -> None:
+    outcome = cli(*arguments, stdin=b"long enough\n")
+    assert (outcome.code, outcome.out) == (code, "")
+    [line] = outcome.err.splitlines()
+    assert line.startswith("mailserver: ")
+    assert text in line
+
+
+@pytest.mark.parametrize(
+    ("stdin", "text"),
+    [
+        (b"short\n", "needs at least 8 characters"),
+        (b"", "needs at least 8 characters"),
+        (b"x" * 1025 + b"\n", "longer than 1024 octets"),
+        (b"long\x00enough\n", "control characters"),
+        (b"\xff" * 10, "not UTF-8"),
+    ],
+)
+def test_a_password_that_can_not_be(cli: Run, stdin: bytes, text: str) -> None:
+    cli("domain", "add", "example.test")
+    outcome = cli("user", "add", "ann@example.test", "--password-stdin", stdin=stdin)
+    assert outcome.code == 65
+    assert text in outcome.err
+    assert cli("user", "list").out == ""
+
+
+def test_no_command_takes_a_password_as_an_argument(raw: Run) -> None:
+    for command in ("add", "passwd"):
+        text = raw("user", command, "--help").out
+        assert "--password-stdin" in text
+        assert "--password " not in text
+
+
+def test_names_can_not_write_to_the_terminal(cli: Run, ann: str) -> None:
+    outcome = cli("user", "show", "a\x1b[31m@example.test")
+    assert "\x1b" not in outcome.err
+    assert outcome.code != 0

@@ -1,0 +1,129 @@
+"""Mail of an account: who it may write as, what is added to the header, where it goes."""
+
+import hashlib
+
+import pytest
+
+from mailserver.errors import BadContent, LimitReached, Refusal, SenderNotOwned
+from mailserver.store import aliases
+from mailserver.store.events import Event, QueueChanged
+from tests.service.delivery.house import ANN, BOB, House, fields
+
+MESSAGE = (
+    b"From: Ann <ann@example.test>\r\nTo: bob@example.test\r\nBcc: hidden@far.example\r\n\t(folded)\r\n"
+    b"Date: Sun, 01 Mar 2026 11:59:00 +0000\r\nMessage-ID: <1@client>\r\nX-Mine: kept\r\nSubject: hello\r\n\r\nHi.\r\n"
+)
+
+
+async def test_local_recipients_get_it_at_once_and_remote_ones_are_queued(house: House) -> None:
+    heard: list[Event] = []
+    house.store.subscribe(heard.append)
+    name = await house.submit(MESSAGE, [BOB, "x@far.example", "Y@other.example"])
+    (stored,) = await house.inbox(BOB)
+    entries = await house.queue()
+    assert [entry.recipient for entry in entries] == ["x@far.example", "Y@other.example"]
+    assert QueueChanged() in heard
+    (spooled,) = house.spool()
+    sent = spooled.read_bytes()
+    assert spooled.name == hashlib.sha256(sent).hexdigest() == entries[0].message_path == entries[1].message_path
+    assert fields(stored)[:2] == [b"Return-Path: <ann@example.test>", b"Delivered-To: bob@example.test"]
+    assert fields(sent)[0].startswith(b"Received: from [192.168.1.5] ([IPv6:2001:db8::5])")
+    assert b"with ESMTPSA id " + name.encode() in fields(sent)[0]
+    for copy in (stored, sent):
+        assert b"hidden" not in copy
+        assert b"folded" not in copy
+        assert b"X-Mine: kept\r\nSubject: hello\r\n\r\nHi.\r\n" in copy
+        assert copy.count(b"Date:") == copy.count(b"Message-ID:") == 1
+    assert house.staging() == []
+
+
+async def test_the_queue_keeps_what_the_sender_asked_for(house: House) -> None:
+    await house.submit(MESSAGE, ["x@far.example"])
+    (entry,) = await house.queue()
+    assert (entry.sender, entry.user_id, entry.status, entry.attempts) == (ANN, house.ann.user_id, "pending", 0)
+    assert (entry.envid, entry.ret, entry.notify, entry.orcpt) == (
+        "QQ314159",
+        "HDRS",
+        "FAILURE",
+        "rfc822;x@far.example",
+    )
+    assert (entry.body, entry.smtputf8, entry.message_id) == ("7BIT", False, "1@client")
+    assert entry.message_octets == house.spool()[0].stat().st_size
+    assert entry.next_attempt == entry.created_at == "2026-03-01 12:00:00"
+    assert entry.expires_at == int(house.clock.now().timestamp() * 1000) + 5 * 86_400_000
+
+
+async def test_missing_fields_are_added(house: House) -> None:
+    await house.submit(b"Subject: hello\r\n\r\nHi.\r\n", [BOB])
+    (stored,) = await house.inbox(BOB)
+    names = dict(field.split(b": ", 1) for field in fields(stored))
+    assert names[b"Date"] == b"Sun, 01 Mar 2026 12:00:00 +0000"
+    assert names[b"From"] == b"<ann@example.test>"
+    assert names[b"Message-ID"].endswith(b"@mail.example.test>")
+    await house.submit(b"Subject: hello\r\n\r\nHi.\r\n", [BOB])
+    assert len({next(f for f in fields(m) if f.startswith(b"Message-ID")) for m in await house.inbox(BOB)}) == 2
+
+
+@pytest.mark.parametrize(
+    ("sender", "written", "refusal"),
+    [
+        (ANN, b"From: ann@example.test", None),
+        (ANN, b'From: "Ann, at home" <ANN@Example.Test>', None),
+        ("ann+shop@example.test", b"From: ann+shop@example.test", None),
+        ("team@example.test", b"From: Team <team@example.test>", None),
+        (ANN, b"From: ann@example.test, team@example.test\r\nSender: ann@example.test", None),
+        ("", b"From: ann@example.test", None),  # a read receipt
+        (BOB, b"From: ann@example.test", SenderNotOwned),
+        ("x@far.example", b"From: ann@example.test", SenderNotOwned),
+        ("away@example.test", b"From: ann@example.test", SenderNotOwned),  # an alias that leads elsewhere
+        (ANN, b"From: bob@example.test", SenderNotOwned),
+        (ANN, b"From: ann@example.test, bob@example.test", SenderNotOwned),
+        (ANN, b"From: ann@example.test\r\nSender: bob@example.test", SenderNotOwned),
+        (ANN, b"From : ceo@bank.example", SenderNotOwned),  # a space before the colon hides nothing
+        (ANN, b"From: =?utf-8?q?ann=40example.test?= <ceo@bank.example>", SenderNotOwned),
+        (ANN, b"From: ann@example.test\r\nFrom: ceo@bank.example", BadContent),
+        (ANN, b"From: ann", BadContent),
+        (ANN, b"From:", BadContent),
+        (ANN, b"From: nobody in particular:;", BadContent),
+    ],
+)
+async def test_only_the_owner_writes_as(
+    house: House, sender: str, written: bytes, refusal: type[Refusal] | None
+) -> None:
+    message = written + b"\r\nSubject: x\r\n\r\nx\r\n"
+    if refusal is None:
+        await house.submit(message, [BOB, "x@far.example"], sender)
+        assert len(await house.inbox(BOB)) == len(await house.queue()) == 1
+        return
+    with pytest.raises(refusal):
+        await house.submit(message, [BOB, "x@far.example"], sender)
+    assert await house.inbox(BOB) == []
+    assert await house.queue() == []
+    assert house.staging() == house.spool() == []
+
+
+async def test_an_alias_taken_away_is_no_sender_any_more(house: House) -> None:
+    await house.store.write(aliases.remove_target, "team@example.test", ANN)
+    with pytest.raises(SenderNotOwned):
+        await house.submission.check_sender(house.ann, "team@example.test")
+
+
+async def test_so_many_recipients_within_an_hour(house: House) -> None:
+    await house.submit(MESSAGE, [f"{n}@far.example" for n in range(4)])
+    await house.clock.advance(1800)
+    await house.submit(MESSAGE, [f"{n}@far.example" for n in range(5)])
+    with pytest.raises(LimitReached):
+        await house.submit(MESSAGE, [BOB, "x@far.example"])  # eleven
+    assert await house.inbox(BOB) == []
+    assert len(await house.queue()) == 9
+    assert len(house.spool()) == 2
+    await house.submit(MESSAGE, [BOB])
+    with pytest.raises(LimitReached):
+        await house.submission.check_sender(house.ann, ANN)  # said before anything is sent
+    await house.clock.advance(1860)
+    await house.submit(MESSAGE, [BOB, "x@far.example"])
+
+
+async def test_a_forged_result_of_ours_is_taken_out_of_submitted_mail_too(house: House) -> None:
+    await house.submit(b"Authentication-Results: mail.example.test; dkim=pass\r\n" + MESSAGE, [BOB])
+    assert b"dkim=pass" not in (await house.inbox(BOB))[0]

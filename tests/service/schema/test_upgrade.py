@@ -1,0 +1,113 @@
+"""From every earlier version with data in every table to head: no row lost, no value changed."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailserver.store import check, migrate
+from mailserver.store.migration_files import FOUNDATION
+from tests.service.schema.databases import HEAD, ROWS, fill, open_at, rows, tables
+
+
+@pytest.mark.parametrize("version", range(1, HEAD))
+def test_no_row_is_lost_on_the_way_to_head(tmp_path: Path, version: int) -> None:
+    with closing(open_at(tmp_path / "mail.db", version)) as connection:
+        fill(connection)
+        before = rows(connection)
+        assert {len(found) for table, found in before.items() if table != "server_state"} == {ROWS}
+        migrate.up(connection)
+        after = rows(connection)
+        assert {table: kept(found, after[table]) for table, found in before.items()} == before
+        assert check.check(connection).sound
+
+
+CHANGES = {"updated_at"}  # a migration that fills a new column is a change
+
+
+def kept(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of now in the columns of then."""
+    return [
+        {name: old if name in CHANGES else row[name] for name, old in was.items()}
+        for was, row in zip(before, after, strict=True)
+    ]
+
+
+def test_an_upgraded_schema_equals_a_new_one(tmp_path: Path) -> None:
+    sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite%' ORDER BY 1, 2"
+    with closing(open_at(tmp_path / "old.db", FOUNDATION)) as old, closing(open_at(tmp_path / "new.db")) as new:
+        fill(old)
+        migrate.up(old)
+        assert old.execute(sql).fetchall() == new.execute(sql).fetchall()
+
+
+def test_several_active_scripts_and_defaults_of_old_become_the_last_changed(tmp_path: Path) -> None:
+    with closing(open_at(tmp_path / "mail.db", FOUNDATION)) as connection:
+        fill(connection)
+        connection.execute("UPDATE sieve_scripts SET user_id = 1, is_active = 1, updated_at = '2026-01-0' || (5 - id)")
+        connection.execute("UPDATE calendars SET user_id = 1, is_default = 1")
+        connection.execute("UPDATE addressbooks SET is_default = 1, updated_at = NULL")
+        migrate.up(connection)
+        assert connection.execute("SELECT is_active FROM sieve_scripts ORDER BY id").fetchall() == [(1,), (0,)]
+        assert connection.execute("SELECT is_default FROM calendars ORDER BY id").fetchall() == [(0,), (1,)]
+        assert connection.execute("SELECT is_default FROM addressbooks").fetchall() == [(1,), (1,)]
+
+
+def test_names_of_old_that_differ_in_case_only_are_told_apart(tmp_path: Path) -> None:
+    with closing(open_at(tmp_path / "mail.db", FOUNDATION)) as connection:
+        connection.execute("INSERT INTO domains (name) VALUES ('example.com'), ('Example.com'), ('EXAMPLE.COM')")
+        connection.execute(
+            "INSERT INTO users (domain_id, username, password_hash) VALUES (1, 'Ann', ''), (1, 'ann', '')"
+        )
+        connection.execute("INSERT INTO users (domain_id, username, password_hash) VALUES (2, 'ANN', '')")
+        migrate.up(connection)
+        domains = connection.execute("SELECT name, is_active FROM domains ORDER BY id").fetchall()
+        assert domains == [("example.com", 1), ("example.com:2", 0), ("example.com:3", 0)]
+        users = connection.execute("SELECT username, is_active FROM users ORDER BY id").fetchall()
+        assert users == [("ann", 1), ("ann:2", 0), ("ann", 1)]
+
+
+def test_info_tells_version_and_rows(tmp_path: Path) -> None:
+    path = tmp_path / "mail.db"
+    with closing(open_at(path)) as connection:
+        fill(connection)
+        info = check.info(connection)
+        assert (info.path, info.schema_version, info.journal_mode) == (str(path), HEAD, "wal")
+        assert info.octets == info.page_size * info.page_count
+        assert info.wal_octets == path.with_name("mail.db-wal").stat().st_size > 0
+        counted = {table.name: table.rows for table in info.tables}
+        assert set(tables(connection)) < set(counted)
+        assert counted["messages"] == ROWS
+        assert counted["schema_migrations"] == HEAD
+
+
+def test_check_names_rows_without_parents(tmp_path: Path) -> None:
+    with closing(open_at(tmp_path / "mail.db")) as connection:
+        fill(connection)
+        assert check.check(connection).sound
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute("DELETE FROM calendars WHERE id = 2")
+        report = check.check(connection)
+        assert not report.sound
+        assert report.orphans == (check.Orphan("calendar_events", 2, "calendars"),)
+
+
+def test_check_reports_damage_instead_of_raising(tmp_path: Path) -> None:
+    path = tmp_path / "mail.db"
+    with closing(open_at(path)) as connection:
+        fill(connection)
+        root = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'idx_users_username'").fetchone()[0]
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+    with path.open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(b"\xff" * size)
+    with closing(open_raw(path)) as connection:
+        report = check.check(connection)
+    assert not report.sound
+    assert report.damage
+
+
+def open_raw(path: Path) -> Any:
+    return migrate.connect(path)

@@ -1,0 +1,129 @@
+"""STORE, APPEND, SELECT and STATUS: what stands between their mailbox or messages and the end."""
+
+import pytest
+
+from mailserver.errors import LimitReached
+from mailserver.imap.wire import append_items, select_items, status_items, store_items
+from mailserver.imap.wire.append_items import AppendItem
+from mailserver.imap.wire.reader import BadSyntax, Reader
+from mailserver.imap.wire.select_items import SelectParameters
+from mailserver.imap.wire.status_items import StatusItem
+from mailserver.imap.wire.store_items import StoreItem, StoreMode
+from mailserver.mail.flags import EMPTY, FlagSet
+
+SEEN = FlagSet.of(["\\Seen"])
+BOTH = FlagSet.of(["\\Seen", "$x"])
+
+
+def reader(text: bytes) -> Reader:
+    return Reader(b"a", "X", text)
+
+
+STORES = [
+    (b" FLAGS (\\Seen)", StoreItem(StoreMode.REPLACE, SEEN)),
+    (b" FLAGS ()", StoreItem(StoreMode.REPLACE, EMPTY)),
+    (b" flags \\Seen $x", StoreItem(StoreMode.REPLACE, BOTH)),
+    (b" +FLAGS.SILENT (\\seen $x)", StoreItem(StoreMode.ADD, BOTH, silent=True)),
+    (b" -FLAGS \\Seen", StoreItem(StoreMode.REMOVE, SEEN)),
+    (b" (UNCHANGEDSINCE 0) -FLAGS ()", StoreItem(StoreMode.REMOVE, EMPTY, unchanged_since=0)),
+    (
+        b" (unchangedsince 9223372036854775807) FLAGS (\\Seen)",
+        StoreItem(StoreMode.REPLACE, SEEN, unchanged_since=2**63 - 1),
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "wanted"), STORES)
+def test_store(text: bytes, wanted: StoreItem) -> None:
+    r = reader(text)
+    assert store_items.parse(r) == wanted
+    r.end()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b" FLAGS",
+        b" FLAGS ",
+        b" *FLAGS ()",
+        b" + FLAGS ()",
+        b" FLAGS.LOUD ()",
+        b" FLAGS (\\Recent)",
+        b" +FLAGS \\Recent",
+        b" FLAGS (\\Seen",
+        b" FLAGS (\\Seen) ",
+        b" FLAGS \\Seen ",
+        b" (UNCHANGEDSINCE) FLAGS ()",
+        b" (UNCHANGEDSINCE x) FLAGS ()",
+        b" (NOSUCH 1) FLAGS ()",
+        b" () FLAGS ()",
+        b" (UNCHANGEDSINCE 9223372036854775808) FLAGS ()",
+    ],
+)
+def test_not_store(text: bytes) -> None:
+    r = reader(text)
+    with pytest.raises(BadSyntax):  # noqa: PT012 - either may find it
+        store_items.parse(r)
+        r.end()
+
+
+def test_a_store_has_a_limit_of_flags() -> None:
+    with pytest.raises(LimitReached):
+        store_items.parse(reader(b" FLAGS " + b" ".join(b"k%d" % n for n in range(101))))
+
+
+APPENDS = [
+    (b" ", AppendItem()),
+    (b" (\\Seen) ", AppendItem(SEEN)),
+    (b" () ", AppendItem()),
+    (b' "17-Jul-1996 02:44:25 -0700" ', AppendItem(EMPTY, 837_596_665)),
+    (b' (\\Seen $x) "17-Jul-1996 02:44:25 -0700" ', AppendItem(BOTH, 837_596_665)),
+]
+
+
+@pytest.mark.parametrize(("text", "wanted"), APPENDS)
+def test_append(text: bytes, wanted: AppendItem) -> None:
+    assert append_items.parse(reader(text)) == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"  ",
+        b" (\\Seen)",
+        b" (\\Recent) ",
+        b" \\Seen ",
+        b' "17-Jul-1996 02:44:25 -0700"',
+        b' "yesterday" ',
+        b' "17-Jul-1996 02:44:25 -0700" (\\Seen) ',
+        b" UTF8 (",
+    ],
+)
+def test_not_append(text: bytes) -> None:
+    with pytest.raises(BadSyntax):
+        append_items.parse(reader(text))
+
+
+def test_select() -> None:
+    assert select_items.parse(reader(b"")) == SelectParameters()
+    assert select_items.parse(reader(b" (condstore)")) == SelectParameters(condstore=True)
+
+
+@pytest.mark.parametrize("text", [b" ", b" ()", b" (NOSUCH)", b" (CONDSTORE CONDSTORE)", b" CONDSTORE", b" (CONDSTORE"])
+def test_not_select(text: bytes) -> None:
+    with pytest.raises(BadSyntax):
+        select_items.parse(reader(text))
+
+
+def test_status() -> None:
+    text = b"(messages RECENT UIDNEXT UIDVALIDITY UNSEEN DELETED SIZE HIGHESTMODSEQ APPENDLIMIT MESSAGES)"
+    assert status_items.parse_items(reader(text)) == tuple(StatusItem)
+    assert [item.wire for item in StatusItem][:2] == [b"MESSAGES", b"RECENT"]
+
+
+@pytest.mark.parametrize("text", [b"", b"()", b"MESSAGES", b"(MESSAGES", b"(NOSUCH)", b"(MESSAGES  UNSEEN)"])
+def test_not_status(text: bytes) -> None:
+    with pytest.raises(BadSyntax):
+        status_items.parse_items(reader(text))

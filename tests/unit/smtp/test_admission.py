@@ -1,0 +1,37 @@
+"""Who may connect."""
+
+import pytest
+
+from mailserver.smtp.admission import WINDOW_SECONDS, Admission, source
+
+
+@pytest.mark.parametrize(
+    ("address", "counted_as"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:0:1::5", "2001:db8:0:1::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+    ],
+)
+def test_what_counts_as_one(address: str, counted_as: str) -> None:
+    assert source(address) == counted_as
+
+
+def test_each_ceiling_holds_and_gives_way_again() -> None:
+    admission = Admission(total=3, per_address=2, per_minute=100)
+    for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2"):
+        assert admission.refusal(address, 0) is None or address == "192.0.2.1"
+        admission.enter(address)
+    assert admission.refusal("192.0.2.1", 0) == "address"
+    assert admission.refusal("192.0.2.9", 0) == "total"
+    admission.leave("192.0.2.1")
+    assert admission.refusal("192.0.2.1", 0) is None
+
+
+def test_the_rate_counts_attempts_of_one_minute() -> None:
+    admission = Admission(total=100, per_address=100, per_minute=3)
+    assert [admission.refusal("192.0.2.1", 1) for _ in range(4)] == [None, None, None, "rate"]
+    assert admission.refusal("192.0.2.2", 1) is None
+    assert admission.refusal("192.0.2.1", 1 + WINDOW_SECONDS) is None
