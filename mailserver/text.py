@@ -39,14 +39,6 @@ def domain_name(text: str) -> str:
     return name
 
 
-def shown_domain(name: str) -> str:
-    """An A-label as people read it; as it is where it does not decode."""
-    try:
-        return idna.decode(name)
-    except (idna.IDNAError, UnicodeError):
-        return name
-
-
 def local_part(text: str) -> str:
     """A local part, unquoted, as it is compared."""
     name = unicodedata.normalize("NFC", text).lower()

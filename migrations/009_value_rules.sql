@@ -13,7 +13,7 @@
 -- old bad value elsewhere can still be changed. users.used_bytes and mailboxes.uidnext move with every message:
 -- they have triggers of their own, so that a delivery runs no other rule of their tables.
 -- After the row is written, not before: half the cost, and the values are as stored; ABORT takes the row out again.
--- Messages of RAISE are literals: SQLite before 3.47 takes nothing else.
+-- No IN: it would build its list anew for each row. Messages of RAISE are literals: SQLite before 3.47 takes nothing else.
 --
 -- Unique: one active script, one default calendar and one default address book per user; where there are several
 -- today, the last changed stays. Names of domains, and of users in a domain, whatever their case; where two differ
@@ -37,11 +37,11 @@ UPDATE users SET username = username || ':' || id, is_active = 0 WHERE EXISTS (
 
 CREATE TRIGGER domains_rules_insert AFTER INSERT ON domains BEGIN
     SELECT CASE
-        WHEN coalesce(NEW.is_active, 2) NOT IN (0, 1)
-            OR coalesce(NEW.dns_mx_verified, 2) NOT IN (0, 1)
-            OR coalesce(NEW.dns_spf_verified, 2) NOT IN (0, 1)
-            OR coalesce(NEW.dns_dkim_verified, 2) NOT IN (0, 1)
-            OR coalesce(NEW.dns_dmarc_verified, 2) NOT IN (0, 1)
+        WHEN NEW.is_active IS NOT 0 AND NEW.is_active IS NOT 1
+            OR NEW.dns_mx_verified IS NOT 0 AND NEW.dns_mx_verified IS NOT 1
+            OR NEW.dns_spf_verified IS NOT 0 AND NEW.dns_spf_verified IS NOT 1
+            OR NEW.dns_dkim_verified IS NOT 0 AND NEW.dns_dkim_verified IS NOT 1
+            OR NEW.dns_dmarc_verified IS NOT 0 AND NEW.dns_dmarc_verified IS NOT 1
             THEN RAISE(ABORT, 'domains: is_active and dns_..._verified are 0 or 1')
         WHEN NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
             OR NEW.updated_at IS NOT datetime(NEW.updated_at, '+0 days')
@@ -56,12 +56,15 @@ CREATE TRIGGER domains_rules_update
     created_at, updated_at, dkim_key_created_at, dns_last_checked
     ON domains BEGIN
     SELECT CASE
-        WHEN NEW.is_active IS NOT OLD.is_active AND coalesce(NEW.is_active, 2) NOT IN (0, 1)
-            OR NEW.dns_mx_verified IS NOT OLD.dns_mx_verified AND coalesce(NEW.dns_mx_verified, 2) NOT IN (0, 1)
-            OR NEW.dns_spf_verified IS NOT OLD.dns_spf_verified AND coalesce(NEW.dns_spf_verified, 2) NOT IN (0, 1)
-            OR NEW.dns_dkim_verified IS NOT OLD.dns_dkim_verified AND coalesce(NEW.dns_dkim_verified, 2) NOT IN (0, 1)
+        WHEN NEW.is_active IS NOT OLD.is_active AND NEW.is_active IS NOT 0 AND NEW.is_active IS NOT 1
+            OR NEW.dns_mx_verified IS NOT OLD.dns_mx_verified
+                AND NEW.dns_mx_verified IS NOT 0 AND NEW.dns_mx_verified IS NOT 1
+            OR NEW.dns_spf_verified IS NOT OLD.dns_spf_verified
+                AND NEW.dns_spf_verified IS NOT 0 AND NEW.dns_spf_verified IS NOT 1
+            OR NEW.dns_dkim_verified IS NOT OLD.dns_dkim_verified
+                AND NEW.dns_dkim_verified IS NOT 0 AND NEW.dns_dkim_verified IS NOT 1
             OR NEW.dns_dmarc_verified IS NOT OLD.dns_dmarc_verified
-                AND coalesce(NEW.dns_dmarc_verified, 2) NOT IN (0, 1)
+                AND NEW.dns_dmarc_verified IS NOT 0 AND NEW.dns_dmarc_verified IS NOT 1
             THEN RAISE(ABORT, 'domains: is_active and dns_..._verified are 0 or 1')
         WHEN NEW.created_at IS NOT OLD.created_at AND NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
             OR NEW.updated_at IS NOT OLD.updated_at AND NEW.updated_at IS NOT datetime(NEW.updated_at, '+0 days')
@@ -75,13 +78,13 @@ END;
 
 CREATE TRIGGER users_rules_insert AFTER INSERT ON users BEGIN
     SELECT CASE
-        WHEN typeof(NEW.quota_bytes) NOT IN ('integer', 'null') OR NEW.quota_bytes < 0
+        WHEN typeof(NEW.quota_bytes) <> 'integer' AND NEW.quota_bytes IS NOT NULL OR NEW.quota_bytes < 0
             THEN RAISE(ABORT, 'users: quota_bytes is 0 or more octets, or NULL')
         WHEN typeof(NEW.used_bytes) <> 'integer' OR NEW.used_bytes < 0
             THEN RAISE(ABORT, 'users: used_bytes is 0 or more octets')
-        WHEN coalesce(NEW.is_active, 2) NOT IN (0, 1)
-            OR coalesce(NEW.is_admin, 2) NOT IN (0, 1)
-            OR coalesce(NEW.totp_enabled, 2) NOT IN (0, 1)
+        WHEN NEW.is_active IS NOT 0 AND NEW.is_active IS NOT 1
+            OR NEW.is_admin IS NOT 0 AND NEW.is_admin IS NOT 1
+            OR NEW.totp_enabled IS NOT 0 AND NEW.totp_enabled IS NOT 1
             THEN RAISE(ABORT, 'users: is_active, is_admin and totp_enabled are 0 or 1')
         WHEN NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
             OR NEW.updated_at IS NOT datetime(NEW.updated_at, '+0 days')
@@ -94,11 +97,11 @@ CREATE TRIGGER users_rules_update
     ON users BEGIN
     SELECT CASE
         WHEN NEW.quota_bytes IS NOT OLD.quota_bytes
-            AND (typeof(NEW.quota_bytes) NOT IN ('integer', 'null') OR NEW.quota_bytes < 0)
+            AND (typeof(NEW.quota_bytes) <> 'integer' AND NEW.quota_bytes IS NOT NULL OR NEW.quota_bytes < 0)
             THEN RAISE(ABORT, 'users: quota_bytes is 0 or more octets, or NULL')
-        WHEN NEW.is_active IS NOT OLD.is_active AND coalesce(NEW.is_active, 2) NOT IN (0, 1)
-            OR NEW.is_admin IS NOT OLD.is_admin AND coalesce(NEW.is_admin, 2) NOT IN (0, 1)
-            OR NEW.totp_enabled IS NOT OLD.totp_enabled AND coalesce(NEW.totp_enabled, 2) NOT IN (0, 1)
+        WHEN NEW.is_active IS NOT OLD.is_active AND NEW.is_active IS NOT 0 AND NEW.is_active IS NOT 1
+            OR NEW.is_admin IS NOT OLD.is_admin AND NEW.is_admin IS NOT 0 AND NEW.is_admin IS NOT 1
+            OR NEW.totp_enabled IS NOT OLD.totp_enabled AND NEW.totp_enabled IS NOT 0 AND NEW.totp_enabled IS NOT 1
             THEN RAISE(ABORT, 'users: is_active, is_admin and totp_enabled are 0 or 1')
         WHEN NEW.created_at IS NOT OLD.created_at AND NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
             OR NEW.updated_at IS NOT OLD.updated_at AND NEW.updated_at IS NOT datetime(NEW.updated_at, '+0 days')
@@ -115,7 +118,7 @@ END;
 
 CREATE TRIGGER aliases_rules_insert AFTER INSERT ON aliases BEGIN
     SELECT CASE
-        WHEN coalesce(NEW.is_active, 2) NOT IN (0, 1)
+        WHEN NEW.is_active IS NOT 0 AND NEW.is_active IS NOT 1
             THEN RAISE(ABORT, 'aliases: is_active is 0 or 1')
         WHEN NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
             THEN RAISE(ABORT, 'aliases: created_at is YYYY-MM-DD HH:MM:SS')
@@ -124,7 +127,7 @@ END;
 
 CREATE TRIGGER aliases_rules_update AFTER UPDATE OF is_active, created_at ON aliases BEGIN
     SELECT CASE
-        WHEN NEW.is_active IS NOT OLD.is_active AND coalesce(NEW.is_active, 2) NOT IN (0, 1)
+        WHEN NEW.is_active IS NOT OLD.is_active AND NEW.is_active IS NOT 0 AND NEW.is_active IS NOT 1
             THEN RAISE(ABORT, 'aliases: is_active is 0 or 1')
         WHEN NEW.created_at IS NOT OLD.created_at AND NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
             THEN RAISE(ABORT, 'aliases: created_at is YYYY-MM-DD HH:MM:SS')
@@ -137,7 +140,7 @@ CREATE TRIGGER mailboxes_rules_insert AFTER INSERT ON mailboxes BEGIN
             THEN RAISE(ABORT, 'mailboxes: uidvalidity is 1 to 4294967295')
         WHEN typeof(NEW.uidnext) <> 'integer' OR NEW.uidnext NOT BETWEEN 1 AND 4294967295
             THEN RAISE(ABORT, 'mailboxes: uidnext is 1 to 4294967295')
-        WHEN coalesce(NEW.subscribed, 2) NOT IN (0, 1)
+        WHEN NEW.subscribed IS NOT 0 AND NEW.subscribed IS NOT 1
             THEN RAISE(ABORT, 'mailboxes: subscribed is 0 or 1')
         WHEN NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
             THEN RAISE(ABORT, 'mailboxes: created_at is YYYY-MM-DD HH:MM:SS')
@@ -149,7 +152,7 @@ CREATE TRIGGER mailboxes_rules_update AFTER UPDATE OF uidvalidity, subscribed, c
         WHEN NEW.uidvalidity IS NOT OLD.uidvalidity
             AND (typeof(NEW.uidvalidity) <> 'integer' OR NEW.uidvalidity NOT BETWEEN 1 AND 4294967295)
             THEN RAISE(ABORT, 'mailboxes: uidvalidity is 1 to 4294967295')
-        WHEN NEW.subscribed IS NOT OLD.subscribed AND coalesce(NEW.subscribed, 2) NOT IN (0, 1)
+        WHEN NEW.subscribed IS NOT OLD.subscribed AND NEW.subscribed IS NOT 0 AND NEW.subscribed IS NOT 1
             THEN RAISE(ABORT, 'mailboxes: subscribed is 0 or 1')
         WHEN NEW.created_at IS NOT OLD.created_at AND NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
             THEN RAISE(ABORT, 'mailboxes: created_at is YYYY-MM-DD HH:MM:SS')
@@ -194,7 +197,8 @@ END;
 
 CREATE TRIGGER outbound_queue_rules_insert AFTER INSERT ON outbound_queue BEGIN
     SELECT CASE
-        WHEN coalesce(NEW.status, '') NOT IN ('pending', 'sending', 'sent', 'failed')
+        WHEN NEW.status IS NOT 'pending' AND NEW.status IS NOT 'sending' AND NEW.status IS NOT 'sent'
+            AND NEW.status IS NOT 'failed'
             THEN RAISE(ABORT, 'outbound_queue: status is pending, sending, sent or failed')
         WHEN NEW.last_attempt IS NOT datetime(NEW.last_attempt, '+0 days')
             OR NEW.next_attempt IS NOT datetime(NEW.next_attempt, '+0 days')
@@ -207,7 +211,8 @@ CREATE TRIGGER outbound_queue_rules_update
     AFTER UPDATE OF status, last_attempt, next_attempt, created_at
     ON outbound_queue BEGIN
     SELECT CASE
-        WHEN NEW.status IS NOT OLD.status AND coalesce(NEW.status, '') NOT IN ('pending', 'sending', 'sent', 'failed')
+        WHEN NEW.status IS NOT OLD.status AND NEW.status IS NOT 'pending' AND NEW.status IS NOT 'sending'
+            AND NEW.status IS NOT 'sent' AND NEW.status IS NOT 'failed'
             THEN RAISE(ABORT, 'outbound_queue: status is pending, sending, sent or failed')
         WHEN NEW.last_attempt IS NOT OLD.last_attempt AND NEW.last_attempt IS NOT datetime(NEW.last_attempt, '+0 days')
             OR NEW.next_attempt IS NOT OLD.next_attempt
@@ -235,7 +240,7 @@ END;
 
 CREATE TRIGGER calendars_rules_insert AFTER INSERT ON calendars BEGIN
     SELECT CASE
-        WHEN coalesce(NEW.is_default, 2) NOT IN (0, 1)
+        WHEN NEW.is_default IS NOT 0 AND NEW.is_default IS NOT 1
             THEN RAISE(ABORT, 'calendars: is_default is 0 or 1')
         WHEN NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
             OR NEW.updated_at IS NOT datetime(NEW.updated_at, '+0 days')
@@ -245,7 +250,7 @@ END;
 
 CREATE TRIGGER calendars_rules_update AFTER UPDATE OF is_default, created_at, updated_at ON calendars BEGIN
     SELECT CASE
-        WHEN NEW.is_default IS NOT OLD.is_default AND coalesce(NEW.is_default, 2) NOT IN (0, 1)
+        WHEN NEW.is_default IS NOT OLD.is_default AND NEW.is_default IS NOT 0 AND NEW.is_default IS NOT 1
             THEN RAISE(ABORT, 'calendars: is_default is 0 or 1')
         WHEN NEW.created_at IS NOT OLD.created_at AND NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
             OR NEW.updated_at IS NOT OLD.updated_at AND NEW.updated_at IS NOT datetime(NEW.updated_at, '+0 days')
@@ -255,7 +260,7 @@ END;
 
 CREATE TRIGGER calendar_events_rules_insert AFTER INSERT ON calendar_events BEGIN
     SELECT CASE
-        WHEN coalesce(NEW.all_day, 2) NOT IN (0, 1)
+        WHEN NEW.all_day IS NOT 0 AND NEW.all_day IS NOT 1
             THEN RAISE(ABORT, 'calendar_events: all_day is 0 or 1')
         WHEN NEW.start_time IS NOT datetime(NEW.start_time, '+0 days')
             OR NEW.end_time IS NOT datetime(NEW.end_time, '+0 days')
@@ -269,7 +274,7 @@ CREATE TRIGGER calendar_events_rules_update
     AFTER UPDATE OF all_day, start_time, end_time, created_at, updated_at
     ON calendar_events BEGIN
     SELECT CASE
-        WHEN NEW.all_day IS NOT OLD.all_day AND coalesce(NEW.all_day, 2) NOT IN (0, 1)
+        WHEN NEW.all_day IS NOT OLD.all_day AND NEW.all_day IS NOT 0 AND NEW.all_day IS NOT 1
             THEN RAISE(ABORT, 'calendar_events: all_day is 0 or 1')
         WHEN NEW.start_time IS NOT OLD.start_time AND NEW.start_time IS NOT datetime(NEW.start_time, '+0 days')
             OR NEW.end_time IS NOT OLD.end_time AND NEW.end_time IS NOT datetime(NEW.end_time, '+0 days')
@@ -281,7 +286,7 @@ END;
 
 CREATE TRIGGER addressbooks_rules_insert AFTER INSERT ON addressbooks BEGIN
     SELECT CASE
-        WHEN coalesce(NEW.is_default, 2) NOT IN (0, 1)
+        WHEN NEW.is_default IS NOT 0 AND NEW.is_default IS NOT 1
             THEN RAISE(ABORT, 'addressbooks: is_default is 0 or 1')
         WHEN NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
             OR NEW.updated_at IS NOT datetime(NEW.updated_at, '+0 days')
@@ -291,7 +296,7 @@ END;
 
 CREATE TRIGGER addressbooks_rules_update AFTER UPDATE OF is_default, created_at, updated_at ON addressbooks BEGIN
     SELECT CASE
-        WHEN NEW.is_default IS NOT OLD.is_default AND coalesce(NEW.is_default, 2) NOT IN (0, 1)
+        WHEN NEW.is_default IS NOT OLD.is_default AND NEW.is_default IS NOT 0 AND NEW.is_default IS NOT 1
             THEN RAISE(ABORT, 'addressbooks: is_default is 0 or 1')
         WHEN NEW.created_at IS NOT OLD.created_at AND NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
             OR NEW.updated_at IS NOT OLD.updated_at AND NEW.updated_at IS NOT datetime(NEW.updated_at, '+0 days')
@@ -317,7 +322,7 @@ END;
 
 CREATE TRIGGER sieve_scripts_rules_insert AFTER INSERT ON sieve_scripts BEGIN
     SELECT CASE
-        WHEN coalesce(NEW.is_active, 2) NOT IN (0, 1)
+        WHEN NEW.is_active IS NOT 0 AND NEW.is_active IS NOT 1
             THEN RAISE(ABORT, 'sieve_scripts: is_active is 0 or 1')
         WHEN NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
             OR NEW.updated_at IS NOT datetime(NEW.updated_at, '+0 days')
@@ -327,7 +332,7 @@ END;
 
 CREATE TRIGGER sieve_scripts_rules_update AFTER UPDATE OF is_active, created_at, updated_at ON sieve_scripts BEGIN
     SELECT CASE
-        WHEN NEW.is_active IS NOT OLD.is_active AND coalesce(NEW.is_active, 2) NOT IN (0, 1)
+        WHEN NEW.is_active IS NOT OLD.is_active AND NEW.is_active IS NOT 0 AND NEW.is_active IS NOT 1
             THEN RAISE(ABORT, 'sieve_scripts: is_active is 0 or 1')
         WHEN NEW.created_at IS NOT OLD.created_at AND NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
             OR NEW.updated_at IS NOT OLD.updated_at AND NEW.updated_at IS NOT datetime(NEW.updated_at, '+0 days')
@@ -351,7 +356,7 @@ END;
 
 CREATE TRIGGER auth_log_rules_insert AFTER INSERT ON auth_log BEGIN
     SELECT CASE
-        WHEN coalesce(NEW.success, 2) NOT IN (0, 1)
+        WHEN NEW.success IS NOT 0 AND NEW.success IS NOT 1
             THEN RAISE(ABORT, 'auth_log: success is 0 or 1')
         WHEN NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
             THEN RAISE(ABORT, 'auth_log: created_at is YYYY-MM-DD HH:MM:SS')
@@ -360,7 +365,7 @@ END;
 
 CREATE TRIGGER auth_log_rules_update AFTER UPDATE OF success, created_at ON auth_log BEGIN
     SELECT CASE
-        WHEN NEW.success IS NOT OLD.success AND coalesce(NEW.success, 2) NOT IN (0, 1)
+        WHEN NEW.success IS NOT OLD.success AND NEW.success IS NOT 0 AND NEW.success IS NOT 1
             THEN RAISE(ABORT, 'auth_log: success is 0 or 1')
         WHEN NEW.created_at IS NOT OLD.created_at AND NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
             THEN RAISE(ABORT, 'auth_log: created_at is YYYY-MM-DD HH:MM:SS')
@@ -369,9 +374,10 @@ END;
 
 CREATE TRIGGER delivery_log_rules_insert AFTER INSERT ON delivery_log BEGIN
     SELECT CASE
-        WHEN coalesce(NEW.status, '') NOT IN ('delivered', 'bounced', 'deferred', 'rejected')
+        WHEN NEW.status IS NOT 'delivered' AND NEW.status IS NOT 'bounced' AND NEW.status IS NOT 'deferred'
+            AND NEW.status IS NOT 'rejected'
             THEN RAISE(ABORT, 'delivery_log: status is delivered, bounced, deferred or rejected')
-        WHEN coalesce(NEW.direction, '') NOT IN ('inbound', 'outbound')
+        WHEN NEW.direction IS NOT 'inbound' AND NEW.direction IS NOT 'outbound'
             THEN RAISE(ABORT, 'delivery_log: direction is inbound or outbound')
         WHEN NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
             THEN RAISE(ABORT, 'delivery_log: created_at is YYYY-MM-DD HH:MM:SS')
@@ -381,9 +387,10 @@ END;
 CREATE TRIGGER delivery_log_rules_update AFTER UPDATE OF status, direction, created_at ON delivery_log BEGIN
     SELECT CASE
         WHEN NEW.status IS NOT OLD.status
-            AND coalesce(NEW.status, '') NOT IN ('delivered', 'bounced', 'deferred', 'rejected')
+            AND NEW.status IS NOT 'delivered' AND NEW.status IS NOT 'bounced' AND NEW.status IS NOT 'deferred'
+            AND NEW.status IS NOT 'rejected'
             THEN RAISE(ABORT, 'delivery_log: status is delivered, bounced, deferred or rejected')
-        WHEN NEW.direction IS NOT OLD.direction AND coalesce(NEW.direction, '') NOT IN ('inbound', 'outbound')
+        WHEN NEW.direction IS NOT OLD.direction AND NEW.direction IS NOT 'inbound' AND NEW.direction IS NOT 'outbound'
             THEN RAISE(ABORT, 'delivery_log: direction is inbound or outbound')
         WHEN NEW.created_at IS NOT OLD.created_at AND NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
             THEN RAISE(ABORT, 'delivery_log: created_at is YYYY-MM-DD HH:MM:SS')
@@ -392,7 +399,7 @@ END;
 
 CREATE TRIGGER api_keys_rules_insert AFTER INSERT ON api_keys BEGIN
     SELECT CASE
-        WHEN coalesce(NEW.is_active, 2) NOT IN (0, 1)
+        WHEN NEW.is_active IS NOT 0 AND NEW.is_active IS NOT 1
             THEN RAISE(ABORT, 'api_keys: is_active is 0 or 1')
         WHEN NEW.last_used_at IS NOT datetime(NEW.last_used_at, '+0 days')
             OR NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
@@ -405,7 +412,7 @@ CREATE TRIGGER api_keys_rules_update
     AFTER UPDATE OF is_active, last_used_at, created_at, expires_at
     ON api_keys BEGIN
     SELECT CASE
-        WHEN NEW.is_active IS NOT OLD.is_active AND coalesce(NEW.is_active, 2) NOT IN (0, 1)
+        WHEN NEW.is_active IS NOT OLD.is_active AND NEW.is_active IS NOT 0 AND NEW.is_active IS NOT 1
             THEN RAISE(ABORT, 'api_keys: is_active is 0 or 1')
         WHEN NEW.last_used_at IS NOT OLD.last_used_at AND NEW.last_used_at IS NOT datetime(NEW.last_used_at, '+0 days')
             OR NEW.created_at IS NOT OLD.created_at AND NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
@@ -416,7 +423,7 @@ END;
 
 CREATE TRIGGER email_templates_rules_insert AFTER INSERT ON email_templates BEGIN
     SELECT CASE
-        WHEN coalesce(NEW.is_active, 2) NOT IN (0, 1)
+        WHEN NEW.is_active IS NOT 0 AND NEW.is_active IS NOT 1
             THEN RAISE(ABORT, 'email_templates: is_active is 0 or 1')
         WHEN NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
             OR NEW.updated_at IS NOT datetime(NEW.updated_at, '+0 days')
@@ -428,7 +435,7 @@ CREATE TRIGGER email_templates_rules_update
     AFTER UPDATE OF is_active, created_at, updated_at
     ON email_templates BEGIN
     SELECT CASE
-        WHEN NEW.is_active IS NOT OLD.is_active AND coalesce(NEW.is_active, 2) NOT IN (0, 1)
+        WHEN NEW.is_active IS NOT OLD.is_active AND NEW.is_active IS NOT 0 AND NEW.is_active IS NOT 1
             THEN RAISE(ABORT, 'email_templates: is_active is 0 or 1')
         WHEN NEW.created_at IS NOT OLD.created_at AND NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
             OR NEW.updated_at IS NOT OLD.updated_at AND NEW.updated_at IS NOT datetime(NEW.updated_at, '+0 days')
@@ -438,7 +445,8 @@ END;
 
 CREATE TRIGGER sent_emails_rules_insert AFTER INSERT ON sent_emails BEGIN
     SELECT CASE
-        WHEN coalesce(NEW.status, '') NOT IN ('queued', 'sent', 'delivered', 'deferred', 'bounced', 'failed')
+        WHEN NEW.status IS NOT 'queued' AND NEW.status IS NOT 'sent' AND NEW.status IS NOT 'delivered'
+            AND NEW.status IS NOT 'deferred' AND NEW.status IS NOT 'bounced' AND NEW.status IS NOT 'failed'
             THEN RAISE(ABORT, 'sent_emails: status is queued, sent, delivered, deferred, bounced or failed')
         WHEN NEW.opened_at IS NOT datetime(NEW.opened_at, '+0 days')
             OR NEW.clicked_at IS NOT datetime(NEW.clicked_at, '+0 days')
@@ -454,7 +462,8 @@ CREATE TRIGGER sent_emails_rules_update
     ON sent_emails BEGIN
     SELECT CASE
         WHEN NEW.status IS NOT OLD.status
-            AND coalesce(NEW.status, '') NOT IN ('queued', 'sent', 'delivered', 'deferred', 'bounced', 'failed')
+            AND NEW.status IS NOT 'queued' AND NEW.status IS NOT 'sent' AND NEW.status IS NOT 'delivered'
+            AND NEW.status IS NOT 'deferred' AND NEW.status IS NOT 'bounced' AND NEW.status IS NOT 'failed'
             THEN RAISE(ABORT, 'sent_emails: status is queued, sent, delivered, deferred, bounced or failed')
         WHEN NEW.opened_at IS NOT OLD.opened_at AND NEW.opened_at IS NOT datetime(NEW.opened_at, '+0 days')
             OR NEW.clicked_at IS NOT OLD.clicked_at AND NEW.clicked_at IS NOT datetime(NEW.clicked_at, '+0 days')
@@ -468,7 +477,7 @@ END;
 
 CREATE TRIGGER webhooks_rules_insert AFTER INSERT ON webhooks BEGIN
     SELECT CASE
-        WHEN coalesce(NEW.is_active, 2) NOT IN (0, 1)
+        WHEN NEW.is_active IS NOT 0 AND NEW.is_active IS NOT 1
             THEN RAISE(ABORT, 'webhooks: is_active is 0 or 1')
         WHEN NEW.last_triggered_at IS NOT datetime(NEW.last_triggered_at, '+0 days')
             OR NEW.last_success_at IS NOT datetime(NEW.last_success_at, '+0 days')
@@ -482,7 +491,7 @@ CREATE TRIGGER webhooks_rules_update
     AFTER UPDATE OF is_active, last_triggered_at, last_success_at, last_failure_at, created_at
     ON webhooks BEGIN
     SELECT CASE
-        WHEN NEW.is_active IS NOT OLD.is_active AND coalesce(NEW.is_active, 2) NOT IN (0, 1)
+        WHEN NEW.is_active IS NOT OLD.is_active AND NEW.is_active IS NOT 0 AND NEW.is_active IS NOT 1
             THEN RAISE(ABORT, 'webhooks: is_active is 0 or 1')
         WHEN NEW.last_triggered_at IS NOT OLD.last_triggered_at
             AND NEW.last_triggered_at IS NOT datetime(NEW.last_triggered_at, '+0 days')
@@ -497,7 +506,7 @@ END;
 
 CREATE TRIGGER webhook_deliveries_rules_insert AFTER INSERT ON webhook_deliveries BEGIN
     SELECT CASE
-        WHEN coalesce(NEW.success, 2) NOT IN (0, 1)
+        WHEN NEW.success IS NOT 0 AND NEW.success IS NOT 1
             THEN RAISE(ABORT, 'webhook_deliveries: success is 0 or 1')
         WHEN NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
             THEN RAISE(ABORT, 'webhook_deliveries: created_at is YYYY-MM-DD HH:MM:SS')
@@ -506,7 +515,7 @@ END;
 
 CREATE TRIGGER webhook_deliveries_rules_update AFTER UPDATE OF success, created_at ON webhook_deliveries BEGIN
     SELECT CASE
-        WHEN NEW.success IS NOT OLD.success AND coalesce(NEW.success, 2) NOT IN (0, 1)
+        WHEN NEW.success IS NOT OLD.success AND NEW.success IS NOT 0 AND NEW.success IS NOT 1
             THEN RAISE(ABORT, 'webhook_deliveries: success is 0 or 1')
         WHEN NEW.created_at IS NOT OLD.created_at AND NEW.created_at IS NOT datetime(NEW.created_at, '+0 days')
             THEN RAISE(ABORT, 'webhook_deliveries: created_at is YYYY-MM-DD HH:MM:SS')

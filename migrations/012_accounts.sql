@@ -4,6 +4,7 @@
 -- deleted_at      epoch milliseconds; NULL for what is there. A deleted row is renamed "<name>:<id>" (no domain and no
 --                 account of ours has a ":" in its name), so that the name can be given again and UNIQUE still holds
 -- maildir         the user's folder below data/mail; never changes, not even when the user is renamed by deletion
+-- password_epoch  counts new passwords (not new hashes of the same one): sessions that began before the last one end
 -- alias_targets   the destinations of an alias beyond the one in its own row, which stays as the first schema has it
 --
 -- Names are stored in lower case from now on. Aliases of a domain that differ only in case were possible until now:
@@ -13,6 +14,7 @@ ALTER TABLE domains ADD COLUMN deleted_at INTEGER;
 ALTER TABLE domains ADD COLUMN subaddress_separator TEXT NOT NULL DEFAULT '+';
 ALTER TABLE users ADD COLUMN deleted_at INTEGER;
 ALTER TABLE users ADD COLUMN maildir TEXT;
+ALTER TABLE users ADD COLUMN password_epoch INTEGER NOT NULL DEFAULT 0;
 
 UPDATE aliases SET source_address = source_address || '~' || id, is_active = 0
     WHERE EXISTS (SELECT 1 FROM aliases older WHERE older.id < aliases.id AND older.domain_id = aliases.domain_id

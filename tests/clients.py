@@ -4,8 +4,10 @@ Foreign clients prove that we speak the protocols; these measure and crash the s
 """
 
 import asyncio
+import contextlib
 import re
 from dataclasses import dataclass, field
+from typing import Self
 
 
 class Refused(Exception):
@@ -51,8 +53,20 @@ class SmtpClient:
         self.writer.write(stuffed(message) + b".\r\n")
         return await self.reply()
 
-    def close(self) -> None:
-        self.writer.close()
+    async def close(self) -> None:
+        await _close(self.writer)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *fault: object) -> None:
+        await self.close()
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):  # how it ended does not matter to a test that is done with it
+        await writer.wait_closed()
 
 
 def stuffed(message: bytes) -> bytes:
@@ -110,5 +124,11 @@ class ImapClient:
             raise Refused(lines[-1].decode("utf-8", "replace"))
         return lines
 
-    def close(self) -> None:
-        self.writer.close()
+    async def close(self) -> None:
+        await _close(self.writer)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *fault: object) -> None:
+        await self.close()

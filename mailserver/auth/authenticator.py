@@ -129,12 +129,11 @@ class Authenticator:
         async with self._throttle.turn(login.name, login.peer), self._passwords.turn():
             self._throttle.check(login.name, login.peer)  # those before in the queue may have used up the tries
             verdict = await self._passwords.verify(login.stored, password)
-        if verdict is Verdict.UNREADABLE:
-            _log.error("stored password hash can not be verified", user=login.name)
-            return "stored hash unreadable"
-        user = login.user
-        if verdict is Verdict.WRONG or user is None or not user.may_log_in:
-            return _reason(user)
+            user = login.user
+            if verdict in {Verdict.WRONG, Verdict.UNREADABLE} or user is None or not user.may_log_in:
+                # counted before the turn ends: the next in the queue must see it
+                self._throttle.failed(login.name, login.peer, login.key)
+                return _why_not(login, verdict)
         stored = login.stored if verdict is Verdict.RIGHT else await self._rehash(user, password)
         now = await self._store.read(users.find_by_id, user.id)
         if now is None or not now.may_log_in or now.password_hash != stored:
@@ -193,6 +192,13 @@ def _known(rx: Rx, since: str) -> list[tuple[str, str]]:
 
 def _comparable(username: str) -> str:
     return username[:MAX_USERNAME].lower()
+
+
+def _why_not(login: _Login, verdict: Verdict) -> str:
+    if verdict is Verdict.UNREADABLE:
+        _log.error("stored password hash can not be verified", user=login.name)
+        return "stored hash unreadable"
+    return _reason(login.user)
 
 
 def _reason(user: User | None) -> str:

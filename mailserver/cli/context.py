@@ -24,11 +24,12 @@ class NoDatabase(Refusal):
     exit = 66  # EX_NOINPUT
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
     file: Path | None  # as given
     data_given: Path | None
     environ: Mapping[str, str]
+    _loaded: Loaded | None = None  # read once, while root's rights are still there
 
     def config_file(self) -> Path | None:
         """The file given, else the usual one where it is."""
@@ -43,6 +44,11 @@ class Context:
 
     def loaded(self) -> Loaded:
         """The configuration; with --data a missing file is no fault, because only the folder counts."""
+        if self._loaded is None:
+            self._loaded = self._load()
+        return self._loaded
+
+    def _load(self) -> Loaded:
         if self.config_file() is not None:
             return self.strict()
         name = f"{PREFIX}SERVER__DATA"
@@ -55,15 +61,16 @@ class Context:
 
     def run(self, work: "Callable[[Store], Awaitable[T]]", *, migrate: bool = True) -> T:
         """Open the store, work on it, close it. The daemon may run meanwhile and hears of what was written."""
-        config = self.loaded().config
-        become_owner(config.server.data)
-        quiet()
         import asyncio
 
-        async def whole() -> T:
-            from mailserver.clock import SystemClock
-            from mailserver.store.store import Store
+        from mailserver.clock import SystemClock
+        from mailserver.store.store import Store
 
+        config = self.loaded().config
+        become_owner(config.server.data)  # after the imports: root's own Python may be closed to others
+        quiet()
+
+        async def whole() -> T:
             store = await Store.open(
                 config.server.data,
                 SystemClock(),
@@ -119,6 +126,8 @@ def become_owner(data: Path) -> None:
         return
     if found.st_uid == 0:
         return
+    import importlib.readers  # noqa: F401 - the migrations are read with it, and root's Python may be closed to others
+
     try:
         os.initgroups(pwd.getpwuid(found.st_uid).pw_name, found.st_gid)
     except KeyError:  # an owner without a name, as in containers

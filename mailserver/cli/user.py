@@ -36,6 +36,8 @@ def add(context: Context, address: str, password_stdin: bool, name: str, quota: 
     from mailserver.store import users
 
     config = context.loaded().config
+    if not password_stdin:
+        context.run(lambda store: store.read(_require_free, address))  # before anybody types
     hashed = _hash(context, password_stdin)
     room = config.store.default_quota_bytes if quota is None else quota
     added = context.run(
@@ -177,6 +179,15 @@ def _room(rx: "Rx", address: str) -> dict[str, Any]:
         "quota_bytes": room.limit_octets,
         "messages": room.messages,
     }
+
+
+def _require_free(rx: "Rx", address: str) -> None:
+    from mailserver.errors import AlreadyThere
+    from mailserver.store import domains, users
+
+    if users.find(rx, address) is not None:
+        raise AlreadyThere(f"The user {address} exists")
+    domains.get(rx, address.rpartition("@")[2])
 
 
 def _hash(context: Context, from_stdin: bool) -> str:

@@ -36,6 +36,8 @@ class Lifecycle:
         self._notifier = notifier
         self._read = read
         self._ended = asyncio.Event()
+        self._serving = False
+        self._reload_wanted = False
         self._reloading: asyncio.Task[None] | None = None
 
     async def run(self, started: Callable[[], None] | None = None) -> None:
@@ -43,6 +45,7 @@ class Lifecycle:
         async with _signals(self._end, self._reload):
             await self._daemon.start()
             lag = asyncio.create_task(process.watch_lag(), name="lag")
+            self._serving = True
             try:
                 self._notifier.ready(self._status())
                 if started is not None:
@@ -53,6 +56,10 @@ class Lifecycle:
                 await self._stop()
 
     async def _stop(self) -> None:
+        self._serving = False
+        if self._reloading is not None:
+            self._reloading.cancel()
+            await asyncio.gather(self._reloading, return_exceptions=True)
         await self._notifier.stopping()
         _log.info("stopping")
         try:
@@ -69,8 +76,15 @@ class Lifecycle:
         self._ended.set()
 
     def _reload(self) -> None:
-        if self._reloading is None or self._reloading.done():
-            self._reloading = asyncio.create_task(self._reload_all(), name="reload")
+        """While it starts everything is read anyway; a signal during a reload means one more."""
+        self._reload_wanted = self._serving
+        if self._serving and (self._reloading is None or self._reloading.done()):
+            self._reloading = asyncio.create_task(self._reload_while_wanted(), name="reload")
+
+    async def _reload_while_wanted(self) -> None:
+        while self._reload_wanted:
+            self._reload_wanted = False
+            await self._reload_all()
 
     async def _reload_all(self) -> None:
         """Each part by itself: a fault in one leaves it as it was and does not hold up the others."""

@@ -22,7 +22,7 @@ _log = structlog.get_logger("daemon")
 
 def prepare() -> None:
     os.umask(UMASK)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    _limit(resource.RLIMIT_CORE, 0)  # a memory image would hold passwords and mail
     descriptors = raise_descriptors()
     if descriptors < NEEDED_DESCRIPTORS:
         _log.warning("few file descriptors: raise LimitNOFILE", descriptors=descriptors, needed=NEEDED_DESCRIPTORS)
@@ -36,11 +36,15 @@ def raise_descriptors() -> int:
     wanted = WANTED_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(WANTED_DESCRIPTORS, hard)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return WANTED_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
+    return wanted if _limit(resource.RLIMIT_NOFILE, wanted) else soft
+
+
+def _limit(which: int, soft: int) -> bool:
     try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    except (OSError, ValueError):  # a system call filter
-        return soft
-    return wanted
+        resource.setrlimit(which, (soft, resource.getrlimit(which)[1]))
+    except (OSError, ValueError):  # a system call filter; then the unit has set the limits
+        return False
+    return True
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -57,7 +59,7 @@ def _to_try(ports: Mapping[str, int], data: Path, ca: Path, logins: Sequence[Log
         f"  swaks --server {HOST}:{ports['submission']} --tls --auth-user {ben.email} \\",
         f"        --auth-password {ben.password} --from {ben.email} --to {ann.email},friend@elsewhere.example",
         f"  curl --cacert {_short(ca)} --user {ann.email}:{ann.password} 'imaps://localhost:{ports['imaps']}/INBOX?ALL'",
-        f"  mailserver --data {_short(data)} user list",
+        f"  {_program()} --data {_short(data)} user list",
         "",
         f"Thunderbird: account {ann.email}, IMAP localhost port {ports['imaps']} SSL/TLS, SMTP localhost port "
         f"{ports['submissions']} SSL/TLS,",
@@ -66,6 +68,16 @@ def _to_try(ports: Mapping[str, int], data: Path, ca: Path, logins: Sequence[Log
         f"Data: {_short(data)}   caught mail: {_short(data / 'caught')}   log: {_short(data / 'mailserver.log')}",
         "Ctrl-C stops the server; the next start keeps what is there.",
     ]
+
+
+def _program() -> str:
+    """How this program is called from here."""
+    called = Path(sys.argv[0])
+    return (
+        _short(called.absolute())
+        if called.name == "mailserver" and shutil.which("mailserver") is None
+        else "mailserver"
+    )
 
 
 def _short(path: Path) -> str:

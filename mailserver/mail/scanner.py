@@ -8,6 +8,7 @@ message whatever the nesting, and nothing recurses. What senders get wrong is re
     delimiter of an enclosing multipart                             closes all that is open inside
     delimiter line followed by anything but white space             not a delimiter line
     header without an empty line                                    reaches to the next delimiter or the end
+    empty line whose end is also the delimiter's                    the delimiter has it
     part whose first line is no field                               has no header, RFC 2046 §5.1
     Content-Type that can not be read                               text/plain, RFC 2045 §5.2
     message/rfc822 in base64 or quoted-printable                    application/octet-stream, RFC 2046 §5.2.1
@@ -174,7 +175,7 @@ class _Scan:
             return start
         end = self._after_empty_line(start)
         if self._stack and (delimiter := self._next_delimiter(start - 1, end)):
-            return delimiter.at + 1
+            return max(self._line_end_before(delimiter), start)
         return end
 
     def _after_empty_line(self, start: int) -> int:
@@ -211,16 +212,23 @@ class _Scan:
         """End what is open inside the delimiter's multipart, which is returned."""
         self._pop(delimiter.level + 1)
         multipart = self._stack[delimiter.level].entity
-        # The line end before a delimiter belongs to the delimiter, RFC 2046 §5.1.1.
-        cr = delimiter.at > 0 and self._message[delimiter.at - 1 : delimiter.at] == b"\r"
-        self._end(innermost, multipart, delimiter.at - cr)
+        self._end(innermost, multipart, self._line_end_before(delimiter))
         return multipart
 
+    def _line_end_before(self, delimiter: _Delimiter) -> int:
+        """Where the line end begins that belongs to the delimiter, RFC 2046 §5.1.1."""
+        return delimiter.at - (delimiter.at > 0 and self._message[delimiter.at - 1 : delimiter.at] == b"\r")
+
     def _end(self, innermost: Entity, outermost: Entity | None, end: int) -> None:
-        """All from the innermost up to, and without, the outermost."""
+        """All from the innermost up to, and without, the outermost.
+
+        Where an empty line's end is also the delimiter's, the delimiter has it and the header is shorter.
+        """
         entity: Entity | None = innermost
         while entity is not None and entity is not outermost:
-            entity.end = max(end, entity.body_start)
+            entity.end = end
+            entity.body_start = min(entity.body_start, end)
+            entity.header_start = min(entity.header_start, end)
             entity = entity.parent
 
     def _pop(self, level: int) -> None:

@@ -179,10 +179,14 @@ class MailboxIndex:
     def _note(self, changes: list[tuple[int, int]]) -> None:
         """(modseq, uid) each."""
         log = self._recent_changes
+        self.highestmodseq = max([self.highestmodseq, *(modseq for modseq, _ in changes)])
+        if len(changes) > LOG_LENGTH:
+            log.clear()
+            self._log_floor = self.highestmodseq
+            return
         log.extend(changes)
         while len(log) > LOG_LENGTH:
             self._log_floor = max(self._log_floor, log.popleft()[0])
-        self.highestmodseq = max(self.highestmodseq, *(modseq for modseq, _ in changes[-1:]))
 
     def _learn_keywords(self, learnt: Iterable[FlagSet]) -> None:
         for flags in {id(flags): flags for flags in learnt}.values():  # equal sets are mostly one object

@@ -56,7 +56,7 @@ class _Search:
                 first, second = sorted((key.first, key.second), key=cost)
                 return await self._one_of(first, second, places)
             case Not():
-                return _without(places, await self.run(key.key, places))
+                return await _without(places, await self.run(key.key, places))
             case SentDate():
                 return await self._sent(key, places)
             case Header() if is_kept(key.name):
@@ -76,7 +76,7 @@ class _Search:
 
     async def _one_of(self, first: SearchKey, second: SearchKey, places: Sequence[int]) -> list[int]:
         found = await self.run(first, places)
-        rest = _without(places, found)
+        rest = await _without(places, found)
         return sorted(found + await self.run(second, rest))
 
     async def _header(self, key: Header, places: Sequence[int]) -> list[int]:
@@ -128,9 +128,9 @@ def cost(key: SearchKey) -> int:
             return IN_MEMORY
 
 
-def _without(places: Sequence[int], gone: Sequence[int]) -> list[int]:
+async def _without(places: Sequence[int], gone: Sequence[int]) -> list[int]:
     excluded = set(gone)
-    return [place for place in places if place not in excluded]
+    return await _in_chunks(lambda chunk: [place for place in chunk if place not in excluded], places)
 
 
 async def _in_chunks(passes: Filter, places: Sequence[int]) -> list[int]:

@@ -6,6 +6,8 @@ from typing import Protocol
 
 from mailserver.mail import transfer
 
+LONGEST_LINE = 1 << 20  # of quoted-printable, octets kept while waiting for its end; RFC 2045 §6.7 allows 76
+
 _DIGITS = (string.ascii_letters + string.digits + "+/").encode("ascii")
 _NOT_DIGITS = bytes(set(range(256)) - set(_DIGITS))
 
@@ -48,11 +50,11 @@ class QuotedPrintable:
         self._rest = b""
 
     def feed(self, octets: bytes) -> bytes:
-        """Whole lines; of a line without end all but a sequence that may be cut."""
+        """Whole lines: only where a line ends nothing can be cut in two."""
         buffer = self._rest + octets
         cut = buffer.rfind(b"\n") + 1
-        if not cut:
-            escape = buffer.rfind(b"=", max(0, len(buffer) - 3))
+        if not cut and len(buffer) > LONGEST_LINE:
+            escape = buffer.rfind(b"=", len(buffer) - 3)
             cut = escape if escape >= 0 else len(buffer)
         self._rest = buffer[cut:]
         return transfer.decode_quoted_printable(buffer[:cut])

@@ -23,7 +23,7 @@ from mailserver.store.events import QueueChanged
 from mailserver.store.staging import Staged
 
 MAX_ERROR = 1000  # characters kept of what a server said
-_SPOOL_NAME = re.compile(r"[0-9a-f]{64}")  # a row that names anything else never had its file from us
+_SPOOL_NAME = re.compile(r"[0-9a-f]{64}")
 
 
 class Status(StrEnum):
@@ -220,10 +220,15 @@ def remove_finished(tx: Tx, before: str) -> int:
     )
 
 
+def is_spool_name(path: str) -> bool:
+    """Whether a row's message_path is one of ours: anything else never leads to a file."""
+    return _SPOOL_NAME.fullmatch(path) is not None
+
+
 def _unspool(tx: Tx, paths: set[str]) -> None:
     for path in sorted(paths):
         live = tx.one(f"SELECT 1 FROM outbound_queue WHERE message_path = ? AND {_LIVE} LIMIT 1", path)
-        if live is None and _SPOOL_NAME.fullmatch(path):
+        if live is None and is_spool_name(path):
             tx.promise(disk_jobs.Unspool(path))
 
 

@@ -80,11 +80,6 @@ def resolve(rx: Rx, address: str, hostname: str, max_depth: int = 10) -> Resolve
     return Resolved(tuple(expansion.local.values()), tuple(expansion.remote))
 
 
-def is_local(rx: Rx, domain_name: str) -> bool:
-    """Whether mail for this domain (as names.domain gives it) ends here, disabled or not."""
-    return _domain(rx, domain_name) is not None
-
-
 def may_send_as(rx: Rx, user_id: int, address: str, hostname: str, max_depth: int = 10) -> bool:
     """Whether mail for the address reaches this user: its own name, with a detail, or an alias that leads to it."""
     try:

@@ -1,11 +1,12 @@
 """Spool files: messages of the outbound queue, named by the SHA-256 of their content. See store/queue.py."""
 
+import errno
 import hashlib
 import os
 from pathlib import Path
 
 from mailserver.store.maildir import OPEN_FLAGS
-from mailserver.store.queue import Spooled
+from mailserver.store.queue import Spooled, is_spool_name
 from mailserver.store.staging import Staged
 from mailserver.store.store import Store
 
@@ -18,7 +19,9 @@ async def prepare(store: Store, staged: Staged) -> Spooled:
 
 
 def open_file(store: Store, name: str) -> int:
-    """A file descriptor for reading; in a thread. Raises FileNotFoundError."""
+    """A file descriptor for reading; in a thread. Raises FileNotFoundError, also for a name that is none of ours."""
+    if not is_spool_name(name):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
     return os.open(store.maildir.spool / name, OPEN_FLAGS)
 
 

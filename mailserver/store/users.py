@@ -78,15 +78,15 @@ def list(rx: Rx, domain: str | None = None, *, deleted: bool = False) -> builtin
     return [_user(row) for row in rows]
 
 
-def list_barred(rx: Rx, ids: frozenset[int]) -> frozenset[int]:
-    """Which of these may not be logged in (any more): disabled, deleted, or never there."""
+def list_epochs(rx: Rx, ids: frozenset[int]) -> dict[int, int]:
+    """How many times each was given a new password; who may not be logged in (any more) is left out."""
     rows = rx.all(
-        """SELECT u.id FROM users u JOIN domains d ON d.id = u.domain_id
+        """SELECT u.id, u.password_epoch FROM users u JOIN domains d ON d.id = u.domain_id
            WHERE u.id IN (SELECT value FROM json_each(?)) AND u.is_active IS TRUE AND d.is_active IS TRUE
            AND u.deleted_at IS NULL AND d.deleted_at IS NULL""",
         json.dumps(sorted(ids)),
     )
-    return ids - {row[0] for row in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 def add(
@@ -124,8 +124,10 @@ def add(
 
 
 def set_password(tx: Tx, address: str, password_hash: str) -> None:
-    """Credentials verified before are forgotten with the hash they were verified against."""
-    _set(tx, get(tx, address), "password_hash", password_hash)
+    """Credentials verified before are forgotten with the hash they were verified against; open sessions end."""
+    user = get(tx, address)
+    tx.run("UPDATE users SET password_epoch = password_epoch + 1 WHERE id = ?", user.id)
+    _set(tx, user, "password_hash", password_hash)
 
 
 def replace_hash(tx: Tx, user_id: int, old: str, new: str) -> None:

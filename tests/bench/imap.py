@@ -60,7 +60,7 @@ async def measure(demo: Demo) -> list[dict[str, object]]:
     rows.append(_row("UID STORE one, durable", [await _store_one(client, n) for n in range(1, 40)], None))
     rows.append(await _append(client))
     rows.append(await _idle(demo))
-    client.close()
+    await client.close()
     return rows
 
 
@@ -71,7 +71,7 @@ async def resident_with_sessions(demo: Demo, sessions: int) -> int:
         await client.command(f"SELECT {MAILBOX}")
     octets = demo.rss_octets()
     for client in clients:
-        client.close()
+        await client.close()
     return octets
 
 
@@ -136,8 +136,8 @@ async def _idle(demo: Demo) -> dict[str, object]:
         await sender.send("a@peer.test", [demo.users[0].email], text)
         answered = time.perf_counter()
         times.append(max(0.0, (await arrived - answered) * 1000))
-    client.close()
-    sender.close()
+    await client.close()
+    await sender.close()
     return _row("IDLE: 250 → EXISTS", times, 50.0)
 
 

@@ -39,18 +39,18 @@ SMALL = {
     "sessions": """INSERT INTO sessions (user_id, token, expires_at)
         SELECT 1 + i % {users}, 'token' || i, datetime('{now}', (i % 60 - 5) || ' days') FROM n""",
     "queue": """INSERT INTO outbound_queue (sender, recipient, message_path, status, next_attempt)
-        SELECT 'user' || i % {users} || '@domain1.example', 'someone' || i || '@peer.example', 'spool' || i, 'pending',
-            datetime('{now}', (i - {due}) || ' seconds') FROM n""",
+        SELECT 'user' || (i % {users}) || '@domain1.example', 'someone' || i || '@peer.example', 'spool' || i,
+            'pending', datetime('{now}', (i - {due}) || ' seconds') FROM n""",
     "messages": """INSERT INTO messages (mailbox_id, uid, maildir_key, size, internal_date, flags, message_id, subject,
             from_address, to_addresses, thread_id)
-        SELECT 1 + i % 5, (i + 4) / 5, '1767323045.M' || i || 'P1.host', 2000 + i % 9000,
-            datetime('{now}', (i - {count}) || ' minutes'),
+        SELECT 1 + (i - 1) * 5 / {count}, 1 + (i - 1) % ({count} / 5), '1767323045.M' || i || 'P1.host',
+            2000 + i % 9000, datetime('{now}', ((i - 1) % ({count} / 5) * 5 - {count}) || ' minutes'),
             CASE WHEN i % 100 = 0 THEN '\\Seen,\\Flagged' WHEN i % 20 = 1 THEN '' ELSE '\\Seen' END,
-            '<' || i || '@peer.example>', 'Re: the report of week ' || i % 700,
-            'person' || i % 300 || '@peer.example', '["user1@domain1.example"]', i / 5 % 3000 FROM n""",
+            '<' || i || '@peer.example>', 'Re: the report of week ' || (i % 700),
+            'person' || (i % 300) || '@peer.example', '["user1@domain1.example"]', i % 3000 FROM n""",
     "sent_emails": """INSERT INTO sent_emails (domain_id, api_key_id, message_id, tracking_id, from_email, to_email,
             template_slug, status, opened_at, created_at)
-        SELECT 1, 1, 'm' || i, 't' || i, 'shop@domain1.example', 'c' || i || '@peer.example', 'template' || i % 12,
+        SELECT 1, 1, 'm' || i, 't' || i, 'shop@domain1.example', 'c' || i || '@peer.example', 'template' || (i % 12),
             'delivered', CASE WHEN i % 3 = 0 THEN '{now}' END, {year} FROM n""",
 }
 
@@ -59,16 +59,16 @@ LOGS = {
     "auth_log": """INSERT INTO auth_log (user_id, username, remote_addr, protocol, success, created_at)
         SELECT NULL,
             CASE WHEN i % 1020 = 0 THEN 'zelda@domain2.example' WHEN i % 51 = 0 THEN 'admin@domain1.example'
-                 ELSE 'user' || i * 7919 % 5000 || '@domain1.example' END,
-            '192.0.2.' || i % 250, CASE i % 3 WHEN 0 THEN 'smtp' ELSE 'imap' END,
+                 ELSE 'user' || (i * 7919 % 5000) || '@domain1.example' END,
+            '192.0.2.' || (i % 250), CASE i % 3 WHEN 0 THEN 'smtp' ELSE 'imap' END,
             i <= {count} - {failed} AND i % 50 <> 0,
             CASE WHEN i > {count} - {failed} THEN datetime('{now}', (({count} - i) * -86000 / {failed}) || ' seconds')
                  ELSE datetime('{now}', '-1 day', (({count} - {failed} - i) * -31449600 / {count}) || ' seconds') END
         FROM n""",
     "delivery_log": """INSERT INTO delivery_log
             (message_id, sender, recipient, status, direction, smtp_code, created_at)
-        SELECT '<' || i || '@peer.example>', 'person' || i % 3000 || '@peer.example',
-            'user' || i * 7919 % 2000 || '@domain1.example',
+        SELECT '<' || i || '@peer.example>', 'person' || (i % 3000) || '@peer.example',
+            'user' || (i * 7919 % 2000) || '@domain1.example',
             CASE WHEN i % 200 = 0 THEN 'bounced' WHEN i % 50 = 0 THEN 'deferred' ELSE 'delivered' END,
             CASE i % 4 WHEN 0 THEN 'outbound' ELSE 'inbound' END, 250, {year} FROM n""",
 }
@@ -107,9 +107,8 @@ def fill(connection: Any, name: str, sql: str, scale: float) -> None:
 
 def _add_places(connection: Any) -> None:
     connection.execute(
-        "INSERT INTO mailboxes (user_id, name, uidvalidity, uidnext, directory) "
-        "SELECT 1, 'Box' || id, id, 1000000, 'box' || id FROM users ORDER BY id LIMIT ?",
-        (MAILBOXES,),
+        f"{_NUMBERS.format(count=MAILBOXES)} INSERT INTO mailboxes (user_id, name, uidvalidity, uidnext, directory) "
+        "SELECT 1, 'Box' || i, i, 1000000, 'box' || i FROM n"
     )
     connection.execute("INSERT INTO api_keys (domain_id, key_hash, key_prefix, name) VALUES (1, 'x', 'sk_1', 'shop')")
 

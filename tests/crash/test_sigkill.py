@@ -54,33 +54,37 @@ class Promises:
 
 async def send_mail(demo: Demo, promises: Promises, rng: random.Random, user: Login) -> None:
     with contextlib.suppress(ConnectionError, OSError, asyncio.IncompleteReadError):
-        client = await SmtpClient.connect(demo.port("smtp"))
-        while True:
-            number, text = promises.make(rng)
-            await client.send("sender@peer.test", [user.email], text)
-            promises.delivered.add(number)
+        async with await SmtpClient.connect(demo.port("smtp")) as client:
+            while True:
+                number, text = promises.make(rng)
+                await client.send("sender@peer.test", [user.email], text)
+                promises.delivered.add(number)
 
 
 async def use_imap(demo: Demo, promises: Promises, rng: random.Random, user: Login) -> None:
     with contextlib.suppress(ConnectionError, OSError, asyncio.IncompleteReadError):
-        client = await ImapClient.login(demo.port("imap"), user.email, user.password)
-        await client.command("SELECT Archive")
-        while True:
-            number, text = promises.make(rng)
-            answer = (await client.command("APPEND Archive", text))[-1]
-            found = re.search(rb"APPENDUID (\d+) (\d+)", answer)
-            assert found is not None, answer
-            uid = int(found[2])
-            promises.appended[number] = (int(found[1]), uid)
-            match rng.randrange(3):
-                case 0:
-                    await client.command(f"UID STORE {uid} +FLAGS (\\Flagged)")
-                    promises.flagged.add(number)
-                case 1:
-                    promises.maybe_moved.add(number)
-                    await client.command(f"UID MOVE {uid} Trash")
-                    promises.maybe_moved.discard(number)
-                    promises.moved.add(number)
+        async with await ImapClient.login(demo.port("imap"), user.email, user.password) as client:
+            await client.command("SELECT Archive")
+            while True:
+                await append_and_change(client, promises, rng)
+
+
+async def append_and_change(client: ImapClient, promises: Promises, rng: random.Random) -> None:
+    number, text = promises.make(rng)
+    answer = (await client.command("APPEND Archive", text))[-1]
+    found = re.search(rb"APPENDUID (\d+) (\d+)", answer)
+    assert found is not None, answer
+    uid = int(found[2])
+    promises.appended[number] = (int(found[1]), uid)
+    match rng.randrange(3):
+        case 0:
+            await client.command(f"UID STORE {uid} +FLAGS (\\Flagged)")
+            promises.flagged.add(number)
+        case 1:
+            promises.maybe_moved.add(number)
+            await client.command(f"UID MOVE {uid} Trash")
+            promises.maybe_moved.discard(number)
+            promises.moved.add(number)
 
 
 async def load_and_kill(demo: Demo, promises: Promises, rng: random.Random) -> None:
@@ -117,11 +121,10 @@ async def contents_of(client: ImapClient, promises: Promises, mailbox: bytes) ->
 
 async def check(demo: Demo, promises: Promises) -> None:
     user = demo.users[0]
-    client = await ImapClient.login(demo.port("imap"), user.email, user.password)
-    inbox = await contents_of(client, promises, b"INBOX")
-    archive = await contents_of(client, promises, b"Archive")
-    trash = await contents_of(client, promises, b"Trash")
-    client.close()
+    async with await ImapClient.login(demo.port("imap"), user.email, user.password) as client:
+        inbox = await contents_of(client, promises, b"INBOX")
+        archive = await contents_of(client, promises, b"Archive")
+        trash = await contents_of(client, promises, b"Trash")
     assert promises.delivered <= inbox.keys(), "acknowledged by SMTP and lost"
     for number, (_, _, text) in inbox.items():
         assert text.endswith(promises.sent[number]), f"message {number} was damaged"

@@ -90,14 +90,16 @@ def test_it_is_ready_watched_reloaded_and_stopped(served: Served) -> None:
 def test_a_client_that_stays_does_not_hold_up_the_stop(served: Served) -> None:
     served.heard()
     [ready] = served.events("ready")
-    with socket.create_connection(("127.0.0.1", ready["smtp"])) as smtp:
-        with socket.create_connection(("127.0.0.1", ready["imap"])) as imap:
-            assert smtp.recv(100).startswith(b"220 ")
-            assert imap.recv(1000).startswith(b"* OK ")
-            served.process.send_signal(signal.SIGTERM)
-            assert served.process.wait(15) == 0
-            assert smtp.recv(200).startswith(b"421 ")
-            assert imap.recv(200).startswith(b"* BYE ")
+    with (
+        socket.create_connection(("127.0.0.1", ready["smtp"])) as smtp,
+        socket.create_connection(("127.0.0.1", ready["imap"])) as imap,
+    ):
+        assert smtp.recv(100).startswith(b"220 ")
+        assert imap.recv(1000).startswith(b"* OK ")
+        served.process.send_signal(signal.SIGTERM)
+        assert served.process.wait(15) == 0
+        assert smtp.recv(200).startswith(b"421 ")
+        assert imap.recv(200).startswith(b"* BYE ")
 
 
 @pytest.mark.parametrize(

@@ -72,3 +72,13 @@ def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
         assert is_served(tmp_path)
         process.kill()
     assert not is_served(tmp_path)
+
+
+def test_the_process_takes_the_descriptors_it_may_have_and_leaves_no_memory_image() -> None:
+    code = (
+        "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (256, 2048)); "
+        "from mailserver.daemon import process; process.prepare(); import os; "
+        "print(r.getrlimit(r.RLIMIT_NOFILE)[0], r.getrlimit(r.RLIMIT_CORE)[0], oct(os.umask(0)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["2048", "0", "0o77"]

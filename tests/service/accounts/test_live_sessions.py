@@ -83,6 +83,23 @@ async def test_a_session_that_comes_too_late_ends_at_once(store: Store, live: Li
     assert closed == [ANN]
 
 
+async def test_a_new_password_ends_what_began_with_the_old_one(store: Store, live: LiveSessions) -> None:
+    closed: list[str] = []
+    ann = await store.read(users.get, ANN)
+    live.add(ann.id, lambda: closed.append("old"))
+    await settled(live)
+    await store.write(users.replace_hash, ann.id, ann.password_hash, "$argon2id$anew")  # the same password
+    await store.write(users.set_display_name, ANN, "Ann")
+    await settled(live)
+    assert closed == []
+    await store.write(users.set_password, ANN, "$argon2id$another")
+    await settled(live)
+    live.add(ann.id, lambda: closed.append("new"))
+    await settled(live)
+    assert closed == ["old"]
+    assert len(live) == 1
+
+
 async def test_a_session_taken_out_is_left_alone(store: Store, live: LiveSessions) -> None:
     closed: list[str] = []
     remove = live.add((await store.read(users.get, ANN)).id, lambda: closed.append(ANN))

@@ -145,3 +145,10 @@ def test_names_can_not_write_to_the_terminal(cli: Run, ann: str) -> None:
     outcome = cli("user", "show", "a\x1b[31m@example.test")
     assert "\x1b" not in outcome.err
     assert outcome.code != 0
+
+
+@pytest.mark.parametrize(("address", "code"), [("ann@example.test", 73), ("bob@other.test", 67), ("bob", 65)])
+def test_nobody_types_a_password_for_an_account_that_can_not_be(cli: Run, ann: str, address: str, code: int) -> None:
+    outcome = cli("user", "add", address)
+    assert outcome.code == code
+    assert "password" not in outcome.err

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 import pytest
 
 from mailserver.config.tree import StoreConfig
-from mailserver.errors import NoSuchMailbox
+from mailserver.errors import NoSuchMailbox, Unavailable
 from mailserver.mail.flags import EMPTY, FlagSet
 from mailserver.mailboxes import indexes
 from mailserver.mailboxes.indexes import Indexes
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.mailboxes.values import FlagMode
 from mailserver.store import mailboxes, messages
+from mailserver.store.database import Rx
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
 from tests.service.mailboxes.conftest import Put
@@ -104,6 +105,44 @@ async def test_a_mailbox_deleted_or_renamed_by_another_process_is_noticed(
     await service.settled(deleted)
     await service.settled(renamed)
     assert (deleted.gone, renamed.gone, renamed.mailbox.name) == (True, False, "c")
+
+
+async def test_nothing_is_lost_while_reading_fails(
+    store: Store, other: Store, service: Mailboxes, user_id: int, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put()
+    index, _ = await service.select(user_id, "INBOX", claim_recent=False)
+    await append(other, index.mailbox.id)
+
+    def failing(rx: Rx, mailbox_id: int, modseq: int) -> None:
+        raise Unavailable
+
+    with monkeypatch.context() as broken:
+        broken.setattr(indexes, "_read_difference", failing)
+        await store.look_for_foreign_commits()
+        await service.settled(index)
+        assert await put() == 3
+        await service.settled(index)
+        assert [*index.uids] == [1]
+    assert await put() == 4
+    await service.settled(index)
+    assert [*index.uids] == [1, 2, 3, 4]
+
+
+async def test_a_first_reading_that_fails_is_tried_again_by_the_next(
+    store: Store, service: Mailboxes, user_id: int, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put()
+
+    def failing(rx: Rx, mailbox_id: int) -> None:
+        raise Unavailable
+
+    with monkeypatch.context() as broken:
+        broken.setattr(indexes, "_read_whole", failing)
+        with pytest.raises(Unavailable):
+            await service.select(user_id, "INBOX", claim_recent=False)
+    index, _ = await service.select(user_id, "INBOX", claim_recent=False)
+    assert [*index.uids] == [1]
 
 
 async def test_indexes_nobody_uses_are_bounded(

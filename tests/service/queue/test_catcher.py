@@ -60,10 +60,10 @@ async def test_mail_is_caught_as_it_comes_and_what_waited_before(
     assert sorted(message["Subject"] for message in folder) == ["out", "two"]
 
 
-async def test_a_row_without_its_file_fails_and_holds_up_nobody(store: Store, catcher: Catcher) -> None:
+@pytest.mark.parametrize("path", ["0" * 64, "../../../../../../etc/hostname", "/etc/hostname", ""])
+async def test_a_row_without_its_file_fails_and_holds_up_nobody(store: Store, catcher: Catcher, path: str) -> None:
     await put(store, "x@far.example")
-    for path in store.maildir.spool.iterdir():
-        path.unlink()
+    await store.write(lambda tx: tx.run("UPDATE outbound_queue SET message_path = ?", path))
     await put(store, "y@far.example", message=b"Subject: fine\r\n\r\n")
     await catcher.start()
     entries = await ended(store, 2)

@@ -193,6 +193,13 @@ def test_offsets_of_a_part_begin_after_its_delimiter_and_its_empty_line() -> Non
     assert (message[part.body_start : part.end], part.lines) == (b"one\r\ntwo", 1)
 
 
+def test_a_delimiter_takes_the_line_end_that_an_empty_line_would_share_with_it() -> None:
+    message = crlf(MIXED + "--b\nContent-Type: message/rfc822\n\nX: y\n\n--b--\n")
+    outer, inner = describe(message).parts[1:]
+    assert message[outer.body_start : outer.end] == message[inner.header_start : inner.body_start] == b"X: y\r\n"
+    assert (inner.body_start, inner.end) == (outer.end, outer.end)
+
+
 def test_charset_encoding_and_file_name_come_decoded_or_lower_case() -> None:
     part = describe(
         crlf(

@@ -103,6 +103,15 @@ def test_changes_are_found_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
     assert index.changed_since(7) == []
 
 
+def test_a_change_of_everything_is_found_too() -> None:
+    index = an_index(*range(1, index_module.LOG_LENGTH + 3))
+    known = index.highestmodseq
+    index.set_flags([(uid, SEEN, 5) for uid in index.uids])
+    index.set_flags([(7, EMPTY, 6)])
+    assert index.changed_since(known) == [*index.uids]
+    assert index.changed_since(5) == [7]
+
+
 def test_keywords_stay_known_in_their_first_spelling() -> None:
     index = an_index(1)
     index.set_flags([(1, FlagSet.of(["$Work"]), 2)])
