@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from mailserver.mail.describe import describe
-from mailserver.store import contents, mailboxes, messages, quota, reconcile, recovery
+from mailserver.store import contents, mailboxes, messages, quota, reconcile
 from mailserver.store.database import Rx, Tx
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.maildir import SUBFOLDERS
@@ -40,7 +40,7 @@ async def check(store: Store, *, repair: bool = False, alone: bool = False) -> l
 
 async def _problems(store: Store, repair: bool, alone: bool) -> AsyncIterator[Problem]:
     if alone and repair:
-        done = await store.write(recovery.recover)
+        done = await store.recover()
         if done.discarded:
             yield Problem("staged-file", "staging", f"{done.discarded} files that no message has", True)
     elif alone:

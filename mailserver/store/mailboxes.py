@@ -154,9 +154,17 @@ def claim_recent(tx: Tx, mailbox_id: int) -> int:
 
 
 def _free_directory(tx: Tx, user_id: int, name: str) -> str:
+    """A folder that no mailbox has and no promised work is still about: a leftover removal would take new mail."""
+    row = tx.one("SELECT maildir FROM users WHERE id = ?", user_id)
+    maildir = row[0] if row else ""
     wanted = folder_names.folder(name)
     directory, number = wanted, 1
-    while tx.one("SELECT 1 FROM mailboxes WHERE user_id = ? AND directory = ?", user_id, directory) is not None:
+    while _is_taken(tx, user_id, directory) or (directory and disk_jobs.mentions(tx, f"{maildir}/{directory}")):
         number += 1
-        directory = f"{wanted}~{number}"  # "~" is in no encoded name; happens while a rename swaps names
+        directory = f"{wanted}~{number}"  # "~" is in no encoded name
     return directory
+
+
+def _is_taken(tx: Tx, user_id: int, directory: str) -> bool:
+    row = tx.one("SELECT 1 FROM mailboxes WHERE user_id = ? AND directory = ?", user_id, directory)
+    return row is not None

@@ -2,10 +2,10 @@
 
     promised job in disk_jobs            performed (again), synced, forgotten
     file in staging/, row names it       committed before the crash: shown in its folders
-    file in staging/, no row             never acknowledged: deleted
-    staging/incoming-*                   never was a whole message: deleted
+    file in staging/, no row             never acknowledged: deleted, unless another process is at work there
+    staging/incoming-*                   never was a whole message: likewise
 
-Only the process that holds the data folder's lock may do this: another one's staged files look just the same.
+Only the process that holds the data folder's lock may do this.
 """
 
 import os
@@ -28,7 +28,8 @@ class Recovered:
     discarded: int  # files that were never acknowledged
 
 
-def recover(tx: Tx) -> Recovered:
+def recover(tx: Tx, *, alone: bool) -> Recovered:
+    """`alone`: no other process has files in staging/ (Staging.alone); theirs would look like a crash's."""
     maildir = tx.files
     jobs = disk_jobs.list(tx)
     for _, job in jobs:
@@ -41,7 +42,7 @@ def recover(tx: Tx) -> Recovered:
     for name in os.listdir(maildir.staging):
         if _show(tx, maildir, name):
             shown += 1
-        else:
+        elif alone:
             os.unlink(maildir.staging / name)
             discarded += 1
     done = Recovered(len(jobs), shown, discarded)

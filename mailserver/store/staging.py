@@ -9,10 +9,11 @@ The peer is answered after step 3; see store/recovery.py for the start.
 """
 
 import contextlib
+import fcntl
 import mmap
 import os
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -121,7 +122,25 @@ class Staging:
         self._unsynced = False
 
     def open(self) -> None:
+        """Every process that may have files here holds a shared lock on the folder; a crash lets go of it."""
         self._fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(self._fd, fcntl.LOCK_SH)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Whether no other process has the folder open; nobody can open it until this is left."""
+        if self._fd is None:
+            raise ValueError("staging is not open")
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(self._fd, fcntl.LOCK_SH)  # a failed conversion gives up what was held
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            fcntl.flock(self._fd, fcntl.LOCK_SH)
 
     def close(self) -> None:
         if self._fd is not None:

@@ -142,6 +142,11 @@ class Store:
     def new_key(self) -> str:
         return self._staging.new_key()
 
+    async def recover(self) -> recovery.Recovered:
+        """Finish what a crash left; only for the holder of the data folder's lock."""
+        with self._staging.alone() as alone:
+            return await self._database.write(recovery.recover, alone=alone)
+
     def has_room(self) -> bool:
         """Whether the disk can take more mail."""
         return self._reserve.has_room()
@@ -175,7 +180,7 @@ class Store:
                 migrations.require_current(connection)
 
     async def _serve(self) -> None:
-        await self._database.write(recovery.recover)
+        await self.recover()
         await self.in_thread(self._reserve.take)
         self._serving = True
         self._upkeep = Upkeep(self)

@@ -119,3 +119,30 @@ async def test_doing_a_job_twice_does_no_harm(data: Path) -> None:
         assert sorted(os.listdir(store.maildir.root / archive.folder / "cur")) == sorted([f"{staged.key}:2,", "key2:2,"])
         await store.settle()
         assert await store.read(disk_jobs.list) == []
+
+
+async def test_another_process_at_work_keeps_its_staged_files(data: Path) -> None:
+    async with await opened(data, serving=False) as other:
+        staged = await other.stage_bytes(b"Subject: x\r\n\r\n")
+        async with await opened(data, serving=True):
+            user = await other.read(users.get, "ann@example.test")
+            inbox = await other.read(mailboxes.get, user.id, "INBOX")
+            await other.write(messages.add, inbox.id, staged, NONE, 0)
+        assert os.listdir(other.maildir.root / inbox.folder / "cur") == [f"{staged.key}:2,"]
+
+
+@pytest.mark.parametrize("verb", ["delete", "rename"])
+async def test_a_mailbox_made_again_does_not_lose_its_mail_to_an_old_promise(data: Path, verb: str) -> None:
+    async with await opened(data, serving=False) as store:
+        user = await store.read(users.get, "ann@example.test")
+        if verb == "delete":
+            await store.write(mailboxes.remove, user.id, "Archive")
+        else:
+            await store.write(mailboxes.rename, user.id, "Archive", "Old")
+        again = await store.write(mailboxes.add, user.id, "Archive")
+        await store.write(messages.add, again.id, await store.stage_bytes(b"Subject: x\r\n\r\n"), NONE, 0)
+        jobs = await store.read(disk_jobs.list)
+        assert jobs
+        for _, job in jobs:  # as after a crash
+            store.maildir.perform(job)
+        assert len(os.listdir(store.maildir.root / again.folder / "cur")) == 1
