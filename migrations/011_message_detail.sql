@@ -11,7 +11,7 @@
 --                     account that was deleted and made again
 
 CREATE TABLE contents (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- never given twice: clients and caches know a content by it
     size INTEGER NOT NULL,
     header_octets INTEGER NOT NULL,
     envelope BLOB NOT NULL,
@@ -100,7 +100,7 @@ CREATE INDEX idx_messages_content ON messages(content_id);
 CREATE INDEX idx_messages_modseq ON messages(mailbox_id, modseq);
 CREATE INDEX idx_messages_unseen ON messages(mailbox_id) WHERE is_seen = 0;
 CREATE INDEX idx_messages_deleted ON messages(mailbox_id) WHERE is_deleted = 1;
-CREATE INDEX idx_messages_flagged ON messages(mailbox_id) WHERE is_flagged = 1;
+CREATE INDEX idx_messages_flagged ON messages(mailbox_id, internal_date) WHERE is_flagged = 1;
 CREATE INDEX idx_messages_stale_name ON messages(mailbox_id) WHERE name_flags <> flag_letters;
 CREATE INDEX idx_vanished_age ON vanished(removed_at);
 -- Rewritten at every STORE and never chosen (a leading wildcard); the partial indexes above serve its queries.

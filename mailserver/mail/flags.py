@@ -1,6 +1,7 @@
 """Message flags and keywords: one immutable, interned value per distinct set. RFC 9051 §2.3.2."""
 
 from collections.abc import Iterable
+from enum import Enum
 from functools import lru_cache
 
 SYSTEM_FLAGS = ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")
@@ -8,6 +9,14 @@ MAX_INTERNED = 4096  # distinct sets kept; beyond it sets are made anew, still e
 
 _CANONICAL = {flag.lower(): flag for flag in SYSTEM_FLAGS}
 _ORDER = {flag: place for place, flag in enumerate(SYSTEM_FLAGS)}
+
+
+class FlagMode(Enum):
+    """What a STORE does with the flags it names, RFC 9051 §6.4.6."""
+
+    REPLACE = "replace"
+    ADD = "add"
+    REMOVE = "remove"
 
 
 def canonical(flag: str) -> str:

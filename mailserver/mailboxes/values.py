@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mailserver.errors import Refusal
+from mailserver.mail.flags import FlagMode
 from mailserver.store.details import Detail, StoredDetail
 from mailserver.store.mailbox_status import Status
-from mailserver.store.messages import FlagMode
 from mailserver.store.quota import Quota
 
 __all__ = [

@@ -11,12 +11,12 @@ Three steps, so that a folder full of new files never holds up the writer: compa
 import os
 from dataclasses import dataclass, field
 
-from mailserver.mail.flags import FlagSet
-from mailserver.store import disk_jobs, messages
+from mailserver.mail.flags import FlagMode, FlagSet
+from mailserver.store import disk_jobs, mailboxes, messages
 from mailserver.store.database import Rx, Tx
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.maildir import Maildir, split_name
-from mailserver.store.messages import LETTERS, FlagMode
+from mailserver.store.messages import LETTERS
 from mailserver.store.staging import Staged
 
 GRACE_SECONDS = 10.0  # another process may be between its commit and its renames
@@ -46,7 +46,12 @@ class _Row:
 
 
 def compare(rx: Rx, maildir: Maildir, mailbox: Mailbox) -> Difference:
-    """Files first, rows after: a message delivered in between is a row too many, never a file too many."""
+    """Files first, rows after: a message delivered in between is a row too many, never a file too many.
+
+    A folder that is not there, or no longer the mailbox's, says nothing about its messages.
+    """
+    if not maildir.has_folder(mailbox.folder):
+        return Difference()
     files = [*maildir.files(mailbox.folder)]
     rows = {
         key: _Row(uid, name_flags, flag_letters)
@@ -64,6 +69,8 @@ def compare(rx: Rx, maildir: Maildir, mailbox: Mailbox) -> Difference:
         row.seen = True
         if letters not in {row.name_flags, row.flag_letters} and subfolder == "cur":
             reflagged.append((row.uid, row.name_flags, letters))
+    if not _is_still_there(rx, maildir, mailbox):
+        return Difference()
     missing = [(row.uid, key) for key, row in rows.items() if not row.seen]
     return Difference(tuple(sorted(new)), tuple(sorted(missing)), tuple(sorted(reflagged)))
 
@@ -85,7 +92,12 @@ def adopt(tx: Tx, mailbox: Mailbox, staged: Staged, subfolder: str, name: str) -
     path = tx.files.root / mailbox.folder / subfolder / name
     key, letters = split_name(name)
     known = tx.one("SELECT 1 FROM messages WHERE mailbox_id = ? AND maildir_key = ?", mailbox.id, key)
-    if known is not None or not path.exists() or disk_jobs.mentions(tx, key):
+    if (
+        known is not None
+        or not _is_still_there(tx, tx.files, mailbox)
+        or not path.exists()
+        or disk_jobs.mentions(tx, key)
+    ):
         return False
     flags = FlagSet.of(_FLAG_OF[letter] for letter in letters if letter in _FLAG_OF)
     messages.add(tx, mailbox.id, staged, flags, int(path.stat().st_mtime))
@@ -96,6 +108,8 @@ def adopt(tx: Tx, mailbox: Mailbox, staged: Staged, subfolder: str, name: str) -
 def settle_rows(tx: Tx, mailbox: Mailbox, difference: Difference) -> None:
     """Flags that changed outside, and rows whose files are gone for good."""
     maildir = tx.files
+    if not _is_still_there(tx, maildir, mailbox):
+        return
     gone = [
         uid
         for uid, key in difference.missing
@@ -104,6 +118,11 @@ def settle_rows(tx: Tx, mailbox: Mailbox, difference: Difference) -> None:
     messages.remove(tx, mailbox.id, gone)
     for uid, had, has in difference.reflagged:
         _follow(tx, mailbox.id, uid, had, has)
+
+
+def _is_still_there(rx: Rx, maildir: Maildir, mailbox: Mailbox) -> bool:
+    now = mailboxes.find_by_id(rx, mailbox.id)
+    return now is not None and now.folder == mailbox.folder and maildir.has_folder(mailbox.folder)
 
 
 def _follow(tx: Tx, mailbox_id: int, uid: int, had: str, has: str) -> None:

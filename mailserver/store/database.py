@@ -25,7 +25,7 @@ from pysqlite3 import dbapi2 as sqlite
 
 from mailserver.clock import Clock
 from mailserver.errors import DatabaseUnusable, InsufficientStorage, InUse, Refusal, Unavailable
-from mailserver.store.events import Event
+from mailserver.store.events import Event, ForeignCommit
 
 if TYPE_CHECKING:
     from mailserver.store.disk import Disk
@@ -192,7 +192,6 @@ class Database:
             await self._draining
         for reader in self._readers:
             await reader.close()
-        await self._on_writer(lambda c: c.execute("PRAGMA optimize").fetchall())
         await self._writer.close()
 
     def subscribe(self, hear: Callable[[Event], None]) -> Callable[[], None]:
@@ -229,9 +228,7 @@ class Database:
 
     async def heard_foreign_commit(self) -> bool:
         """Whether another process wrote since this was last asked."""
-        version = await self._on_writer(_data_version)
-        changed, self._version = version != self._version, version
-        return changed
+        return await self._on_writer(self._heard)
 
     def publish(self, event: Event) -> None:
         for hear in tuple(self._listeners):
@@ -277,11 +274,17 @@ class Database:
 
     # ---- on the writer's thread ----
 
+    def _heard(self, connection: Any) -> bool:
+        version = _data_version(connection)
+        changed, self._version = version != self._version, version
+        return changed
+
     def _commit(self, group: list[_Write[Any]]) -> None:
         connection = self._writer._conn
         moment = self._clock.now()
         try:
             connection.execute("BEGIN IMMEDIATE")
+            foreign = self._heard(connection)
             for write in group:
                 self._run(connection, write, moment)
             if any(write.error is None for write in group):
@@ -299,6 +302,8 @@ class Database:
             if write.error is None and write.tx is not None:
                 write.events = write.tx.events
                 self._finish(write.tx)
+        if foreign:  # first: what the group did comes after it
+            group[0].events = [ForeignCommit(), *group[0].events]
 
     def _run(self, connection: Any, write: _Write[Any], moment: datetime) -> None:
         connection.execute("SAVEPOINT write")

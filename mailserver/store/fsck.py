@@ -113,7 +113,12 @@ async def _quotas(store: Store, repair: bool) -> AsyncIterator[Problem]:
 
 
 async def _spool(store: Store, repair: bool) -> AsyncIterator[Problem]:
-    named = {os.path.basename(row[0]) for row in await store.read(Rx.all, "SELECT message_path FROM outbound_queue")}
+    named = {
+        os.path.basename(row[0])
+        for row in await store.read(
+            Rx.all, "SELECT message_path FROM outbound_queue WHERE status IN ('pending', 'sending')"
+        )
+    }
     found = set(os.listdir(store.maildir.spool))
     for name in sorted(found - named):
         if repair:

@@ -73,6 +73,9 @@ class Maildir:
             if parent == self.root.parent:
                 break
 
+    def has_folder(self, folder: str) -> bool:
+        return os.path.isdir(f"{self._root}{folder}/cur")
+
     def stamp(self, folder: str) -> tuple[int, int]:
         """Changes whenever a file of the folder comes, goes or is renamed; (0, 0) for a folder that is not there."""
         try:

@@ -9,10 +9,9 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
 
 from mailserver.errors import NoSuchMailbox
-from mailserver.mail.flags import FlagSet
+from mailserver.mail.flags import FlagMode, FlagSet
 from mailserver.store import change_numbers, contents, disk_jobs, keywords, mailboxes, threads
 from mailserver.store.database import Row, Rx, Tx, text_time
 from mailserver.store.events import AddedMessage, FlagsChanged, MessagesAdded, MessagesRemoved
@@ -20,12 +19,6 @@ from mailserver.store.mailboxes import Mailbox
 from mailserver.store.staging import Staged
 
 LETTERS = {"\\Draft": "D", "\\Flagged": "F", "\\Answered": "R", "\\Seen": "S", "\\Deleted": "T"}
-
-
-class FlagMode(Enum):
-    REPLACE = "replace"
-    ADD = "add"
-    REMOVE = "remove"
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,10 +229,15 @@ def set_flags(
     if not changed:
         return Stored((), tuple(failed), 0)
     modseq = change_numbers.take(tx, mailbox.user_id)
-    tx.many(
-        "UPDATE messages SET flags = ?, modseq = ? WHERE mailbox_id = ? AND uid = ?",
-        [(now.text, modseq, mailbox_id, uid) for uid, now in changed],
-    )
+    for flags_now, those in _by_flags(changed).items():
+        tx.run(
+            """UPDATE messages SET flags = ?, modseq = ?
+               WHERE mailbox_id = ? AND uid IN (SELECT value FROM json_each(?))""",
+            flags_now.text,
+            modseq,
+            mailbox_id,
+            json.dumps(those),
+        )
     tx.run("UPDATE mailboxes SET highestmodseq = ? WHERE id = ?", modseq, mailbox_id)
     tx.tell(FlagsChanged(mailbox.user_id, mailbox_id, tuple((uid, now, modseq) for uid, now in changed)))
     return Stored(tuple(changed), tuple(failed), modseq)
@@ -253,7 +251,7 @@ def remove(tx: Tx, mailbox_id: int, uids: Sequence[int]) -> builtins.list[int]:
         return []
     gone = [row.uid for row in rows]
     modseq = change_numbers.take(tx, mailbox.user_id)
-    tx.many("DELETE FROM messages WHERE id = ?", [(row.id,) for row in rows])
+    tx.run("DELETE FROM messages WHERE id IN (SELECT value FROM json_each(?))", json.dumps([row.id for row in rows]))
     _bury(tx, mailbox, modseq, gone)
     tx.promise(disk_jobs.RemoveFiles(mailbox.folder, tuple((row.key, row.name_flags) for row in rows)))
     return gone
@@ -286,9 +284,9 @@ def _chosen(rx: Rx, mailbox_id: int, uids: Sequence[int]) -> builtins.list[_Chos
     rows = rx.all(
         """SELECT m.id, m.uid, m.maildir_key, m.name_flags, m.flags, m.modseq, m.size, unixepoch(m.internal_date),
                coalesce(m.content_id, 0)
-           FROM json_each(?) j JOIN messages m ON m.mailbox_id = ? AND m.uid = j.value ORDER BY m.uid""",
-        json.dumps([*uids]),
+           FROM messages m WHERE m.mailbox_id = ? AND m.uid IN (SELECT value FROM json_each(?)) ORDER BY m.uid""",
         mailbox_id,
+        json.dumps([*uids]),
     )
     return [_Chosen(r[0], r[1], r[2], r[3], FlagSet.from_text(r[4]), r[5], r[6], r[7], r[8]) for r in rows]
 
@@ -297,6 +295,14 @@ def _apply(had: FlagSet, mode: FlagMode, flags: FlagSet) -> FlagSet:
     if mode is FlagMode.ADD:
         return had | flags
     return had - flags if mode is FlagMode.REMOVE else flags
+
+
+def _by_flags(changed: builtins.list[tuple[int, FlagSet]]) -> dict[FlagSet, builtins.list[int]]:
+    """UIDs by the flags they have now: one statement for each set, however many messages."""
+    groups: dict[FlagSet, builtins.list[int]] = {}
+    for uid, flags in changed:
+        groups.setdefault(flags, []).append(uid)
+    return groups
 
 
 def _take_uids(tx: Tx, mailbox_id: int, count: int, modseq: int) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from mailserver.errors import Refusal
-from mailserver.store import change_numbers, file_names
+from mailserver.store import change_numbers, file_names, migrate
 
 if TYPE_CHECKING:
     from mailserver.store.store import Store
@@ -57,7 +57,7 @@ class Upkeep:
             await self._try(self._store.in_thread(self._store.take_reserve))
             before = int(self._store.clock.now().timestamp() * 1000) - self._store.config.tombstone_days * 86_400_000
             await self._try(self._store.write(change_numbers.forget_removals, before))
-            await self._try(self._store.exclusively(lambda c: c.execute("PRAGMA optimize").fetchall()))
+            await self._try(self._store.exclusively(migrate.analyse))
             await self._store.clock.sleep(DAILY_SECONDS)
 
     async def _try(self, work: Awaitable[object]) -> None:

@@ -85,7 +85,9 @@ def memory() -> Rows:
         asyncio.run(imap.fill(data))
         with running_demo(data, "--relaxed", "--plain-auth") as demo:
             octets = asyncio.run(imap.resident_with_sessions(demo, SESSIONS))
-            rows.append({"name": f"RSS with {SESSIONS} sessions on {imap.MESSAGES} messages", "mb": round(octets / 1e6, 1)})
+            rows.append(
+                {"name": f"RSS with {SESSIONS} sessions on {imap.MESSAGES} messages", "mb": round(octets / 1e6, 1)}
+            )
         return rows
 
 
@@ -124,13 +126,25 @@ async def _big_message(demo: Demo) -> dict[str, Any]:
 
 def _load(demo: Demo, connections: int, count: int) -> dict[str, Any]:
     arguments = [str(demo.port("smtp")), demo.users[0].email, str(connections), str(count), str(SMTP_OCTETS)]
-    done = subprocess.run([sys.executable, "-m", "tests.bench.smtp_load", *arguments], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.smtp_load", *arguments], capture_output=True, text=True, check=True
+    )
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 
 
 def _no_quota(demo: Demo) -> None:
-    command = [sys.executable, "-m", "mailserver", "--data", str(demo.folder), "user", "quota", demo.users[0].email, "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "mailserver",
+        "--data",
+        str(demo.folder),
+        "user",
+        "quota",
+        demo.users[0].email,
+        "0",
+    ]
     subprocess.run(command, check=True, capture_output=True)
 
 

@@ -4,7 +4,23 @@ import random
 from base64 import b64encode
 from collections.abc import Iterator
 
-WORDS = "meeting invoice holiday report budget photo garden project letter music kitchen winter travel doctor school".split()
+WORDS = [
+    "meeting",
+    "invoice",
+    "holiday",
+    "report",
+    "budget",
+    "photo",
+    "garden",
+    "project",
+    "letter",
+    "music",
+    "kitchen",
+    "winter",
+    "travel",
+    "doctor",
+    "school",
+]
 PEOPLE = ("Ann Example", "Ben Muster", "Zoë Ångström", "Chris Person", "Dana Someone", "Elif Yılmaz")
 
 
@@ -27,7 +43,11 @@ def _message(rng: random.Random, number: int) -> bytes:
         f"Subject: {_phrase(('Re: ' if answered else '') + subject + (' é' if number % 9 == 0 else ''))}",
         f"Date: {1 + number % 28} Nov 2026 10:{number % 60:02}:00 +0000",
         f"Message-ID: <{number}.corpus@peer.test>",
-        *([f"In-Reply-To: <{answered}.corpus@peer.test>", f"References: <{answered}.corpus@peer.test>"] if answered else []),
+        *(
+            [f"In-Reply-To: <{answered}.corpus@peer.test>", f"References: <{answered}.corpus@peer.test>"]
+            if answered
+            else []
+        ),
         "MIME-Version: 1.0",
     ]
     text = "\r\n".join(" ".join(rng.choices(WORDS, k=11)) for _ in range(rng.randrange(5, 60)))

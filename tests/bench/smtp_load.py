@@ -1,4 +1,4 @@
-"""A sender that costs as little as it can: `python -m tests.bench.smtp_load PORT RECIPIENT CONNECTIONS MESSAGES OCTETS`.
+"""A sender that costs as little as it can: `-m tests.bench.smtp_load PORT RECIPIENT CONNECTIONS MESSAGES OCTETS`.
 
 Prints one JSON object: messages, seconds, rate and the latency from the final dot to the reply.
 """

@@ -160,5 +160,3 @@ async def test_nothing_acknowledged_is_lost_doubled_or_damaged(tmp_path: Path) -
     assert promises.moved
     async with await Store.open(tmp_path / "var", SystemClock(), config=StoreConfig(min_free_bytes=0)) as store:
         assert await fsck.check(store, alone=True) == []
-
-

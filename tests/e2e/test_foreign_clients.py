@@ -16,7 +16,10 @@ from imapclient.exceptions import IMAPClientError, LoginError
 from tests.daemon import Demo, wait_until
 from tests.e2e.conftest import logged_in
 
-TEXT = b"From: Zo\xc3\xab <zoe@peer.test>\r\nTo: ann@example.test\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nHallo Welt\r\n"
+TEXT = (
+    b"From: Zo\xc3\xab <zoe@peer.test>\r\nTo: ann@example.test\r\n"
+    b"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nHallo Welt\r\n"
+)
 
 
 def test_imapclient_walks_through_everything_it_offers(client: IMAPClient) -> None:
@@ -95,7 +98,15 @@ def test_curl_reads_and_sends(demo: Demo, client: IMAPClient, tmp_path: Path) ->
     login = demo.users[0]
     letter = tmp_path / "letter"
     letter.write_bytes(TEXT.replace(b"zoe@peer.test", login.email.encode()))
-    tls = ["--cacert", demo.facts["ca"], "--user", f"{login.email}:{login.password}", "--silent", "--show-error", "--fail"]
+    tls = [
+        "--cacert",
+        demo.facts["ca"],
+        "--user",
+        f"{login.email}:{login.password}",
+        "--silent",
+        "--show-error",
+        "--fail",
+    ]
     send = ["--mail-from", login.email, "--mail-rcpt", login.email, "--upload-file", str(letter)]
     subprocess.run(["curl", f"smtps://localhost:{demo.port('submissions')}", *tls, *send], check=True, timeout=20)
     address = f"imaps://localhost:{demo.port('imaps')}/INBOX;MAILINDEX=1"
@@ -104,10 +115,17 @@ def test_curl_reads_and_sends(demo: Demo, client: IMAPClient, tmp_path: Path) ->
     assert b"Message-ID:" in got, "submission adds what is missing"
 
 
-def test_submission_with_smtplib_delivers_to_the_other_account(demo: Demo, client: IMAPClient, trust: ssl.SSLContext) -> None:
+def test_submission_with_smtplib_delivers_to_the_other_account(
+    demo: Demo, client: IMAPClient, trust: ssl.SSLContext
+) -> None:
     ann, ben = demo.users
     message = EmailMessage()
-    message["From"], message["To"], message["Bcc"], message["Subject"] = ben.email, ann.email, "secret@peer.test", "Über"
+    message["From"], message["To"], message["Bcc"], message["Subject"] = (
+        ben.email,
+        ann.email,
+        "secret@peer.test",
+        "Über",
+    )
     message.set_content("hello\n.\n..dots\n")
     with smtplib.SMTP("127.0.0.1", demo.port("submission")) as sender:
         sender.starttls(context=trust)
@@ -131,7 +149,9 @@ def test_mutt_and_the_standard_library_read_the_folder_on_disk(demo: Demo, clien
     mutt = f"mutt -n -F /dev/null -R -e 'set folder={folder} quit=yes' -f {folder} -e 'push q'"
     environment = {"TERM": "xterm", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(demo.folder)}
     script = ["script", "--quiet", "--return", "--command", mutt, "/dev/null"]
-    shown = subprocess.run(script, capture_output=True, timeout=20, check=False, env=environment, stdin=subprocess.DEVNULL)
+    shown = subprocess.run(
+        script, capture_output=True, timeout=20, check=False, env=environment, stdin=subprocess.DEVNULL
+    )
     assert b"Msgs:1" in shown.stdout, shown.stdout[-500:]
     ours = mailbox.Maildir(folder, factory=None)
     assert len(ours) == 1

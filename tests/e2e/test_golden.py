@@ -67,7 +67,8 @@ class Server:
 def server(tmp_path: Path) -> Iterator[Server]:
     base = free_port_base()
     made = self_signed.ensure(tmp_path / "tls", ["mail.example.test", "localhost", "127.0.0.1"], datetime.now(UTC))
-    (tmp_path / "mailserver.toml").write_text(f"""
+    (tmp_path / "mailserver.toml").write_text(
+        f"""
 [server]
 hostname = "mail.example.test"
 data = "{tmp_path}/data"
@@ -76,10 +77,12 @@ certificate = "{made.certificate}"
 key = "{made.key}"
 [store]
 min_free_bytes = 0
-""" + "".join(
-        f'[listeners.{face}]\naddresses = ["127.0.0.1"]\nport = {base + offset}\n'
-        for face, offset in {"smtp": 25, "submission": 87, "submissions": 65, "imap": 43, "imaps": 93}.items()
-    ))
+"""
+        + "".join(
+            f'[listeners.{face}]\naddresses = ["127.0.0.1"]\nport = {base + offset}\n'
+            for face, offset in {"smtp": 25, "submission": 87, "submissions": 65, "imap": 43, "imaps": 93}.items()
+        )
+    )
     server = Server(tmp_path, base, made.ca)
     yield server
     if server.process is not None:
@@ -113,7 +116,9 @@ def test_the_mail_loop(server: Server, tmp_path: Path) -> None:
     ann.idle_done()
 
     # never a relay
-    relay = swaks("--server", "127.0.0.1", "--port", str(server.base + 25), "--from", "a@peer.test", "--to", "b@peer.test")
+    relay = swaks(
+        "--server", "127.0.0.1", "--port", str(server.base + 25), "--from", "a@peer.test", "--to", "b@peer.test"
+    )
     assert relay.returncode != 0
     assert "550 5.7.1" in relay.stdout + relay.stderr
 
@@ -190,5 +195,3 @@ def test_a_second_server_on_the_same_data_is_refused_in_one_line(server: Server)
 def _comparable(state: tuple[list[int], dict[int, dict[bytes, object]]]) -> object:
     uids, rows = state
     return uids, {uid: (row[b"BODY[]"], {*row[b"FLAGS"]} - {b"\\Recent"}) for uid, row in rows.items()}  # type: ignore[misc]
-
-

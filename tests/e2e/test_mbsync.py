@@ -13,6 +13,7 @@ from tests.daemon import Demo
 from tests.e2e.conftest import write_mbsyncrc
 
 MESSAGES = 500
+HEADER = b"BODY[HEADER.FIELDS (MESSAGE-ID)]"
 
 
 def text(number: int) -> bytes:
@@ -34,7 +35,10 @@ def far_side(client: IMAPClient) -> dict[str, Counter[tuple[str, str]]]:
         uids = client.search()
         rows = client.fetch(uids, ["FLAGS", "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"]) if uids else {}
         side[name] = Counter(
-            (row[b"BODY[HEADER.FIELDS (MESSAGE-ID)]"].decode().split()[1], _sorted(letters.get(f, "") for f in row[b"FLAGS"]))
+            (
+                row[b"BODY[HEADER.FIELDS (MESSAGE-ID)]"].decode().split()[1],
+                _sorted(letters.get(f, "") for f in row[b"FLAGS"]),
+            )
             for row in rows.values()
         )
     return side

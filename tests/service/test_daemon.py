@@ -199,7 +199,7 @@ def lifecycle(config: Config, log: Log, read: Callable[[], Loaded] | None = None
 
 async def until(happened: Callable[[], object]) -> None:
     async with asyncio.timeout(5):
-        while not happened():  # noqa: ASYNC110 - the log is a file
+        while not happened():
             await asyncio.sleep(0.01)
 
 

@@ -11,16 +11,15 @@ from mailserver.imap.states import SELECTED
 from mailserver.imap.view import View
 from mailserver.imap.wire import store_items
 from mailserver.imap.wire.reader import Reader
-from mailserver.imap.wire.store_items import StoreItem, StoreMode
-from mailserver.mail.flags import FlagSet
+from mailserver.imap.wire.store_items import StoreItem
+from mailserver.mail.flags import FlagMode, FlagSet
 from mailserver.mail.sequence import SequenceSet, wire
-from mailserver.mailboxes.values import FlagMode, MessageGone
+from mailserver.mailboxes.values import MessageGone
 
-_MODES = {StoreMode.REPLACE: FlagMode.REPLACE, StoreMode.ADD: FlagMode.ADD, StoreMode.REMOVE: FlagMode.REMOVE}
-_EFFECTS: dict[StoreMode, Callable[[FlagSet, FlagSet], FlagSet]] = {
-    StoreMode.REPLACE: lambda _before, flags: flags,
-    StoreMode.ADD: lambda before, flags: before | flags,
-    StoreMode.REMOVE: lambda before, flags: before - flags,
+_EFFECTS: dict[FlagMode, Callable[[FlagSet, FlagSet], FlagSet]] = {
+    FlagMode.REPLACE: lambda _before, flags: flags,
+    FlagMode.ADD: lambda before, flags: before | flags,
+    FlagMode.REMOVE: lambda before, flags: before - flags,
 }
 
 
@@ -47,7 +46,7 @@ async def run(s: Session, c: StoreFlags) -> bytes:
         s.enabled.add("CONDSTORE")
     uids = view.select(c.messages, by_uid=c.by_uid)
     believed = _believed(view, uids, item) if item.silent else {}
-    stored = await s.mailboxes.set_flags(view.index, uids, _MODES[item.mode], item.flags, item.unchanged_since)
+    stored = await s.mailboxes.set_flags(view.index, uids, item.mode, item.flags, item.unchanged_since)
     _note_silent(view, stored.changed, believed)
     failed = set(stored.failed)
     if not item.silent:

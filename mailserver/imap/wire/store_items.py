@@ -1,21 +1,14 @@
 """What STORE changes, and under which condition. RFC 9051 §6.4.6, RFC 7162 §3.1.3."""
 
 from dataclasses import dataclass
-from enum import Enum
 
 from mailserver.imap.wire.reader import BadSyntax, Reader
-from mailserver.mail.flags import FlagSet
-
-
-class StoreMode(Enum):
-    REPLACE = ""
-    ADD = "+"
-    REMOVE = "-"
+from mailserver.mail.flags import FlagMode, FlagSet
 
 
 @dataclass(frozen=True, slots=True)
 class StoreItem:
-    mode: StoreMode
+    mode: FlagMode
     flags: FlagSet
     silent: bool = False
     unchanged_since: int | None = None  # modseq; messages changed after it are left alone
@@ -31,7 +24,7 @@ def parse(r: Reader) -> StoreItem:
     if r.peek() == b"(":
         unchanged_since = _unchanged_since(r)
         r.sp()
-    mode = StoreMode.ADD if r.accept(b"+") else StoreMode.REMOVE if r.accept(b"-") else StoreMode.REPLACE
+    mode = FlagMode.ADD if r.accept(b"+") else FlagMode.REMOVE if r.accept(b"-") else FlagMode.REPLACE
     silent = _SILENT.get(r.item_name())
     if silent is None:
         raise BadSyntax("FLAGS expected")

@@ -123,6 +123,7 @@ def test_good_values_are_taken(database: Any, write: Any) -> None:
         stored = database.execute(f"SELECT {name} FROM {table} WHERE id = 2").fetchone()
         assert stored == (value,), column
         database.execute("ROLLBACK TO one")
+        database.execute("RELEASE one")
 
 
 @pytest.mark.parametrize("write", [update, insert])
@@ -136,6 +137,7 @@ def test_bad_values_are_refused_with_the_name_of_the_table(database: Any, write:
         else:
             said = "taken"
         database.execute("ROLLBACK TO one")
+        database.execute("RELEASE one")
         table = column.split(".")[0]
         assert said.startswith((f"{table}: ", f"NOT NULL constraint failed: {column}")), (column, value, said)
 

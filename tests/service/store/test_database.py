@@ -80,7 +80,9 @@ async def test_every_connection_enforces_foreign_keys(store: Store) -> None:
     assert await store.exclusively(lambda c: c.execute("PRAGMA foreign_keys").fetchone()) == (1,)
 
 
-async def test_a_commit_of_another_process_is_heard(store: Store, tmp_path: Path, clock: FakeClock, user_id: int) -> None:
+async def test_a_commit_of_another_process_is_heard(
+    store: Store, tmp_path: Path, clock: FakeClock, user_id: int
+) -> None:
     heard = asyncio.Event()
     store.subscribe(lambda event: heard.set() if isinstance(event, ForeignCommit) else None)
     await store.look_for_foreign_commits()

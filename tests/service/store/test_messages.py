@@ -15,13 +15,16 @@ from mailserver.store.store import Store
 
 SEEN = FlagSet.of(["\\Seen"])
 NONE = FlagSet.of([])
+TEXT = b"Subject: hi\r\n\r\nbody\r\n"
 
 
 async def inbox(store: Store, user_id: int, name: str = "INBOX") -> Mailbox:
     return await store.read(mailboxes.get, user_id, name)
 
 
-async def deliver(store: Store, mailbox: Mailbox, text: bytes = b"Subject: hi\r\n\r\nbody\r\n", flags: FlagSet = NONE) -> Message:
+async def deliver(
+    store: Store, mailbox: Mailbox, text: bytes = b"Subject: hi\r\n\r\nbody\r\n", flags: FlagSet = NONE
+) -> Message:
     staged = await store.stage_bytes(text)
     return await store.write(messages.add, mailbox.id, staged, flags, 1_700_000_000)
 

@@ -63,7 +63,9 @@ async def test_a_staged_file_with_rows_appears_in_every_mailbox(data: Path, monk
 
 
 @pytest.mark.parametrize("verb", ["copy", "move", "remove", "rename", "delete"])
-async def test_promised_disk_work_is_done_at_the_next_start(data: Path, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_promised_disk_work_is_done_at_the_next_start(
+    data: Path, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with await opened(data, serving=False) as store:
         user = await store.read(users.get, "ann@example.test")
         inbox, archive = [await store.read(mailboxes.get, user.id, name) for name in ("INBOX", "Archive")]
@@ -116,7 +118,9 @@ async def test_doing_a_job_twice_does_no_harm(data: Path) -> None:
         jobs = await store.read(disk_jobs.list)
         for _, job in jobs:
             store.maildir.perform(job)
-        assert sorted(os.listdir(store.maildir.root / archive.folder / "cur")) == sorted([f"{staged.key}:2,", "key2:2,"])
+        assert sorted(os.listdir(store.maildir.root / archive.folder / "cur")) == sorted(
+            [f"{staged.key}:2,", "key2:2,"]
+        )
         await store.settle()
         assert await store.read(disk_jobs.list) == []
 
