@@ -19,7 +19,7 @@ from mailserver.config.tree import DeliveryConfig, QueueConfig, SmtpConfig
 from mailserver.delivery import header, recipients
 from mailserver.delivery.handover import Local, Remote, hand_over
 from mailserver.delivery.outgoing import outgoing
-from mailserver.errors import InsufficientStorage
+from mailserver.delivery.recipients import Recipients
 from mailserver.mail.editing import HeaderBlock
 from mailserver.mail.transaction import Envelope, Peer
 from mailserver.store.recipients import Resolved
@@ -60,15 +60,14 @@ class LocalDelivery:
         self._clock = clock
         self._hostname = hostname
         self._max_hops = smtp.max_hops
-        self._max_depth = delivery.max_alias_depth
+        self._recipients = Recipients(store, clock, hostname, delivery.max_alias_depth)
         self._expire_days = queue.expire_days
         self._stages = stages
         self._random = random
 
     async def check_sender(self, reverse_path: str, peer: Peer) -> None:
         """Raises InsufficientStorage, BadAddress."""
-        if not self._store.has_room():
-            raise InsufficientStorage
+        self._store.require_room()
         header.check_reverse_path(reverse_path)
 
     async def resolve(self, address: str, size: int | None) -> Resolved:
@@ -76,7 +75,7 @@ class LocalDelivery:
 
         Raises NoSuchUser, MailboxDisabled, RelayDenied, OverQuota, MailLoop.
         """
-        return await self._store.read(recipients.from_anybody, address, size, self._hostname, self._max_depth)
+        return await self._recipients.from_anybody(address, size)
 
     async def accept(self, envelope: Envelope[Resolved], incoming: Incoming) -> str:
         """Durable for every recipient when it returns the message's id; on a refusal nothing is left behind."""

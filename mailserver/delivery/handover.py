@@ -10,6 +10,7 @@ is ours: files not yet in their places are put there at the start. A refusal in 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from mailserver.errors import NoSuchMailbox, OverQuota, Unavailable
 from mailserver.mail.flags import EMPTY
@@ -57,15 +58,19 @@ async def hand_over(
     at RCPT, and mail is never lost.
     """
     staged: list[Staged] = []
-    try:
+
+    def prepare() -> _Files:
         stored = spooled = None
         if local.recipients:
-            stored = await store.stage(incoming, local.header, body_at)
+            stored = store.stage_here(incoming, local.header, body_at)
             staged.append(stored)
         if remote.recipients:
-            staged.append(await store.stage(incoming, remote.header, body_at))
-            spooled = await spool.prepare(store, staged[-1])
-        await store.write(_commit, local, stored, remote, spooled, check)
+            staged.append(store.stage_here(incoming, remote.header, body_at))
+            spooled = spool.prepare(store, staged[-1])
+        return _Files(stored, spooled)
+
+    try:
+        await store.write_prepared(prepare, partial(_commit, local=local, remote=remote, check=check))
     except Unavailable:
         raise  # after an I/O error nobody knows whether the commit is on the disk: the next start sees, and cleans up
     except Exception:
@@ -74,15 +79,15 @@ async def hand_over(
         raise
 
 
-def _commit(
-    tx: Tx,
-    local: Local,
-    stored: Staged | None,
-    remote: Remote,
-    spooled: queue.Spooled | None,
-    check: Callable[[Tx], None],
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Files:
+    stored: Staged | None  # for the mailboxes
+    spooled: queue.Spooled | None  # for the queue
+
+
+def _commit(tx: Tx, files: _Files, local: Local, remote: Remote, check: Callable[[Tx], None]) -> None:
     check(tx)
+    stored, spooled = files.stored, files.spooled
     if stored is not None:
         if not any(quota.has_room(tx, recipient.user_id, stored.size) for recipient in local.recipients):
             raise OverQuota

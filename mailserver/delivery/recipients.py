@@ -5,30 +5,70 @@ for several accounts, one with room is enough: mail is never dropped for the oth
 it over their quota.
 """
 
+from dataclasses import dataclass
+
+from mailserver.clock import Clock
 from mailserver.errors import OverQuota, RelayDenied
 from mailserver.mail.transaction import Envelope
 from mailserver.store import recipients
-from mailserver.store.database import Rx
+from mailserver.store.events import AccountsChanged, Event, ForeignCommit, MessagesAdded
 from mailserver.store.queue import QueueRecipient
 from mailserver.store.recipients import LocalRecipient, Resolved
+from mailserver.store.store import Store
+
+REMEMBERED_SECONDS = 2.0  # a changed account is known at once
+MAX_REMEMBERED = 1000  # addresses
 
 
-def from_anybody(rx: Rx, address: str, size: int | None, hostname: str, max_depth: int) -> Resolved:
-    """Port 25: never a relay. Raises RelayDenied, OverQuota and what recipients.resolve raises."""
-    resolved = recipients.resolve(rx, address, hostname, max_depth)
-    if resolved is None:
-        raise RelayDenied
-    _require_room(resolved, size)
-    return resolved
+@dataclass(frozen=True, slots=True)
+class _Known:
+    until: float  # monotonic
+    resolved: Resolved | None
+    grown: int  # octets that had come in for anybody when the quotas were read
 
 
-def from_account(rx: Rx, address: str, size: int | None, hostname: str, max_depth: int) -> Resolved:
-    """Submission: to anybody. Raises OverQuota and what recipients.resolve raises."""
-    resolved = recipients.resolve(rx, address, hostname, max_depth)
-    if resolved is None:
-        return Resolved((), (address,))
-    _require_room(resolved, size)
-    return resolved
+class Recipients:
+    """Answers RCPT. What an address stands for is remembered for a moment: peers ask for the same few all day."""
+
+    def __init__(self, store: Store, clock: Clock, hostname: str, max_depth: int) -> None:
+        self._store = store
+        self._clock = clock
+        self._hostname = hostname
+        self._max_depth = max_depth
+        self._known: dict[str, _Known] = {}
+        self._grown = 0
+        store.subscribe(self._hear)
+
+    async def from_anybody(self, address: str, size: int | None) -> Resolved:
+        """Port 25: never a relay. Raises RelayDenied, OverQuota and what store.recipients.resolve raises."""
+        resolved = await self._resolve(address, size)
+        if resolved is None:
+            raise RelayDenied
+        return resolved
+
+    async def from_account(self, address: str, size: int | None) -> Resolved:
+        """Submission: to anybody. Raises OverQuota and what store.recipients.resolve raises."""
+        return await self._resolve(address, size) or Resolved((), (address,))
+
+    async def _resolve(self, address: str, size: int | None) -> Resolved | None:
+        known = self._known.get(address)
+        if known is not None and self._clock.monotonic() < known.until:
+            # as if all that came in since had been for this address: near its limit it is read again
+            if _has_room(known.resolved, (size or 1) + self._grown - known.grown):
+                return known.resolved
+        resolved = await self._store.read(recipients.resolve, address, self._hostname, self._max_depth)
+        if not _has_room(resolved, size or 1):
+            raise OverQuota
+        if len(self._known) >= MAX_REMEMBERED:
+            self._known.clear()
+        self._known[address] = _Known(self._clock.monotonic() + REMEMBERED_SECONDS, resolved, self._grown)
+        return resolved
+
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, MessagesAdded):
+            self._grown += sum(message.size for message in event.messages)
+        elif isinstance(event, AccountsChanged | ForeignCommit):
+            self._known.clear()
 
 
 def local(envelope: Envelope[Resolved]) -> tuple[LocalRecipient, ...]:
@@ -50,6 +90,7 @@ def remote(envelope: Envelope[Resolved]) -> tuple[QueueRecipient, ...]:
     return tuple(each.values())
 
 
-def _require_room(resolved: Resolved, size: int | None) -> None:
-    if not resolved.remote and not any(recipient.has_room(size or 1) for recipient in resolved.local):
-        raise OverQuota
+def _has_room(resolved: Resolved | None, octets: int) -> bool:
+    if resolved is None or resolved.remote:
+        return True
+    return any(recipient.has_room(octets) for recipient in resolved.local)

@@ -20,7 +20,8 @@ from mailserver.config.tree import DeliveryConfig, QueueConfig, SmtpConfig
 from mailserver.delivery import header, ownership, recipients
 from mailserver.delivery.handover import Local, Remote, hand_over
 from mailserver.delivery.outgoing import outgoing
-from mailserver.errors import InsufficientStorage, LimitReached
+from mailserver.delivery.recipients import Recipients
+from mailserver.errors import LimitReached
 from mailserver.mail.dates import format_date
 from mailserver.mail.editing import HeaderBlock, field_line, is_named
 from mailserver.mail.transaction import Envelope
@@ -64,19 +65,19 @@ class Submission:
         self._max_hops = smtp.max_hops
         self._per_hour = smtp.submission_per_hour
         self._max_depth = delivery.max_alias_depth
+        self._recipients = Recipients(store, clock, hostname, delivery.max_alias_depth)
         self._expire_days = queue.expire_days
         self._random = random
 
     async def check_sender(self, account: Sender, reverse_path: str) -> None:
         """Raises InsufficientStorage, BadAddress, SenderNotOwned, LimitReached."""
-        if not self._store.has_room():
-            raise InsufficientStorage
+        self._store.require_room()
         header.check_reverse_path(reverse_path)
         await self._store.read(self._check_account, account, reverse_path)
 
     async def resolve(self, account: Sender, address: str, size: int | None) -> Resolved:
         """`size`: octets as MAIL announced them. Raises NoSuchUser, MailboxDisabled, OverQuota, MailLoop."""
-        return await self._store.read(recipients.from_account, address, size, self._hostname, self._max_depth)
+        return await self._recipients.from_account(address, size)
 
     async def accept(self, account: Sender, envelope: Envelope[Resolved], incoming: Incoming) -> str:
         """Durable for every recipient when it returns the message's id; on a refusal nothing is left behind."""

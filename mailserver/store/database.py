@@ -11,6 +11,7 @@ What a crash leaves: before COMMIT nothing of the group, after it all of it. Wor
 
 import asyncio
 import errno
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -174,8 +175,9 @@ class Database:
             aiosqlite.Connection(lambda: connect(path, read_only=True), iter_chunk_size=64) for _ in range(readers)
         ]
         self._free: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
+        self._lock = threading.Lock()
         self._waiting: deque[_Write[Any]] = deque()
-        self._draining: asyncio.Task[None] | None = None
+        self._working = False  # the writer's thread will look at what waits
         self._listeners: list[Callable[[Event], None]] = []
         self._version = 0
 
@@ -188,8 +190,7 @@ class Database:
 
     async def close(self) -> None:
         """Finish what was asked for, then close: aiosqlite's threads would otherwise keep the process alive."""
-        while self._draining is not None:
-            await self._draining
+        await self._on_writer(lambda _: None)
         for reader in self._readers:
             await reader.close()
         await self._writer.close()
@@ -211,7 +212,7 @@ class Database:
                 raw.execute("COMMIT")
 
         try:
-            return cast(T, await asyncio.shield(_returning(connection, whole, self._free)))
+            return await asyncio.shield(_returning(connection, whole, self._free))
         except sqlite.DatabaseError as fault:
             raise as_refusal(fault) from fault
 
@@ -220,11 +221,18 @@ class Database:
 
         Cancelling the caller does not undo the write.
         """
-        write = _Write(lambda tx: fn(tx, *args, **kwargs), asyncio.get_running_loop().create_future())
-        self._waiting.append(write)
-        if self._draining is None:
-            self._draining = asyncio.create_task(self._drain(), name="store-writer")
-        return await asyncio.shield(write.done)
+        done = asyncio.get_running_loop().create_future()
+        self.submit(lambda tx: fn(tx, *args, **kwargs), done)
+        return cast(T, await done)
+
+    def submit(self, fn: Callable[[Tx], Any], done: "asyncio.Future[Any]") -> None:
+        """`write` for any thread: `done` gets the result on its loop."""
+        with self._lock:
+            self._waiting.append(_Write(fn, done))
+            if self._working:
+                return
+            self._working = True
+        self._writer._tx.put_nowait((None, self._work))
 
     async def heard_foreign_commit(self) -> bool:
         """Whether another process wrote since this was last asked."""
@@ -239,40 +247,40 @@ class Database:
 
     async def exclusively(self, fn: Callable[[Any], T]) -> T:
         """Run on the writer's raw connection between groups: migrations, checks, backup."""
-        while self._draining is not None:
-            await self._draining
         return await self._on_writer(fn)
 
     async def _on_writer(self, fn: Callable[[Any], T]) -> T:
         return await _call(self._writer, lambda: fn(self._writer._conn))
 
-    async def _drain(self) -> None:
-        try:
-            while self._waiting:
-                group = [self._waiting.popleft() for _ in range(min(GROUP_LIMIT, len(self._waiting)))]
-                try:
-                    await _call(self._writer, partial(self._commit, group))
-                except Exception as fault:
-                    _log.exception("commit group failed")
-                    for write in group:
-                        write.error = write.error or fault
-                for write in group:
-                    self._answer(write)
-        finally:
-            self._draining = None
-
-    def _answer(self, write: _Write[Any]) -> None:
-        for event in write.events:
-            self.publish(event)
-        if write.done.done():  # the caller's loop is closing
-            return
-        if write.error is None:
-            write.done.set_result(write.result)
-        else:
-            write.done.set_exception(write.error)
-            write.done.exception()  # retrieved: the caller may have been cancelled
+    def _answer(self, group: list[_Write[Any]]) -> None:
+        for write in group:
+            for event in write.events:
+                self.publish(event)
+            if write.done.done():  # the caller was cancelled
+                continue
+            if write.error is None:
+                write.done.set_result(write.result)
+            else:
+                write.done.set_exception(write.error)
 
     # ---- on the writer's thread ----
+
+    def _work(self) -> None:
+        """Commit group after group until nobody waits; one wake-up of the loop answers a whole group."""
+        while group := self._next_group():
+            try:
+                self._commit(group)
+            except Exception as fault:
+                _log.exception("commit group failed")
+                for write in group:
+                    write.error = write.error or fault
+            group[0].done.get_loop().call_soon_threadsafe(self._answer, group)
+
+    def _next_group(self) -> list[_Write[Any]]:
+        with self._lock:
+            group = [self._waiting.popleft() for _ in range(min(GROUP_LIMIT, len(self._waiting)))]
+            self._working = bool(group)
+        return group
 
     def _heard(self, connection: Any) -> bool:
         version = _data_version(connection)

@@ -13,9 +13,9 @@ from mailserver.store.store import Store
 HASH_OCTETS = 1 << 20  # read at once
 
 
-async def prepare(store: Store, staged: Staged) -> Spooled:
-    """Name a staged file for the queue; queue.add puts it there."""
-    return Spooled(staged, await store.in_thread(_sha256, store.maildir.staging / staged.key))
+def prepare(store: Store, staged: Staged) -> Spooled:
+    """Name a staged file for the queue; queue.add puts it there. In a thread."""
+    return Spooled(staged, _sha256(store.maildir.staging / staged.key))
 
 
 def open_file(store: Store, name: str) -> int:

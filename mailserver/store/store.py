@@ -25,6 +25,7 @@ from mailserver.store.upkeep import Upkeep
 
 P = ParamSpec("P")
 T = TypeVar("T")
+X = TypeVar("X")
 
 DATABASE = "mail.db"
 
@@ -103,9 +104,29 @@ class Store:
             if not await self.in_thread(self._reserve.give_up):
                 raise
             result = await self._database.write(fn, *args, **kwargs)
-        if not self._serving:
-            poke.send(self.data)
+        self._tell_daemon()
         return result
+
+    async def write_prepared(self, prepare: Callable[[], X], fn: Callable[[Tx, X], T]) -> T:
+        """`prepare` in a thread for files, then `fn` with what it made in a transaction; durable when this returns.
+
+        What `prepare` raises is raised here, an OSError as the Refusal it stands for. One wait for both: the
+        thread hands over to the writer, the loop is woken once.
+        """
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._threads.submit(self._prepare, prepare, fn, done)
+        result = await done
+        self._tell_daemon()
+        return result
+
+    def _prepare(self, prepare: Callable[[], X], fn: Callable[[Tx, X], T], done: "asyncio.Future[T]") -> None:
+        try:
+            ready = prepare()
+        except Exception as fault:
+            refusal = as_refusal(fault) if isinstance(fault, OSError) else fault
+            done.get_loop().call_soon_threadsafe(_fail, done, refusal)
+        else:
+            self._database.submit(lambda tx: fn(tx, ready), done)
 
     def subscribe(self, hear: Callable[[Event], None]) -> Callable[[], None]:
         """Hear of every commit, on the loop, in commit order, before its writer does. Returns unsubscribe."""
@@ -130,10 +151,15 @@ class Store:
 
         Raises InsufficientStorage and leaves nothing behind.
         """
-        return await self._staged(partial(self._staging.stage, incoming, header, skip))
+        return await self._staged(partial(self.stage_here, incoming, header, skip))
 
     async def stage_bytes(self, message: bytes) -> Staged:
         return await self._staged(partial(self._staging.stage_bytes, message))
+
+    def stage_here(self, incoming: Incoming, header: bytes | None = None, skip: int = 0) -> Staged:
+        """`stage` for who is in a thread already, as in write_prepared. Raises OSError too."""
+        self.require_room()
+        return self._staging.stage(incoming, header, skip)
 
     async def unstage(self, staged: Staged) -> None:
         """Remove a staged file that no transaction will name: its delivery was refused."""
@@ -147,9 +173,10 @@ class Store:
         with self._staging.alone() as alone:
             return await self._database.write(recovery.recover, alone=alone)
 
-    def has_room(self) -> bool:
-        """Whether the disk can take more mail."""
-        return self._reserve.has_room()
+    def require_room(self) -> None:
+        """Raises InsufficientStorage where the disk can not take more mail."""
+        if not self._reserve.has_room():
+            raise InsufficientStorage
 
     async def settle(self) -> None:
         """Sync what disk jobs touched and forget them."""
@@ -195,15 +222,23 @@ class Store:
         self._staging.close()
 
     async def _staged(self, stage: Callable[[], Staged]) -> Staged:
-        if not self.has_room():
-            raise InsufficientStorage
         try:
+            self.require_room()
             return await self.in_thread(stage)
         except OSError as fault:
             raise as_refusal(fault) from fault
 
+    def _tell_daemon(self) -> None:
+        if not self._serving:
+            poke.send(self.data)
+
     def take_reserve(self) -> bool:
         return self._reserve.take()
+
+
+def _fail(done: "asyncio.Future[T]", fault: Exception) -> None:
+    if not done.done():
+        done.set_exception(fault)
 
 
 def _name_part(hostname: str) -> str:

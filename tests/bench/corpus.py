@@ -4,23 +4,10 @@ import random
 from base64 import b64encode
 from collections.abc import Iterator
 
-WORDS = [
-    "meeting",
-    "invoice",
-    "holiday",
-    "report",
-    "budget",
-    "photo",
-    "garden",
-    "project",
-    "letter",
-    "music",
-    "kitchen",
-    "winter",
-    "travel",
-    "doctor",
-    "school",
-]
+WORDS = (
+    *("meeting", "invoice", "holiday", "report", "budget", "photo", "garden", "project"),
+    *("letter", "music", "kitchen", "winter", "travel", "doctor", "school"),
+)
 PEOPLE = ("Ann Example", "Ben Muster", "Zoë Ångström", "Chris Person", "Dana Someone", "Elif Yılmaz")
 
 

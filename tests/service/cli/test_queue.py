@@ -29,7 +29,7 @@ def queued(data: Path, capsys: pytest.CaptureFixture[str]) -> list[int]:
 
     async def add() -> list[int]:
         async with await Store.open(data, SystemClock(), config=StoreConfig(min_free_bytes=0)) as store:
-            spooled = await spool.prepare(store, await store.stage_bytes(b"Subject: x\r\n\r\ny\r\n"))
+            spooled = spool.prepare(store, await store.stage_bytes(b"Subject: x\r\n\r\ny\r\n"))
             outgoing = Outgoing("ann@example.test", spooled, expires_at=2_000_000_000_000)
             recipients = [QueueRecipient("a@else.test"), QueueRecipient("b@else.test")]
             return await store.write(queue.add, outgoing, recipients)

@@ -23,6 +23,7 @@ from mailserver.errors import (
 from mailserver.mail.transaction import Envelope, EnvelopeRecipient
 from mailserver.store import aliases, delivery_log, mailboxes, queue, users
 from mailserver.store.events import Event, MessagesAdded
+from mailserver.store.reserve import Reserve
 from tests.service.delivery.house import ANN, BOB, HOST, PEER, House, fields
 
 MESSAGE = b"From: x@far.example\r\nSubject: hello\r\nMessage-ID: <1@far.example>\r\n\r\nA line.\r\n.\r\n"
@@ -178,7 +179,7 @@ async def test_an_alias_forwards_with_the_sender_and_our_trace(house: House) -> 
 
 
 async def test_a_full_disk_is_told_at_mail(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(house.store, "has_room", lambda: False)
+    monkeypatch.setattr(Reserve, "has_room", lambda _: False)
     with pytest.raises(InsufficientStorage):
         await house.delivery.check_sender("x@far.example", PEER)
     with pytest.raises(InsufficientStorage):

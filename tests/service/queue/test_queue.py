@@ -21,7 +21,7 @@ MESSAGE = b"Subject: out\r\n\r\nx\r\n"
 
 
 async def put(store: Store, *recipients: str, message: bytes = MESSAGE) -> list[int]:
-    spooled = await spool.prepare(store, await store.stage_bytes(message))
+    spooled = spool.prepare(store, await store.stage_bytes(message))
     outgoing = Outgoing("ann@example.test", spooled, expires_at=2**50)
     return await store.write(queue.add, outgoing, [QueueRecipient(address) for address in recipients])
 

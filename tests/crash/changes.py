@@ -1,0 +1,207 @@
+"""Changes to a small household, each with everything that can be seen of it before and after.
+
+Time stands still and chance is none, so a change made twice on the same data gives the same state octet for octet.
+"""
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mailserver.auth.account import Account
+from mailserver.config.tree import DeliveryConfig, QueueConfig, SmtpConfig, StoreConfig
+from mailserver.delivery.deliver import LocalDelivery
+from mailserver.delivery.submission import Submission
+from mailserver.mail.flags import FlagMode, FlagSet
+from mailserver.mail.transaction import Envelope, EnvelopeRecipient, Peer
+from mailserver.mailboxes.index import MailboxIndex
+from mailserver.mailboxes.service import Mailboxes
+from mailserver.store import domains, mailboxes, messages, queue, users
+from mailserver.store.database import Rx
+from mailserver.store.store import Store
+from tests.fakes import FakeClock
+
+CONFIG = StoreConfig(min_free_bytes=0, readers=1, file_threads=1)
+HOST = "mail.example.test"
+ANN, BEN, FAR = "ann@example.test", "ben@example.test", "zoe@far.example"
+FLAGS = ("\\Seen", "\\Deleted", "\\Answered")  # of the messages that Ann's INBOX has from the start
+PEER = Peer("192.0.2.7", "client.far.example", True)
+
+Change = Callable[[Store], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A mailbox as a client finds it."""
+
+    uidvalidity: int
+    uidnext: int
+    messages: tuple[tuple[int, frozenset[str], int, bytes], ...]  # (uid, flags, internal date, octets)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    folders: dict[tuple[str, str], Folder]  # (user, mailbox)
+    used_octets: dict[str, int]  # of each user's quota
+    queued: tuple[tuple[str, str, bytes], ...]  # (sender, recipient, octets)
+
+
+def message(number: int, octets: int = 2000) -> bytes:
+    head = b"From: a@far.example\r\nTo: b@example.test\r\nSubject: %d\r\nMessage-ID: <%d@far.example>\r\n\r\n"
+    line = b"%d " % number * 20 + b"\r\n"
+    return head % (number, number) + line * (octets // len(line) + 1)
+
+
+LARGE = message(9, 600_000)  # arrives through a spool file
+
+
+async def opened(data: Path, *, serving: bool) -> Store:
+    return await Store.open(data, FakeClock(), config=CONFIG, hostname=HOST, serving=serving)
+
+
+async def furnish(data: Path) -> None:
+    async with await opened(data, serving=False) as store:
+        await store.write(domains.add, "example.test")
+        for address in (ANN, BEN):
+            await store.write(users.add, address, "$argon2id$unused")
+        inbox = await _mailbox(store, ANN, "INBOX")
+        for number, flag in enumerate(FLAGS):
+            staged = await store.stage_bytes(message(number))
+            await store.write(messages.add, inbox.id, staged, FlagSet.of([flag]), 1_700_000_000)
+
+
+# ---- the changes ----
+
+
+async def deliver(store: Store) -> None:
+    await _receive(store, message(7))
+
+
+async def deliver_large(store: Store) -> None:
+    await _receive(store, LARGE)
+
+
+async def submit(store: Store) -> None:
+    """To a neighbour and to another server: mailbox and queue in one."""
+    clock = FakeClock()
+    submission = Submission(store, clock, HOST, SmtpConfig(), DeliveryConfig(), QueueConfig(), bytes)
+    user = await store.read(users.get, ANN)
+    account = Account(user.id, ANN, "Ann", False)
+    recipients = tuple(
+        [EnvelopeRecipient(each, await submission.resolve(account, each, None)) for each in (BEN, FAR)]
+    )
+    async with store.incoming() as incoming:
+        await incoming.write(message(8).replace(b"a@far.example", ANN.encode()))
+        await submission.accept(account, Envelope(ANN, recipients, PEER), incoming)
+
+
+async def append(store: Store) -> None:
+    user = await store.read(users.get, ANN)
+    async with store.incoming() as incoming, _service(store) as service:
+        await incoming.write(message(6))
+        staged = await store.stage(incoming)
+        await service.append(user.id, "Archive", staged, FlagSet.of(["\\Flagged", "$Work"]), 1_600_000_000)
+
+
+async def copy(store: Store) -> None:
+    async with _selected(store) as (service, inbox):
+        await service.copy(inbox, [1, 3], "Archive")
+
+
+async def move(store: Store) -> None:
+    async with _selected(store) as (service, inbox):
+        await service.move(inbox, [1, 3], "Archive")
+
+
+async def set_flags(store: Store) -> None:
+    async with _selected(store) as (service, inbox):
+        await service.set_flags(inbox, [1, 3], FlagMode.ADD, FlagSet.of(["\\Flagged", "\\Deleted", "$Work"]))
+
+
+async def expunge(store: Store) -> None:
+    async with _selected(store) as (service, inbox):
+        await service.expunge(inbox, None)
+
+
+CHANGES: dict[str, Change] = {
+    "deliver": deliver,
+    "append": append,
+    "move": move,
+    "store": set_flags,
+    "deliver-large": deliver_large,
+    "submit": submit,
+    "copy": copy,
+    "expunge": expunge,
+}
+
+
+# ---- what is there ----
+
+
+async def seen(store: Store) -> State:
+    return await store.read(_state, store)
+
+
+def _state(rx: Rx, store: Store) -> State:
+    folders = {}
+    for address in (ANN, BEN):
+        for box in mailboxes.list(rx, users.get(rx, address).id):
+            folders[address, box.name] = Folder(box.uidvalidity, box.uidnext, _messages(rx, store, box.id))
+    return State(
+        folders,
+        {address: users.get(rx, address).used_bytes for address in (ANN, BEN)},
+        tuple(
+            (entry.sender, entry.recipient, (store.maildir.spool / entry.message_path).read_bytes())
+            for entry in queue.list(rx)
+        ),
+    )
+
+
+def _messages(rx: Rx, store: Store, mailbox_id: int) -> tuple[tuple[int, frozenset[str], int, bytes], ...]:
+    found = []
+    for each in messages.list(rx, mailbox_id):
+        where = messages.locate(rx, mailbox_id, each.uid)
+        assert where is not None
+        with os.fdopen(store.maildir.open(where.folder, where.key, where.letters), "rb") as file:
+            octets = file.read()
+        assert len(octets) == each.size
+        found.append((each.uid, frozenset(each.flags.names), each.internal_date, octets))
+    return tuple(found)
+
+
+# ---- inside ----
+
+
+async def _receive(store: Store, octets: bytes) -> None:
+    clock = FakeClock()
+    delivery = LocalDelivery(store, clock, HOST, SmtpConfig(), DeliveryConfig(), QueueConfig(), random=bytes)
+    recipients = tuple([EnvelopeRecipient(each, await delivery.resolve(each, None)) for each in (ANN, BEN)])
+    async with store.incoming() as incoming:
+        await incoming.write(octets)
+        await delivery.accept(Envelope("a@far.example", recipients, PEER), incoming)
+
+
+@asynccontextmanager
+async def _service(store: Store) -> AsyncIterator[Mailboxes]:
+    service = Mailboxes(store, FakeClock(), CONFIG)
+    try:
+        yield service
+    finally:
+        await service.close()
+
+
+@asynccontextmanager
+async def _selected(store: Store) -> AsyncIterator[tuple[Mailboxes, MailboxIndex]]:
+    async with _service(store) as service:
+        user = await store.read(users.get, ANN)
+        index, _ = await service.select(user.id, "INBOX", claim_recent=False)
+        try:
+            yield service, index
+        finally:
+            service.release(index)
+
+
+async def _mailbox(store: Store, address: str, name: str) -> mailboxes.Mailbox:
+    user = await store.read(users.get, address)
+    return await store.read(mailboxes.get, user.id, name)

@@ -1,0 +1,162 @@
+"""A kill before every single system call that changes the disk: what is found afterwards is all of the change or none.
+
+One run under strace writes down which calls a change makes, in which thread. Then it is made once for each of them on
+a copy of the same data, and strace kills the process as it enters that call. The next start must find what was there
+before or what is there after the whole change; after it, if it was acknowledged. `make test` takes four changes and
+of many equal calls in a row three, `make soak` everything.
+"""
+
+import contextlib
+import itertools
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mailserver.store import fsck
+from tests.crash.changes import CHANGES, State, furnish, opened, seen
+from tests.daemon import wait_until
+
+QUICK = ("deliver", "append", "move", "store")  # in make test
+CALLS = (
+    *("openat", "write", "pwrite64", "writev", "pwritev", "copy_file_range", "ftruncate", "fallocate"),
+    *("fsync", "fdatasync", "sync_file_range", "msync"),
+    *("rename", "renameat", "renameat2", "link", "linkat", "symlink", "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir"),
+)
+_CALL = re.compile(r"(\d+) +(\w+)\((.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    thread: int  # place in the child's list of threads
+    call: str
+    nth: int  # of this call in this thread, from 1
+
+
+class Makers:
+    """tests.crash.one_change, running."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+
+    def begin(self, change: str, data: Path) -> list[int]:
+        """Returns the waiting child's process id and its threads."""
+        self._say(f"{change} {data}")
+        word, *numbers = self._hear().split()
+        assert word == "ready", word
+        return [int(number) for number in numbers]
+
+    def end(self) -> bool:
+        """Let it run; whether it acknowledged the change before it was gone."""
+        self._say("go")
+        heard = self._hear()
+        done = heard == "done"
+        while heard != "ended":
+            heard = self._hear()
+        return done
+
+    def _say(self, text: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(text.encode() + b"\n")
+        self._process.stdin.flush()
+
+    def _hear(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().decode().strip()
+
+
+@pytest.fixture(scope="module")
+def makers() -> Iterator[Makers]:
+    command = [sys.executable, "-m", "tests.crash.one_change"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        yield Makers(process)
+
+
+@contextlib.contextmanager
+def traced(thread: int, *options: str, follow: bool = False) -> Iterator[None]:
+    """strace attached to one thread, or to all of its process."""
+    command = ["strace", "--quiet=all", *(["-f"] if follow else []), "-p", str(thread), *options]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as strace:
+        wait_until(lambda: "TracerPid:\t0" not in Path(f"/proc/{thread}/status").read_text())
+        yield
+        if strace.poll() is None:
+            strace.send_signal(signal.SIGINT)
+
+
+def calls_of(makers: Makers, change: str, data: Path, log: Path) -> list[Point]:
+    """Make the change to its end; the calls it made, in order."""
+    process, *threads = makers.begin(change, data)
+    with traced(process, "-e", f"trace={','.join(CALLS)}", "-o", str(log), follow=True):
+        assert makers.end()
+    points, counts = list[Point](), Counter[tuple[int, str]]()
+    for line in log.read_text().splitlines():
+        if (found := _CALL.match(line)) is None:
+            continue
+        thread, call, arguments = int(found[1]), found[2], found[3]
+        counts[thread, call] += 1
+        changes_disk = call != "openat" or "O_CREAT" in arguments
+        if changes_disk and not arguments.startswith("1, "):  # what it says to us is no change
+            points.append(Point(threads.index(thread), call, counts[thread, call]))
+    return points
+
+
+async def state_of(data: Path) -> State:
+    """What the next start finds, and that nothing is amiss."""
+    async with await opened(data, serving=True) as store:
+        assert await fsck.check(store, alone=True) == []
+        return await seen(store)
+
+
+@pytest.mark.parametrize("change", QUICK)
+async def test_a_kill_before_any_call_leaves_all_or_nothing(makers: Makers, change: str, tmp_path: Path) -> None:
+    await kill_everywhere(makers, change, tmp_path, thinned)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("change", CHANGES)
+async def test_a_kill_before_every_call_leaves_all_or_nothing(makers: Makers, change: str, tmp_path: Path) -> None:
+    await kill_everywhere(makers, change, tmp_path, list)
+
+
+async def kill_everywhere(
+    makers: Makers, change: str, folder: Path, choose: Callable[[list[Point]], list[Point]]
+) -> None:
+    await furnish(folder / "before")
+    shutil.copytree(folder / "before", folder / "after")
+    points = calls_of(makers, change, folder / "after", folder / "calls")
+    before = await state_of(shutil.copytree(folder / "before", folder / "looked"))
+    after = await state_of(folder / "after")
+    assert before != after
+    outcomes: Counter[str] = Counter()
+    for point in choose(points):
+        data = shutil.copytree(folder / "before", folder / "killed")
+        done = kill_at(makers, change, data, point)
+        found = await state_of(data)
+        assert found in (before, after), f"something between, killed before {point}"
+        assert found == after or not done, f"acknowledged and lost, killed before {point}"
+        outcomes["acknowledged" if done else "finished" if found == after else "undone"] += 1
+        shutil.rmtree(data)
+    print(change, dict(outcomes))
+    assert outcomes["undone"]
+    assert outcomes["acknowledged"] + outcomes["finished"]
+
+
+def kill_at(makers: Makers, change: str, data: Path, point: Point) -> bool:
+    threads = makers.begin(change, data)[1:]
+    inject = f"inject={point.call}:signal=KILL:when={point.nth}"
+    with traced(threads[point.thread], "-o", "/dev/null", "-e", f"trace={point.call}", "-e", inject):
+        return makers.end()
+
+
+def thinned(points: list[Point]) -> list[Point]:
+    """The first, the last and one other of equal calls in a row."""
+    rows = [list(row) for _, row in itertools.groupby(points, key=lambda point: (point.thread, point.call))]
+    return [point for row in rows for point in (row if len(row) <= 3 else [row[0], random.choice(row[1:-1]), row[-1]])]
