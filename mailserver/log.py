@@ -12,6 +12,7 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping, MutableMapping
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,20 @@ import structlog
 
 MAX_VALUE_CHARACTERS = 2000  # of one field; a longer one is cut
 MAX_TRACE_CHARACTERS = 20_000
+MAX_KEYS = 500  # names of fields that are looked at only once
 FILE_MODE = 0o640
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _SECRET = re.compile(r"passw|secret|token|credential|authorization|private_key|response|cookie|hash", re.IGNORECASE)
 _REMOVED = "[removed]"
+_QUOTED = re.compile('[ "=]')
 # C0, DEL, C1, line and paragraph separators, bidirectional controls, lone surrogates: what moves a terminal's
 # cursor, starts a second line or turns text around.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 Event = MutableMapping[str, Any]
+
+_PROCESSORS: list[Any] = []
 
 
 class Log:
@@ -44,18 +49,22 @@ class Log:
     def set_level(self, level: str) -> None:
         """Also puts this log in force, for structlog and for the standard library's loggers."""
         number = _LEVELS[level]
+        # In place: loggers are made once and keep this very list, whichever log is in force.
+        _PROCESSORS[:] = [
+            partial(_drop_below, number),
+            structlog.contextvars.merge_contextvars,
+            _add_names,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _add_trace,
+            _make_safe,
+            self._render,
+            self._write_out,
+        ]
         structlog.configure(
-            processors=[
-                structlog.contextvars.merge_contextvars,
-                _add_names,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                _add_trace,
-                _make_safe,
-                self._render,
-            ],
-            wrapper_class=structlog.make_filtering_bound_logger(number),
-            logger_factory=lambda *names: _Sink(self, *names),
-            cache_logger_on_first_use=False,  # a cached logger would keep the old level
+            processors=_PROCESSORS,
+            wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
+            logger_factory=_Sink,
+            cache_logger_on_first_use=True,
         )
         root = logging.getLogger()
         root.handlers[:] = [_Bridge()]
@@ -79,18 +88,16 @@ class Log:
         with contextlib.suppress(OSError):
             os.write(self._fd, (line + "\n").encode("utf-8", "backslashreplace"))
 
+    def _write_out(self, _logger: Any, _method: str, line: str) -> str:
+        self.write(line)
+        raise structlog.DropEvent
+
 
 class _Sink:
-    """What structlog calls a logger: every method takes the rendered line."""
+    """What structlog calls a logger: it has a name. Lines are written by the last processor."""
 
-    def __init__(self, log: Log, name: str = "mailserver") -> None:
+    def __init__(self, name: str = "mailserver") -> None:
         self.name = name
-        self._log = log
-
-    def msg(self, line: str) -> None:
-        self._log.write(line)
-
-    debug = info = warning = error = critical = exception = msg
 
 
 class _Bridge(logging.Handler):
@@ -114,6 +121,12 @@ def _open(file: Path | None) -> int:
 # ---- processors: (logger, method, event) → event, the last one → line ----
 
 
+def _drop_below(number: int, _logger: Any, method: str, event: Event) -> Event:
+    if _LEVELS.get(method, logging.ERROR) < number:
+        raise structlog.DropEvent
+    return event
+
+
 def _add_names(logger: Any, method: str, event: Event) -> Event:
     event["level"] = "error" if method in {"exception", "critical"} else method
     event["logger"] = logger.name
@@ -133,26 +146,41 @@ def _add_trace(_logger: Any, _method: str, event: Event) -> Event:
 
 def _make_safe(_logger: Any, _method: str, event: Event) -> Event:
     return {
-        safe(key): _safe_value(key, value) if key != "trace" else "\n".join(map(safe, str(value).splitlines()))
+        _safe_key(key): _safe_value(key, value) if key != "trace" else "\n".join(map(safe, str(value).splitlines()))
         for key, value in event.items()
     }
 
 
 def _safe_value(key: str, value: object) -> object:
-    if _SECRET.search(key) and value is not None and not isinstance(value, bool):
+    if value is None or isinstance(value, bool):
+        return value
+    if _is_secret(key):
         return _REMOVED
-    if value is None or isinstance(value, bool | int | float):
+    if isinstance(value, str):
+        return safe(value[:MAX_VALUE_CHARACTERS] + "…" if len(value) > MAX_VALUE_CHARACTERS else value)
+    if isinstance(value, int | float):
         return value
     if isinstance(value, Mapping):
         return {safe(str(name)): _safe_value(str(name), item) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_safe_value(key, item) for item in value]
-    text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
-    return safe(text[:MAX_VALUE_CHARACTERS] + "…" if len(text) > MAX_VALUE_CHARACTERS else text)
+    return _safe_value(key, value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value))
+
+
+@lru_cache(MAX_KEYS)
+def _is_secret(key: str) -> bool:
+    return _SECRET.search(key) is not None
+
+
+@lru_cache(MAX_KEYS)
+def _safe_key(key: str) -> str:
+    return safe(key)
 
 
 def safe(text: str) -> str:
     """Control characters as \\xNN or \\uNNNN; everything else as it is."""
+    if text.isascii() and text.isprintable():
+        return text
     return _UNSAFE.sub(_escaped, text)
 
 
@@ -178,4 +206,4 @@ def render_console(_logger: Any, _method: str, event: Event) -> str:
 
 def _word(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
-    return json.dumps(text, ensure_ascii=False) if text == "" or set(text) & set(' "=') else text
+    return json.dumps(text, ensure_ascii=False) if _QUOTED.search(text) or not text else text

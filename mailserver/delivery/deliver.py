@@ -99,7 +99,7 @@ class LocalDelivery:
             ),
             Remote(
                 remote,
-                header.for_servers(arriving.header, received),
+                header.for_servers(arriving.header, received) if remote else b"",
                 partial(outgoing, envelope, None, now, self._expire_days),
             ),
         )

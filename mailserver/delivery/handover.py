@@ -103,7 +103,7 @@ def _put(tx: Tx, recipient: LocalRecipient, stored: Staged, local: Local) -> Non
     except NoSuchMailbox:
         # Purged since RCPT. Asked again, RCPT gives the right answer, and the others lose nothing.
         raise Unavailable from None
-    messages.add(tx, inbox.id, stored, EMPTY, local.internal_date)
+    messages.add_to(tx, inbox, stored, EMPTY, local.internal_date)
     delivery_log.add(
         tx,
         Delivery(

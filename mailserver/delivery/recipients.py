@@ -52,10 +52,8 @@ class Recipients:
 
     async def _resolve(self, address: str, size: int | None) -> Resolved | None:
         known = self._known.get(address)
-        if known is not None and self._clock.monotonic() < known.until:
-            # as if all that came in since had been for this address: near its limit it is read again
-            if _has_room(known.resolved, (size or 1) + self._grown - known.grown):
-                return known.resolved
+        if known is not None and self._still_holds(known, size or 1):
+            return known.resolved
         resolved = await self._store.read(recipients.resolve, address, self._hostname, self._max_depth)
         if not _has_room(resolved, size or 1):
             raise OverQuota
@@ -63,6 +61,11 @@ class Recipients:
             self._known.clear()
         self._known[address] = _Known(self._clock.monotonic() + REMEMBERED_SECONDS, resolved, self._grown)
         return resolved
+
+    def _still_holds(self, known: _Known, octets: int) -> bool:
+        """As if all that came in since had been for this address: near its limit it is read again."""
+        is_young = self._clock.monotonic() < known.until
+        return is_young and _has_room(known.resolved, octets + self._grown - known.grown)
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, MessagesAdded):

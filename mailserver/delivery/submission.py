@@ -102,7 +102,7 @@ class Submission:
             ),
             Remote(
                 remote,
-                header.for_servers(block, received),
+                header.for_servers(block, received) if remote else b"",
                 partial(outgoing, envelope, account.user_id, now, self._expire_days),
             ),
             partial(self._count, account.user_id, len(envelope.recipients)),

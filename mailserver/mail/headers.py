@@ -39,24 +39,30 @@ _SPACE = b" \t\r\n"
 class Header:
     """The fields of one header, split once. Names are asked for in lower case."""
 
-    __slots__ = ("_fields", "_first", "_names")
+    __slots__ = ("_fields", "_first", "_repeated")
 
     def __init__(self, block: bytes) -> None:
         self._fields = split(block)
-        self._names = [field[1].lower() for field in self._fields]
-        self._first = dict(zip(reversed(self._names), reversed(self._fields), strict=True))
+        self._first: dict[bytes, bytes] = {}
+        self._repeated: set[bytes] = set()
+        first = self._first
+        for _, name, value in self._fields:
+            name = name.lower()
+            if name in first:
+                self._repeated.add(name)
+            else:
+                first[name] = value
 
     def get(self, name: bytes) -> bytes:
         """The first field of this name, unfolded and stripped; b"" where it is missing."""
-        field = self._first.get(name)
-        return b"" if field is None else unfolded(field[2])
+        value = self._first.get(name)
+        return unfolded(value) if value else b""
 
     def listed(self, name: bytes) -> bytes:
         """As `get`, but several fields of this name are one list: addresses spread over two To fields."""
-        if self._names.count(name) < 2:
+        if name not in self._repeated:
             return self.get(name)
-        values = [unfolded(field[2]) for field, known in zip(self._fields, self._names, strict=True) if known == name]
-        return b", ".join(values)
+        return b", ".join([unfolded(value) for _, known, value in self._fields if known.lower() == name])
 
     def lacks(self, names: frozenset[bytes]) -> bool:
         """Whether there is no field of any of these names."""
@@ -64,8 +70,7 @@ class Header:
 
     def kept(self) -> bytes:
         """The raw lines of KEPT_FIELDS, CRLF ended."""
-        chosen = [field[0] for field, name in zip(self._fields, self._names, strict=True) if name in KEPT_FIELDS]
-        return _with_crlf(b"".join(chosen))
+        return _with_crlf(b"".join([line for line, name, _ in self._fields if name.lower() in KEPT_FIELDS]))
 
 
 def split(block: bytes) -> list[tuple[bytes, bytes, bytes]]:

@@ -53,6 +53,18 @@ def text_time(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The time of a transaction in the two shapes that columns have."""
+
+    text: str
+    milliseconds: int  # since the epoch
+
+    @staticmethod
+    def of(time: datetime) -> "Moment":
+        return Moment(text_time(time), int(time.timestamp() * 1000))
+
+
 class Rx:
     """One consistent snapshot."""
 
@@ -73,10 +85,10 @@ class Tx(Rx):
 
     __slots__ = ("_disk", "after", "deliveries", "events", "known", "now", "now_ms")
 
-    def __init__(self, connection: Any, moment: datetime, disk: "Disk") -> None:
+    def __init__(self, connection: Any, moment: "Moment", disk: "Disk") -> None:
         super().__init__(connection)
-        self.now = text_time(moment)
-        self.now_ms = int(moment.timestamp() * 1000)
+        self.now = moment.text
+        self.now_ms = moment.milliseconds
         self.events: list[Event] = []
         self.after: list[Callable[[], None]] = []
         self.deliveries: dict[str, list[tuple[str, str]]] = {}  # staged key → (folder, letters) it will appear in
@@ -289,7 +301,7 @@ class Database:
 
     def _commit(self, group: list[_Write[Any]]) -> None:
         connection = self._writer._conn
-        moment = self._clock.now()
+        moment = Moment.of(self._clock.now())
         try:
             connection.execute("BEGIN IMMEDIATE")
             foreign = self._heard(connection)
@@ -313,7 +325,7 @@ class Database:
         if foreign:  # first: what the group did comes after it
             group[0].events = [ForeignCommit(), *group[0].events]
 
-    def _run(self, connection: Any, write: _Write[Any], moment: datetime) -> None:
+    def _run(self, connection: Any, write: _Write[Any], moment: Moment) -> None:
         connection.execute("SAVEPOINT write")
         write.tx = Tx(connection, moment, self._disk)
         try:

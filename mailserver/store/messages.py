@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from mailserver.errors import NoSuchMailbox
 from mailserver.mail.flags import FlagMode, FlagSet
@@ -18,6 +19,7 @@ from mailserver.store.events import AddedMessage, FlagsChanged, MessagesAdded, M
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.staging import Staged
 
+MAX_DATES = 64  # date texts kept: messages of a moment share theirs
 LETTERS = {"\\Draft": "D", "\\Flagged": "F", "\\Answered": "R", "\\Seen": "S", "\\Deleted": "T"}
 
 
@@ -108,7 +110,12 @@ def add(tx: Tx, mailbox_id: int, staged: Staged, flags: FlagSet, internal_date: 
     Several calls with the same Staged give several mailboxes the same file. `internal_date` is in epoch seconds.
     The quota is counted, not enforced (see quota.require_room). Raises NoSuchMailbox.
     """
-    mailbox = mailboxes.get_by_id(tx, mailbox_id)
+    return add_to(tx, mailboxes.get_by_id(tx, mailbox_id), staged, flags, internal_date)
+
+
+def add_to(tx: Tx, mailbox: Mailbox, staged: Staged, flags: FlagSet, internal_date: int) -> Message:
+    """`add` for a mailbox that was read in this transaction."""
+    mailbox_id = mailbox.id
     flags = keywords.register(tx, mailbox_id, flags)
     detail = staged.detail
     modseq = change_numbers.take(tx, mailbox.user_id)
@@ -346,5 +353,6 @@ def _message(row: Row) -> Message:
     )
 
 
+@lru_cache(MAX_DATES)
 def _date_text(epoch: int) -> str:
     return text_time(datetime.fromtimestamp(epoch, UTC))

@@ -3,6 +3,7 @@
     >  deliver /tmp/data            the name of a change and a data folder
     <  ready 17 17 18 19            the child's process id and its threads: loop, files, writer
     >  go
+    <  refused                      the change was, and is tried once more
     <  done                         the change is acknowledged
     <  ended                        the child is gone, of itself or not
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import structlog
 
+from mailserver.errors import Refusal
 from mailserver.store.database import Rx
 from mailserver.store.store import Store
 from tests.crash.changes import CHANGES, opened
@@ -43,7 +45,11 @@ async def _make(change: str, data: Path) -> None:
     async with await opened(data, serving=False) as store:
         _say(f"ready {os.getpid()} {' '.join(map(str, await _threads(store)))}")
         _read_line()
-        await CHANGES[change](store)
+        try:
+            await CHANGES[change](store)
+        except Refusal:
+            _say("refused")
+            await CHANGES[change](store)
         _say("done")
 
 

@@ -41,6 +41,9 @@ class Point:
     nth: int  # of this call in this thread, from 1
 
 
+Choice = Callable[[list[Point]], list[Point]]
+
+
 class Makers:
     """tests.crash.one_change, running."""
 
@@ -54,14 +57,10 @@ class Makers:
         assert word == "ready", word
         return [int(number) for number in numbers]
 
-    def end(self) -> bool:
-        """Let it run; whether it acknowledged the change before it was gone."""
+    def end(self) -> list[str]:
+        """Let it run; what it said of the change before it was gone: "refused", "done"."""
         self._say("go")
-        heard = self._hear()
-        done = heard == "done"
-        while heard != "ended":
-            heard = self._hear()
-        return done
+        return list(iter(self._hear, "ended"))
 
     def _say(self, text: str) -> None:
         assert self._process.stdin is not None
@@ -95,7 +94,7 @@ def calls_of(makers: Makers, change: str, data: Path, log: Path) -> list[Point]:
     """Make the change to its end; the calls it made, in order."""
     process, *threads = makers.begin(change, data)
     with traced(process, "-e", f"trace={','.join(CALLS)}", "-o", str(log), follow=True):
-        assert makers.end()
+        assert makers.end() == ["done"]
     points, counts = list[Point](), Counter[tuple[int, str]]()
     for line in log.read_text().splitlines():
         if (found := _CALL.match(line)) is None:
@@ -126,34 +125,63 @@ async def test_a_kill_before_every_call_leaves_all_or_nothing(makers: Makers, ch
     await kill_everywhere(makers, change, tmp_path, list)
 
 
-async def kill_everywhere(
-    makers: Makers, change: str, folder: Path, choose: Callable[[list[Point]], list[Point]]
-) -> None:
-    await furnish(folder / "before")
-    shutil.copytree(folder / "before", folder / "after")
-    points = calls_of(makers, change, folder / "after", folder / "calls")
-    before = await state_of(shutil.copytree(folder / "before", folder / "looked"))
-    after = await state_of(folder / "after")
-    assert before != after
+@pytest.mark.soak
+@pytest.mark.parametrize("change", CHANGES)
+async def test_a_failure_of_every_call_is_refused_or_made_good(makers: Makers, change: str, tmp_path: Path) -> None:
+    await fail_everywhere(makers, change, tmp_path, list)
+
+
+async def kill_everywhere(makers: Makers, change: str, folder: Path, choose: Choice) -> None:
+    points, before, after = await rehearse(makers, change, folder)
     outcomes: Counter[str] = Counter()
     for point in choose(points):
-        data = shutil.copytree(folder / "before", folder / "killed")
-        done = kill_at(makers, change, data, point)
-        found = await state_of(data)
+        with copied(folder / "before") as data:
+            done = "done" in run_to(makers, change, data, point, "signal=KILL")
+            found = await state_of(data)
         assert found in (before, after), f"something between, killed before {point}"
         assert found == after or not done, f"acknowledged and lost, killed before {point}"
         outcomes["acknowledged" if done else "finished" if found == after else "undone"] += 1
-        shutil.rmtree(data)
-    print(change, dict(outcomes))
     assert outcomes["undone"]
     assert outcomes["acknowledged"] + outcomes["finished"]
 
 
-def kill_at(makers: Makers, change: str, data: Path, point: Point) -> bool:
+async def fail_everywhere(makers: Makers, change: str, folder: Path, choose: Choice) -> None:
+    points, _, after = await rehearse(makers, change, folder)
+    outcomes: Counter[str] = Counter()
+    for point in choose(points):
+        with copied(folder / "before") as data:
+            said = run_to(makers, change, data, point, f"error={'EIO' if 'sync' in point.call else 'ENOSPC'}")
+            found = await state_of(data)
+        assert said[-1:] == ["done"], f"it does not work again after {point} failed"
+        assert found == after, f"acknowledged and lost, or half undone before, where {point} failed"
+        outcomes[said[0]] += 1
+    assert outcomes["refused"]
+
+
+async def rehearse(makers: Makers, change: str, folder: Path) -> tuple[list[Point], State, State]:
+    """Leaves the data to start from in folder/"before". Returns the calls, what is found before and after."""
+    await furnish(folder / "before")
+    with copied(folder / "before") as data:
+        before = await state_of(data)
+    with copied(folder / "before") as data:
+        points = calls_of(makers, change, data, folder / "calls")
+        after = await state_of(data)
+    assert before != after
+    return points, before, after
+
+
+def run_to(makers: Makers, change: str, data: Path, point: Point, fault: str) -> list[str]:
     threads = makers.begin(change, data)[1:]
-    inject = f"inject={point.call}:signal=KILL:when={point.nth}"
+    inject = f"inject={point.call}:{fault}:when={point.nth}"
     with traced(threads[point.thread], "-o", "/dev/null", "-e", f"trace={point.call}", "-e", inject):
         return makers.end()
+
+
+@contextlib.contextmanager
+def copied(data: Path) -> Iterator[Path]:
+    copy = shutil.copytree(data, data.with_name("copy"))
+    yield copy
+    shutil.rmtree(copy)
 
 
 def thinned(points: list[Point]) -> list[Point]:
