@@ -12,6 +12,7 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping, MutableMapping
+from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -50,16 +51,7 @@ class Log:
         """Also puts this log in force, for structlog and for the standard library's loggers."""
         number = _LEVELS[level]
         # In place: loggers are made once and keep this very list, whichever log is in force.
-        _PROCESSORS[:] = [
-            partial(_drop_below, number),
-            structlog.contextvars.merge_contextvars,
-            _add_names,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _add_trace,
-            _make_safe,
-            self._render,
-            self._write_out,
-        ]
+        _PROCESSORS[:] = [partial(self._emit, number)]
         structlog.configure(
             processors=_PROCESSORS,
             wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
@@ -88,8 +80,15 @@ class Log:
         with contextlib.suppress(OSError):
             os.write(self._fd, (line + "\n").encode("utf-8", "backslashreplace"))
 
-    def _write_out(self, _logger: Any, _method: str, line: str) -> str:
-        self.write(line)
+    def _emit(self, least: int, logger: "_Sink", method: str, event: Event) -> Event:
+        """structlog's only processor: one call a line, because every message that comes in has one."""
+        if _LEVELS.get(method, logging.ERROR) >= least:
+            line = structlog.contextvars.merge_contextvars(logger, method, event)
+            line["level"] = "error" if method in {"exception", "critical"} else method
+            line["logger"] = logger.name
+            line["timestamp"] = datetime.now(UTC).isoformat()[:-6] + "Z"
+            _add_trace(line)
+            self.write(self._render(_make_safe(line)))
         raise structlog.DropEvent
 
 
@@ -118,22 +117,10 @@ def _open(file: Path | None) -> int:
     return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
 
 
-# ---- processors: (logger, method, event) → event, the last one → line ----
+# ---- from an event to a line ----
 
 
-def _drop_below(number: int, _logger: Any, method: str, event: Event) -> Event:
-    if _LEVELS.get(method, logging.ERROR) < number:
-        raise structlog.DropEvent
-    return event
-
-
-def _add_names(logger: Any, method: str, event: Event) -> Event:
-    event["level"] = "error" if method in {"exception", "critical"} else method
-    event["logger"] = logger.name
-    return event
-
-
-def _add_trace(_logger: Any, _method: str, event: Event) -> Event:
+def _add_trace(event: Event) -> None:
     """Traceback without local variables: those hold passwords and mail."""
     info = event.pop("exc_info", None)
     if info is True:
@@ -141,10 +128,9 @@ def _add_trace(_logger: Any, _method: str, event: Event) -> Event:
     fault = info if isinstance(info, BaseException) else info[1] if isinstance(info, tuple) else None
     if fault is not None:
         event["trace"] = "".join(traceback.format_exception(fault))[-MAX_TRACE_CHARACTERS:]
-    return event
 
 
-def _make_safe(_logger: Any, _method: str, event: Event) -> Event:
+def _make_safe(event: Event) -> Event:
     return {
         _safe_key(key): _safe_value(key, value) if key != "trace" else "\n".join(map(safe, str(value).splitlines()))
         for key, value in event.items()
@@ -189,11 +175,11 @@ def _escaped(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
-def render_json(_logger: Any, _method: str, event: Event) -> str:
+def render_json(event: Event) -> str:
     return json.dumps(dict(event), ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-def render_console(_logger: Any, _method: str, event: Event) -> str:
+def render_console(event: Event) -> str:
     """`time level logger: event  key=value …`; a traceback follows, each line behind a bar."""
     fields = dict(event)
     time, level, logger, name, trace = (

@@ -301,14 +301,15 @@ class Database:
 
     def _commit(self, group: list[_Write[Any]]) -> None:
         connection = self._writer._conn
-        moment = Moment.of(self._clock.now())
+        moment, foreign = Moment.of(self._clock.now()), False
         try:
+            synced = self._disk.staging.begin_sync()  # the folder of the files that the group's rows name
             connection.execute("BEGIN IMMEDIATE")
             foreign = self._heard(connection)
             for write in group:
                 self._run(connection, write, moment)
-            if any(write.error is None for write in group):
-                self._disk.staging.sync()  # files that the group's rows name
+            if synced is not None:
+                synced.result()
             connection.execute("COMMIT")
         except (sqlite.DatabaseError, OSError) as fault:
             _log.error("commit failed", error=str(fault))
@@ -316,8 +317,6 @@ class Database:
                 connection.execute("ROLLBACK")
             for write in group:
                 write.error = write.error or as_refusal(fault)
-                write.tx = None
-            return
         for write in group:
             if write.error is None and write.tx is not None:
                 write.events = write.tx.events

@@ -7,21 +7,31 @@ gone, and whenever little is free, new mail is put off.
 import os
 from pathlib import Path
 
+from mailserver.clock import Clock
+
 RESERVE_OCTETS = 16 << 20
+LOOK_SECONDS = 0.5  # between looks at the disk, which every message would ask for
 
 
 class Reserve:
-    def __init__(self, data: Path, min_free_octets: int) -> None:
+    def __init__(self, data: Path, min_free_octets: int, clock: Clock) -> None:
         self._path = data / "reserve"
         self._data = data
         self._min_free = min_free_octets
+        self._clock = clock
+        self._looked = float("-inf")  # monotonic
+        self._had_room = True
 
     def free_octets(self) -> int:
         disk = os.statvfs(self._data)
         return disk.f_bavail * disk.f_frsize
 
     def has_room(self) -> bool:
-        return self.free_octets() >= self._min_free
+        """As of at most LOOK_SECONDS ago."""
+        now = self._clock.monotonic()
+        if now - self._looked >= LOOK_SECONDS:
+            self._looked, self._had_room = now, self.free_octets() >= self._min_free
+        return self._had_room
 
     def take(self) -> bool:
         """Allocate the reserve if it is not there and the disk can spare it."""
@@ -38,6 +48,7 @@ class Reserve:
 
     def give_up(self) -> bool:
         """True where there was a reserve to give."""
+        self._looked, self._had_room = self._clock.monotonic(), False
         try:
             os.unlink(self._path)
         except FileNotFoundError:

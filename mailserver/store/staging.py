@@ -14,6 +14,7 @@ import mmap
 import os
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -120,6 +121,7 @@ class Staging:
         self._hostname = hostname
         self._fd: int | None = None
         self._unsynced = False
+        self._syncer = ThreadPoolExecutor(1, "store-sync")
 
     def open(self) -> None:
         """Every process that may have files here holds a shared lock on the folder; a crash lets go of it."""
@@ -143,9 +145,14 @@ class Staging:
             fcntl.flock(self._fd, fcntl.LOCK_SH)
 
     def close(self) -> None:
+        self._syncer.shutdown()
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+    def begin_sync(self) -> "Future[None] | None":
+        """`sync` beside the caller, who waits for the result before the commit; None: nothing to sync."""
+        return self._syncer.submit(self.sync) if self._unsynced else None
 
     def sync(self) -> None:
         """Before a commit: the names of all files staged until now survive a power cut."""

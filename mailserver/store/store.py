@@ -40,7 +40,7 @@ class Store:
         self.maildir = Maildir(data)
         self._staging = Staging(self.maildir.staging, clock, hostname)
         self._disk = Disk(self.maildir, self._staging)
-        self._reserve = Reserve(data, config.min_free_bytes)
+        self._reserve = Reserve(data, config.min_free_bytes, clock)
         self._database = Database(data / DATABASE, clock, self._disk, config.readers)
         self._threads = ThreadPoolExecutor(config.file_threads, "store-files")
         self._upkeep: Upkeep | None = None

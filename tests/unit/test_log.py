@@ -115,12 +115,12 @@ def test_a_full_disk_does_not_stop_who_logs(file: Path) -> None:
 def test_console_lines_read_well() -> None:
     event = {"timestamp": "2026-01-02T03:04:05.678Z", "level": "info", "logger": "smtp", "event": "accepted",
              "octets": 3, "text": "two words", "empty": "", "list": [1]}  # fmt: skip
-    line = render_console(None, "info", event)
+    line = render_console(event)
     assert line == '2026-01-02T03:04:05Z info    smtp: accepted octets=3 text="two words" empty="" list=[1]'
 
 
 def test_a_console_traceback_can_not_look_like_a_line() -> None:
-    line = render_console(None, "error", {"event": "x", "trace": "a\n2026 info forged"})
+    line = render_console({"event": "x", "trace": "a\n2026 info forged"})
     assert line.splitlines()[1:] == ["  | a", "  | 2026 info forged"]
 
 
@@ -142,4 +142,4 @@ def test_control_characters_are_written_out(text: str, written: str) -> None:
 def test_whatever_is_logged_is_one_line(fields: dict[str, object]) -> None:
     fields.pop("trace", None)
     for render in (render_json, render_console):
-        assert len(render(None, "info", _make_safe(None, "info", dict(fields))).splitlines()) == 1
+        assert len(render(_make_safe(dict(fields))).splitlines()) == 1
