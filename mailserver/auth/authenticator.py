@@ -87,10 +87,18 @@ class Authenticator:
         await self._attempts.close()
         await self._store.in_thread(self._passwords.close)
 
-    async def authenticate(self, username: str, password: str, *, protocol: str, peer: str) -> Account:
+    def reconfigure(self, config: AuthConfig) -> None:
+        """Throttle and memory; how passwords are hashed stays as it is."""
+        self._throttle.config = config
+        self._verified.set_seconds(config.cache_seconds)
+
+    async def authenticate(
+        self, username: str, password: str, *, protocol: str, peer: str, authzid: str = ""
+    ) -> Account:
         """`username`: "ann@example.test" in any case, or "ann" where there is one domain. `peer`: an IP address.
 
-        Raises AuthenticationFailed, AuthenticationDelayed.
+        `authzid`: whom the client wants to act as (SASL), "" for itself; nobody may act as somebody else. Raises
+        AuthenticationFailed, AuthenticationDelayed.
         """
         user = await self._store.read(_find, username)
         name = user.address if user else _comparable(username)
@@ -99,11 +107,16 @@ class Authenticator:
         login = _Login(username, name, user, stored, key, protocol, peer)
         try:
             self._throttle.check(name, peer)
+            if authzid and authzid.casefold() != username.casefold():
+                self._throttle.failed(name, peer, b"authzid" + key)  # not `key`: the password may be right
+                return await self._refuse(login, "wants to act as somebody else")
             if user and user.may_log_in and key in self._verified:
                 return await self._admit(login)
             if "\x00" in password or is_too_long(password):
+                self._throttle.failed(name, peer, key)
                 return await self._refuse(login, "unusable password")
             if self._throttle.is_repeat(name, peer, key):
+                self._throttle.failed(name, peer, key)
                 return await self._refuse(login, _reason(user))
             reason = await self._verify(login, password)
         except AuthenticationDelayed:
@@ -158,7 +171,6 @@ class Authenticator:
         return Account(user.id, user.address, user.display_name, user.is_admin)
 
     async def _refuse(self, login: _Login, reason: str) -> Account:
-        self._throttle.failed(login.name, login.peer, login.key)
         await self._log(login, reason)
         raise AuthenticationFailed
 

@@ -78,7 +78,7 @@ class _Bounded(Generic[K, V]):
 class Throttle:
     def __init__(self, clock: Clock, config: AuthConfig, max_tracked: int = MAX_TRACKED) -> None:
         self._clock = clock
-        self._config = config
+        self.config = config  # may be replaced at any time
         self._networks: _Bounded[str, _Counter] = _Bounded(max_tracked)
         self._accounts: _Bounded[str, _Counter] = _Bounded(max_tracked)
         self._pairs: _Bounded[tuple[str, str], _Pair] = _Bounded(max_tracked)
@@ -116,7 +116,7 @@ class Throttle:
         """Whether this very attempt failed before, within the window."""
         pair = self._pairs.find((account, network_of(address)))
         failed_at = pair.wrong.get(attempt) if pair else None
-        return failed_at is not None and failed_at > self._clock.monotonic() - self._config.window_seconds
+        return failed_at is not None and failed_at > self._clock.monotonic() - self.config.window_seconds
 
     def failed(self, account: str, address: str, attempt: bytes) -> None:
         """Count a failure. `attempt` stands for name, stored hash and password, so that a new password is another."""
@@ -127,10 +127,10 @@ class Throttle:
             return
         if self._is_known(account, network):
             pair = self._pairs.touch((account, network), _Pair())
-            self._count(pair.counter, self._config.failures_per_account)
+            self._count(pair.counter, self.config.failures_per_account)
         else:
-            self._count(self._networks.touch(network, _Counter()), self._config.failures_per_address)
-            self._count(self._accounts.touch(account, _Counter()), self._config.failures_per_account)
+            self._count(self._networks.touch(network, _Counter()), self.config.failures_per_address)
+            self._count(self._accounts.touch(account, _Counter()), self.config.failures_per_account)
 
     def succeeded(self, account: str, address: str) -> None:
         """The client is known from now on, and its own failures are forgotten."""
@@ -162,12 +162,12 @@ class Throttle:
 
     def _count(self, counter: _Counter, allowed: int) -> None:
         now = self._clock.monotonic()
-        counter.failures = [at for at in counter.failures if at > now - self._config.window_seconds] + [now]
+        counter.failures = [at for at in counter.failures if at > now - self.config.window_seconds] + [now]
         if len(counter.failures) < allowed:
             return
         if now - counter.blocked_until >= FORGIVEN_SECONDS:
             counter.blocks = 0
-        counter.blocked_until = now + min(self._config.block_seconds * 2**counter.blocks, MAX_BLOCK_SECONDS)
+        counter.blocked_until = now + min(self.config.block_seconds * 2**counter.blocks, MAX_BLOCK_SECONDS)
         counter.blocks = min(counter.blocks + 1, 32)
         counter.failures.clear()
 

@@ -21,6 +21,12 @@ class VerifiedLogins:
         self._max = max_entries
         self._until: OrderedDict[bytes, float] = OrderedDict()
 
+    def set_seconds(self, seconds: float) -> None:
+        """Those remembered so far are forgotten where it is shorter than it was."""
+        if seconds < self._seconds:
+            self._until.clear()
+        self._seconds = seconds
+
     def __contains__(self, key: bytes) -> bool:
         until = self._until.get(key)
         if until is None:

@@ -43,7 +43,7 @@ class Context:
         return load(file, self._environ())
 
     def loaded(self) -> Loaded:
-        """The configuration; with --data a missing file is no fault, because only the folder counts."""
+        """The configuration; where data folder or host name are given, a missing file is no fault."""
         if self._loaded is None:
             self._loaded = self._load()
         return self._loaded
@@ -51,8 +51,8 @@ class Context:
     def _load(self) -> Loaded:
         if self.config_file() is not None:
             return self.strict()
-        name = f"{PREFIX}SERVER__DATA"
-        if self.data_given is None and name not in self.environ:
+        enough = {f"{PREFIX}SERVER__DATA", f"{PREFIX}SERVER__HOSTNAME"}
+        if self.data_given is None and enough.isdisjoint(self.environ):
             raise ConfigErrors([f"{DEFAULT_CONFIG}: no such file; give --config FILE or --data FOLDER"])
         return load(None, {f"{PREFIX}SERVER__HOSTNAME": DEFAULT_HOSTNAME, **self._environ()})
 

@@ -23,8 +23,9 @@ def deliver(context: Context, recipient: str, sender: str, mailbox: str) -> None
     Line ends become CRLF. A full mailbox gives exit code 75: try again later.
     """
     from mailserver.mail.flags import EMPTY
-    from mailserver.store import mailboxes, messages, names, quota, recipients
+    from mailserver.store import delivery_log, mailboxes, messages, names, quota, recipients
     from mailserver.store.database import Tx
+    from mailserver.store.delivery_log import Delivery, Outcome
     from mailserver.store.store import Store
     from mailserver.text import join_address
 
@@ -48,6 +49,8 @@ def deliver(context: Context, recipient: str, sender: str, mailbox: str) -> None
                 quota.require_room(tx, each.user_id, staged.size)
                 box = mailboxes.get(tx, each.user_id, mailbox)
                 messages.add(tx, box.id, staged, EMPTY, tx.now_ms // 1000)
+                name = staged.detail.message_id or None
+                delivery_log.add(tx, Delivery(name, return_path, each.address, Outcome.DELIVERED))
 
         try:
             await store.write(add)

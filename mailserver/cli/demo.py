@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     help="SMTP gets N+25, submission N+87, submissions N+65, IMAP N+43, IMAPS N+93.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when everything accepts, nothing else.")
-@click.option("--relaxed", is_flag=True, help="No limits by address, for load tests.")
+@click.option("--relaxed", is_flag=True, help="No limits by address and messages up to 100 MiB, for load tests.")
 @click.option("--plain-auth", is_flag=True, help="Allow logins without TLS, which loopback does not need.")
 def demo(folder: Path, port_base: int, as_json: bool, relaxed: bool, plain_auth: bool) -> None:
     """Run a complete server on loopback with two accounts and a few messages; Ctrl-C stops it."""

@@ -99,7 +99,7 @@ def run(work: Callable[[], object]) -> int:
         return EXIT_INTERRUPTED
     except click.ClickException as fault:
         where = f"; see '{fault.ctx.command_path} --help'" if isinstance(fault, click.UsageError) and fault.ctx else ""
-        click.echo(f"mailserver: {fault.format_message().rstrip('.')}{where}", err=True)
+        click.echo(f"mailserver: {fault.format_message().rstrip('.?')}{where}", err=True)
         return EXIT_USAGE
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at exit

@@ -29,10 +29,10 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: 
         return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table(*columns, box=SIMPLE_HEAD)
+    table = Table(*(Column(name, overflow="fold") for name in columns), box=SIMPLE_HEAD)  # half an address is none
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)

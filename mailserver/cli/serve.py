@@ -10,7 +10,7 @@ from mailserver.cli.context import Context
 @click.command()
 @click.pass_obj
 def serve(context: Context) -> None:
-    """Run the server in the foreground. SIGTERM stops it, SIGHUP reloads certificate, log and log level."""
+    """Run the server in the foreground. SIGTERM stops it, SIGHUP reloads certificate, log and limits."""
     import structlog
 
     from mailserver.config.load import warnings

@@ -118,6 +118,7 @@ RULES: dict[str, Rule] = {
     "store.tombstone_days": Between(1, 3650),
     "store.default_quota_bytes": Between(0, 2**50),
     "store.purge_days": Between(1, 3650),
+    "store.log_days": Between(1, 3650),
     "store.min_free_bytes": Between(0, 2**40),
     "queue.expire_days": Between(0.01, 30),
     "queue.keep_finished_days": Between(0, 365),

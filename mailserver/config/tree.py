@@ -115,6 +115,7 @@ class StoreConfig:
     tombstone_days: int = 30  # how long removals are remembered for clients that were away
     default_quota_bytes: int = 1_073_741_824  # of new users; 0: no limit
     purge_days: int = 30  # how long deleted domains and users can be restored
+    log_days: int = 90  # how long the database remembers logins and what became of each message
     min_free_bytes: int = 67_108_864  # below it mail is put off with 452
 
 

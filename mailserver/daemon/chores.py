@@ -1,4 +1,4 @@
-"""What becomes too old to keep: deleted accounts, finished queue entries. Looked at now and then while serving."""
+"""What becomes too old to keep: deleted accounts, finished queue entries, log rows. Looked at while serving."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -8,27 +8,40 @@ import structlog
 from mailserver.clock import Clock
 from mailserver.config.tree import Config
 from mailserver.errors import Refusal
-from mailserver.store import domains, queue, users
+from mailserver.store import auth_log, delivery_log, domains, queue, users
 from mailserver.store.database import Tx, text_time
 from mailserver.store.store import Store
 
 INTERVAL_SECONDS = 3600.0
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+Chore = Callable[[Tx, Config], int]
+
 _log = structlog.get_logger("daemon")
 
 
-async def do_chores(store: Store, config: Config, clock: Clock) -> None:
+async def do_chores(store: Store, config: Callable[[], Config], clock: Clock) -> None:
+    """`config`: the one in force, which a reload may change."""
     while True:
         for name, chore in CHORES.items():
             try:
-                done = await store.write(chore, config)
+                done = await _do(store, chore, config())
             except Refusal as fault:  # a full or failing disk now may be well the next time
                 _log.warning("chore put off", chore=name, error=fault.text)
+            except Exception:  # one fault must not end the others for as long as the server runs
+                _log.exception("chore failed", chore=name)
             else:
                 if done:
                     _log.info(name, count=done)
         await clock.sleep(INTERVAL_SECONDS)
+
+
+async def _do(store: Store, chore: Chore, config: Config) -> int:
+    """In one transaction after the other, so that others get their turn."""
+    total = 0
+    while done := await store.write(chore, config):
+        total += done
+    return total
 
 
 def _purge_users(tx: Tx, config: Config) -> int:
@@ -40,13 +53,26 @@ def _purge_domains(tx: Tx, config: Config) -> int:
 
 
 def _forget_finished(tx: Tx, config: Config) -> int:
-    before = timedelta(milliseconds=tx.now_ms, days=-config.queue.keep_finished_days)
-    return queue.remove_finished(tx, text_time(EPOCH + before))
+    return queue.remove_finished(tx, _days_ago(tx, config.queue.keep_finished_days))
 
 
-# what is logged → the chore; each returns how many it did away with
-CHORES: dict[str, Callable[[Tx, Config], int]] = {
+def _forget_logins(tx: Tx, config: Config) -> int:
+    return auth_log.remove_old(tx, _days_ago(tx, config.store.log_days))
+
+
+def _forget_deliveries(tx: Tx, config: Config) -> int:
+    return delivery_log.remove_old(tx, _days_ago(tx, config.store.log_days))
+
+
+def _days_ago(tx: Tx, days: float) -> str:
+    return text_time(EPOCH + timedelta(milliseconds=tx.now_ms, days=-days))
+
+
+# what is logged → the chore; each returns how many it did away with, and is done again until that is 0
+CHORES: dict[str, Chore] = {
     "deleted users purged": _purge_users,
     "deleted domains purged": _purge_domains,
     "finished queue entries forgotten": _forget_finished,
+    "old logins forgotten": _forget_logins,
+    "old deliveries forgotten": _forget_deliveries,
 }

@@ -9,21 +9,19 @@ import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 
 import structlog
 
 from mailserver.config.load import ConfigErrors, Loaded
-from mailserver.config.render import flat
 from mailserver.config.tree import Config
 from mailserver.daemon import process
 from mailserver.daemon.notify import Notifier
 from mailserver.daemon.run import Daemon
+from mailserver.daemon.taken_up import waiting
 from mailserver.errors import Refusal
 from mailserver.log import Log
 
 EXIT_CUT_SHORT = 75  # EX_TEMPFAIL
-RELOADED = ("log.level", "tls.")  # the rest is said to need a restart
 
 _log = structlog.get_logger("daemon")
 
@@ -90,23 +88,27 @@ class Lifecycle:
         """Each part by itself: a fault in one leaves it as it was and does not hold up the others."""
         self._notifier.reloading()
         self._reopen_log()
-        try:
-            new = self._read().config
-        except ConfigErrors as wrong:
-            _log.error("configuration not reloaded", faults=wrong.faults)
-            new = self._daemon.config
+        new = self._read_again()
         self._log.set_level(new.log.level)
+        keys = waiting(self._daemon.config, new)
+        if keys:
+            _log.warning("changes that wait for a restart", keys=keys)
         try:
-            self._daemon.reload_certificate(new.tls)
-            await self._daemon.open_missing()
+            await self._daemon.reconfigure(new)
         except Refusal as fault:
             _log.error("reload failed; the old one stays", error=fault.text)
-        waiting = changed(self._daemon.config, new)
-        if waiting:
-            _log.warning("changes that wait for a restart", keys=waiting)
-        self._daemon.config = replace(self._daemon.config, log=new.log, tls=new.tls)
+        except Exception:  # systemd waits for the end of the reload, whatever becomes of it
+            _log.exception("reload failed")
         _log.info("reloaded")
         self._notifier.ready(self._status())
+
+    def _read_again(self) -> Config:
+        """Where it has faults, what holds already: a certificate is read again all the same."""
+        try:
+            return self._read().config
+        except ConfigErrors as wrong:
+            _log.error("configuration not reloaded", faults=wrong.faults)
+            return self._daemon.config
 
     def _reopen_log(self) -> None:
         try:
@@ -116,12 +118,6 @@ class Lifecycle:
 
     def _status(self) -> str:
         return "Serving " + ", ".join(f"{name} on {port}" for name, port in self._daemon.ports.items())
-
-
-def changed(old: Config, new: Config) -> list[str]:
-    """Keys that a reload does not take up."""
-    before = dict(flat(old))
-    return [key for key, value in flat(new) if before[key] != value and not key.startswith(RELOADED)]
 
 
 @contextlib.asynccontextmanager

@@ -1,7 +1,7 @@
 """The server as one object: built from a configuration, started, reloaded, stopped.
 
 start    lock → certificate → store (recovers what a crash left) → services → listeners; ready when all accept
-reload   certificate; listeners that could not open for want of one
+reload   limits (daemon/taken_up.py), certificate; listeners that could not open for want of one
 stop     listeners close → running commands end → services → store → lock
 """
 
@@ -10,6 +10,7 @@ import os
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
@@ -21,11 +22,14 @@ from mailserver.config.load import listeners
 from mailserver.config.tree import Config, ListenerConfig, TlsConfig, TlsMode
 from mailserver.daemon.chores import do_chores
 from mailserver.daemon.lock import Lock
+from mailserver.daemon.taken_up import taken_up
 from mailserver.delivery.deliver import LocalDelivery
+from mailserver.delivery.refusals import Refusals
 from mailserver.delivery.submission import Submission
 from mailserver.errors import BadValue, Refusal
 from mailserver.imap.server import ImapServer
 from mailserver.mailboxes.service import Mailboxes
+from mailserver.smtp.admission import Admission
 from mailserver.smtp.faces import SmtpRole
 from mailserver.smtp.server import SmtpServer
 from mailserver.store.store import Store
@@ -62,6 +66,7 @@ class Daemon:
         self._open = AsyncExitStack()  # what is to be closed, last opened first
         self._servers: dict[str, Callable[[ListenerConfig], Awaitable[int]]] = {}
         self._stopping: list[Server] = []
+        self._reconfigure: list[Callable[[Config], None]] = []  # those that take up changed limits
 
     @property
     def store(self) -> Store:
@@ -77,12 +82,18 @@ class Daemon:
             raise
         _log.info("ready", **self.ports)
 
-    def reload_certificate(self, config: TlsConfig) -> None:
-        """New connections get the new one. Raises BadValue and keeps the old."""
-        self._tls.reload(config)
+    async def reconfigure(self, config: Config) -> None:
+        """Take up what can change while serving; `config` then holds what is in force.
 
-    async def open_missing(self) -> None:
-        """Listeners that waited for a certificate."""
+        Raises Refusal when everything else is done, where the certificate can not be used (the old one stays) or a
+        listener that waited for it can not open.
+        """
+        config = taken_up(self.config, config)
+        self.config = replace(config, tls=self.config.tls)
+        for take_up in self._reconfigure:
+            take_up(config)
+        self._tls.reload(config.tls)
+        self.config = config
         await self._listen()
 
     async def stop(self) -> None:
@@ -107,7 +118,7 @@ class Daemon:
             config.server.data, clock, config=config.store, hostname=config.server.hostname, serving=True
         )
         self._open.push_async_callback(store.close)
-        chores = asyncio.create_task(do_chores(store, config, clock), name="chores")
+        chores = asyncio.create_task(do_chores(store, lambda: self.config, clock), name="chores")
         self._open.push_async_callback(_end, chores)
         if self._furnish is not None:
             await self._furnish(store, self._open)
@@ -117,23 +128,42 @@ class Daemon:
         self._open.push_async_callback(authenticator.close)
         live = LiveSessions(store)
         self._open.push_async_callback(live.close)
-        self._build_servers(store, mailboxes, authenticator, live)
+        self._reconfigure = [lambda new: authenticator.reconfigure(new.auth)]
+        self._build_smtp(store, authenticator, live)
+        self._build_imap(store, mailboxes, authenticator, live)
 
-    def _build_servers(
-        self, store: Store, mailboxes: Mailboxes, authenticator: Authenticator, live: LiveSessions
-    ) -> None:
-        config, clock, tls = self.config, self._clock, self._tls
-        hostname = config.server.hostname
-        inbound = LocalDelivery(store, clock, hostname, config.smtp, config.delivery, config.queue)
-        submission = Submission(store, clock, hostname, config.smtp, config.delivery, config.queue)
-        mx = SmtpServer(SmtpRole.MX, config.smtp, hostname, store, inbound, authenticator, live, clock, tls)
-        msa = SmtpServer(SmtpRole.SUBMISSION, config.smtp, hostname, store, submission, authenticator, live, clock, tls)
-        imap = ImapServer(config.imap, hostname, store, mailboxes, authenticator, live, clock, tls)
-        self._stopping = [mx, msa, imap]
-        self._servers = {
+    def _build_smtp(self, store: Store, authenticator: Authenticator, live: LiveSessions) -> None:
+        config, clock, tls, hostname = self.config, self._clock, self._tls, self.config.server.hostname
+        refusals = Refusals(store)
+        self._open.push_async_callback(refusals.close)
+        admission = Admission(config.smtp)
+
+        def build(role: SmtpRole, service: LocalDelivery | Submission) -> SmtpServer:
+            server = SmtpServer(
+                role, config.smtp, hostname, store, service, authenticator, live, refusals, clock, tls, admission
+            )
+            self._stopping.append(server)
+            self._reconfigure += [
+                lambda new: service.reconfigure(new.smtp, new.delivery, new.queue),
+                lambda new: server.reconfigure(new.smtp),
+            ]
+            return server
+
+        limits = config.smtp, config.delivery, config.queue
+        mx = build(SmtpRole.MX, LocalDelivery(store, clock, hostname, *limits))
+        msa = build(SmtpRole.SUBMISSION, Submission(store, clock, hostname, *limits))
+        self._servers |= {
             "smtp": lambda listener: _start(mx, listener),
             "submission": lambda listener: _start(msa, listener),
             "submissions": lambda listener: _start(msa, listener),
+        }
+
+    def _build_imap(self, store: Store, mailboxes: Mailboxes, authenticator: Authenticator, live: LiveSessions) -> None:
+        hostname = self.config.server.hostname
+        imap = ImapServer(self.config.imap, hostname, store, mailboxes, authenticator, live, self._clock, self._tls)
+        self._stopping.append(imap)
+        self._reconfigure.append(lambda new: imap.reconfigure(new.imap))
+        self._servers |= {
             "imap": lambda listener: _start(imap, listener),
             "imaps": lambda listener: _start(imap, listener),
         }

@@ -59,11 +59,15 @@ class LocalDelivery:
         self._store = store
         self._clock = clock
         self._hostname = hostname
-        self._max_hops = smtp.max_hops
         self._recipients = Recipients(store, clock, hostname, delivery.max_alias_depth)
-        self._expire_days = queue.expire_days
         self._stages = stages
         self._random = random
+        self.reconfigure(smtp, delivery, queue)
+
+    def reconfigure(self, smtp: SmtpConfig, delivery: DeliveryConfig, queue: QueueConfig) -> None:
+        self._max_hops = smtp.max_hops
+        self._recipients.max_depth = delivery.max_alias_depth
+        self._expire_days = queue.expire_days
 
     async def check_sender(self, reverse_path: str, peer: Peer) -> None:
         """Raises InsufficientStorage, BadAddress."""
@@ -80,34 +84,29 @@ class LocalDelivery:
     async def accept(self, envelope: Envelope[Resolved], incoming: Incoming) -> str:
         """Durable for every recipient when it returns the message's id; on a refusal nothing is left behind."""
         message_id = self._random(ID_OCTETS).hex()
-        block = header.read(incoming, self._hostname, self._max_hops)
+        block = await header.work(self._store, incoming, header.read, incoming, self._hostname, self._max_hops)
         arriving = Arriving(message_id, envelope, block, incoming)
         for stage in self._stages:
             arriving = await stage(arriving)
         now = self._clock.now()
         received = header.received(envelope, self._hostname, message_id, int(now.timestamp()))
         local, remote = recipients.local(envelope), recipients.remote(envelope)
+        sender = envelope.reverse_path
+        stored, forwarded = await header.work(
+            self._store, incoming, header.render, arriving.header, sender, received, local, bool(remote)
+        )
         await hand_over(
             self._store,
             incoming,
             block.octets,
-            Local(
-                local,
-                header.for_mailboxes(arriving.header, envelope.reverse_path, received, local),
-                envelope.reverse_path,
-                int(now.timestamp()),
-            ),
-            Remote(
-                remote,
-                header.for_servers(arriving.header, received) if remote else b"",
-                partial(outgoing, envelope, None, now, self._expire_days),
-            ),
+            Local(local, stored, sender, int(now.timestamp())),
+            Remote(remote, forwarded, partial(outgoing, envelope, None, now, self._expire_days)),
         )
         _log.info(
             "message accepted",
             id=message_id,
             peer=envelope.peer.address,
-            sender=envelope.reverse_path,
+            sender=sender,
             octets=incoming.size,
             delivered=len(local),
             forwarded=len(remote),

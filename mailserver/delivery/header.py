@@ -1,5 +1,8 @@
 """What delivery does to a header: forged fields out, trace fields on top, and nothing else. RFC 5321 §4.4."""
 
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
 from mailserver.errors import BadAddress, MailLoop, TooBig
 from mailserver.mail import trace
 from mailserver.mail.editing import HeaderBlock, is_named, is_result_of
@@ -7,8 +10,20 @@ from mailserver.mail.trace import Received
 from mailserver.mail.transaction import Envelope
 from mailserver.store.recipients import LocalRecipient, Resolved
 from mailserver.store.staging import MEMORY_OCTETS, Incoming
+from mailserver.store.store import Store
 
 MAX_HEADER_OCTETS = MEMORY_OCTETS  # what can be looked at before the message is on the disk
+LARGE_OCTETS = 16_384  # of a header; work on a larger one would hold up the event loop
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def work(store: Store, incoming: Incoming, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """fn(…), in a thread where the message's header is large."""
+    if incoming.size > LARGE_OCTETS and b"\r\n\r\n" not in incoming.head(LARGE_OCTETS):
+        return await store.in_thread(fn, *args, **kwargs)
+    return fn(*args, **kwargs)
 
 
 def read(incoming: Incoming, hostname: str, max_hops: int) -> HeaderBlock:
@@ -49,6 +64,14 @@ def received(envelope: Envelope[Resolved], hostname: str, message_id: str, epoch
             tls=(peer.tls.version, peer.tls.cipher) if peer.tls else None,
         )
     )
+
+
+def render(
+    block: HeaderBlock, reverse_path: str, received: bytes, local: tuple[LocalRecipient, ...], is_forwarded: bool
+) -> tuple[bytes, bytes]:
+    """The header as it is stored here, and as it is sent on; b"" for the one that is not needed."""
+    stored = for_mailboxes(block, reverse_path, received, local) if local else b""
+    return stored, for_servers(block, received) if is_forwarded else b""
 
 
 def for_mailboxes(block: HeaderBlock, reverse_path: str, received: bytes, local: tuple[LocalRecipient, ...]) -> bytes:

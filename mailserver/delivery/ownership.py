@@ -6,6 +6,8 @@ from mailserver.mail.editing import HeaderBlock
 from mailserver.store import recipients
 from mailserver.store.database import Rx
 
+MAX_SENDERS = 100  # addresses in From and Sender; each is looked up
+
 
 def written_senders(block: HeaderBlock) -> list[str]:
     """The addresses of From and Sender, once each; none where the message has no From.
@@ -19,6 +21,8 @@ def written_senders(block: HeaderBlock) -> list[str]:
         entries = addresses.mailboxes(addresses.parse(value))
         if not entries or not all(map(addresses.addr_spec, entries)):
             raise BadContent("From and Sender hold complete addresses")
+        if len(entries) > MAX_SENDERS:
+            raise BadContent(f"From and Sender hold at most {MAX_SENDERS} addresses")
         found.update((addresses.addr_spec(entry).decode("utf-8", "replace"), None) for entry in entries)
     return [*found]
 

@@ -34,9 +34,10 @@ class Recipients:
         self._store = store
         self._clock = clock
         self._hostname = hostname
-        self._max_depth = max_depth
+        self.max_depth = max_depth
         self._known: dict[str, _Known] = {}
-        self._grown = 0
+        self._grown = 0  # octets that came in for anybody
+        self._changes = 0  # of accounts, that we heard of
         store.subscribe(self._hear)
 
     async def from_anybody(self, address: str, size: int | None) -> Resolved:
@@ -54,13 +55,18 @@ class Recipients:
         known = self._known.get(address)
         if known is not None and self._still_holds(known, size or 1):
             return known.resolved
-        resolved = await self._store.read(recipients.resolve, address, self._hostname, self._max_depth)
+        grown, changes = self._grown, self._changes
+        resolved = await self._store.read(recipients.resolve, address, self._hostname, self.max_depth)
         if not _has_room(resolved, size or 1):
             raise OverQuota
+        if changes == self._changes:  # else what was read may be of before the change
+            self._remember(address, _Known(self._clock.monotonic() + REMEMBERED_SECONDS, resolved, grown))
+        return resolved
+
+    def _remember(self, address: str, known: _Known) -> None:
         if len(self._known) >= MAX_REMEMBERED:
             self._known.clear()
-        self._known[address] = _Known(self._clock.monotonic() + REMEMBERED_SECONDS, resolved, self._grown)
-        return resolved
+        self._known[address] = known
 
     def _still_holds(self, known: _Known, octets: int) -> bool:
         """As if all that came in since had been for this address: near its limit it is read again."""
@@ -71,6 +77,7 @@ class Recipients:
         if isinstance(event, MessagesAdded):
             self._grown += sum(message.size for message in event.messages)
         elif isinstance(event, AccountsChanged | ForeignCommit):
+            self._changes += 1
             self._known.clear()
 
 

@@ -62,12 +62,15 @@ class Submission:
         self._store = store
         self._clock = clock
         self._hostname = hostname
+        self._recipients = Recipients(store, clock, hostname, delivery.max_alias_depth)
+        self._random = random
+        self.reconfigure(smtp, delivery, queue)
+
+    def reconfigure(self, smtp: SmtpConfig, delivery: DeliveryConfig, queue: QueueConfig) -> None:
         self._max_hops = smtp.max_hops
         self._per_hour = smtp.submission_per_hour
-        self._max_depth = delivery.max_alias_depth
-        self._recipients = Recipients(store, clock, hostname, delivery.max_alias_depth)
+        self._recipients.max_depth = delivery.max_alias_depth
         self._expire_days = queue.expire_days
-        self._random = random
 
     async def check_sender(self, account: Sender, reverse_path: str) -> None:
         """Raises InsufficientStorage, BadAddress, SenderNotOwned, LimitReached."""
@@ -84,39 +87,38 @@ class Submission:
         message_id = self._random(ID_OCTETS).hex()
         now = self._clock.now()
         epoch = int(now.timestamp())
-        block = header.read(incoming, self._hostname, self._max_hops)
-        senders = ownership.written_senders(block)
+        block, senders = await header.work(self._store, incoming, self._read, incoming)
         await self._store.read(self._require_owned, account, senders)
-        block = self._complete(block.without(is_named(*HIDDEN)), envelope.reverse_path or account.address, epoch)
         received = header.received(envelope, self._hostname, message_id, epoch)
         local, remote = recipients.local(envelope), recipients.remote(envelope)
+        sender = envelope.reverse_path
+        block = self._complete(block, sender or account.address, epoch)
+        stored, sent = await header.work(
+            self._store, incoming, header.render, block, sender, received, local, bool(remote)
+        )
         await hand_over(
             self._store,
             incoming,
             block.octets,
-            Local(
-                local,
-                header.for_mailboxes(block, envelope.reverse_path, received, local),
-                envelope.reverse_path,
-                epoch,
-            ),
-            Remote(
-                remote,
-                header.for_servers(block, received) if remote else b"",
-                partial(outgoing, envelope, account.user_id, now, self._expire_days),
-            ),
+            Local(local, stored, sender, epoch),
+            Remote(remote, sent, partial(outgoing, envelope, account.user_id, now, self._expire_days)),
             partial(self._count, account.user_id, len(envelope.recipients)),
         )
         _log.info(
             "message submitted",
             id=message_id,
             user=account.address,
-            sender=envelope.reverse_path,
+            sender=sender,
             octets=incoming.size,
             delivered=len(local),
             queued=len(remote),
         )
         return message_id
+
+    def _read(self, incoming: Incoming) -> tuple[HeaderBlock, list[str]]:
+        """The header without what only the sender may see, and who it says wrote it."""
+        block = header.read(incoming, self._hostname, self._max_hops).without(is_named(*HIDDEN))
+        return block, ownership.written_senders(block)
 
     def _check_account(self, rx: Rx, account: Sender, reverse_path: str) -> None:
         if reverse_path:
@@ -126,7 +128,7 @@ class Submission:
             raise LimitReached(f"Too many recipients within an hour; the limit is {self._per_hour}")
 
     def _require_owned(self, rx: Rx, account: Sender, senders: list[str]) -> None:
-        ownership.require(rx, account.user_id, senders, self._hostname, self._max_depth)
+        ownership.require(rx, account.user_id, senders, self._hostname, self._recipients.max_depth)
 
     def _count(self, user_id: int, recipients: int, tx: Tx) -> None:
         submissions.add(tx, user_id, recipients, self._per_hour)

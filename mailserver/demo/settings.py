@@ -30,6 +30,7 @@ OFFSETS = {
 }
 LAST_BASE = 65_535 - max(OFFSETS.values())
 UNLIMITED = 1_000_000  # for load tests: more than anything reaches
+LARGEST = 104_857_600  # octets of a message: the most that a configuration allows
 
 
 def settings(data: Path, base: int, files: SelfSigned, *, relaxed: bool, plain_auth: bool) -> Config:
@@ -50,11 +51,12 @@ def settings(data: Path, base: int, files: SelfSigned, *, relaxed: bool, plain_a
 
 
 def relax(config: Config) -> Config:
-    """No limit by address, and none by account that a load test would reach."""
+    """No limit by address, none by account that a load test would reach, and the largest messages."""
     return replace(
         config,
         smtp=replace(
             config.smtp,
+            max_message_octets=LARGEST,
             max_connections=UNLIMITED,
             max_connections_per_address=UNLIMITED,
             max_connection_rate=UNLIMITED,

@@ -11,7 +11,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -93,6 +93,11 @@ class ImapServer:
             for task in late:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+
+    def reconfigure(self, config: ImapConfig) -> None:
+        """Ceilings hold at once; sessions keep to what they began with."""
+        self._config = config
+        self._around = replace(self._around, config=config)
 
     @property
     def connections(self) -> int:

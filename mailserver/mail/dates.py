@@ -2,8 +2,10 @@
 
 import re
 from datetime import date
+from functools import lru_cache
 
 LONGEST = 200  # octets of a Date field that are looked at
+MAX_DAYS = 500  # that are kept in each form
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -31,19 +33,25 @@ def parse(field: bytes) -> tuple[int, int] | None:
     found = _DATE.match(field) or (_DATE.match(_COMMENT.sub(b" ", field)) if b"(" in field else None)
     if found is None:
         return None
-    day, month_name, year, hour, minute, second, sign, zone_hours, zone_minutes, zone_name = found.groups()
-    month = _MONTH_NUMBERS.get(month_name.lower())
+    day, month, year, hour, minute, second, sign, zone_hours, zone_minutes, zone_name = found.groups()
+    midnight = _midnight(day, month, year)
     hours, minutes, seconds = int(hour), int(minute), int(second or 0)
-    if month is None or hours > 23 or minutes > 59 or seconds > 60:
+    if midnight is None or hours > 23 or minutes > 59 or seconds > 60:
+        return None
+    zone = _zone(sign, zone_hours, zone_minutes) if sign else _ZONES.get((zone_name or b"").lower(), 0)
+    return midnight + hours * 3600 + minutes * 60 + seconds - zone * 60, zone
+
+
+@lru_cache(MAX_DAYS)
+def _midnight(day: bytes, month_name: bytes, year: bytes) -> int | None:
+    """In epoch seconds, as if the zone were UTC; None where there is no such day. Most mail is of the last few days."""
+    month = _MONTH_NUMBERS.get(month_name.lower())
+    if month is None:
         return None
     try:
-        days = date(_full_year(year), month, int(day)).toordinal() - _EPOCH_DAY
+        return (date(_full_year(year), month, int(day)).toordinal() - _EPOCH_DAY) * _DAY
     except ValueError:
         return None
-    zone = _ZONES.get((zone_name or b"").lower(), 0)
-    if sign:
-        zone = _zone(sign, int(zone_hours), int(zone_minutes))
-    return days * _DAY + hours * 3600 + minutes * 60 + seconds - zone * 60, zone
 
 
 def _full_year(digits: bytes) -> int:
@@ -54,29 +62,40 @@ def _full_year(digits: bytes) -> int:
     return 1900 + year if len(digits) < 4 else year
 
 
-def _zone(sign: bytes, hours: int, minutes: int) -> int:
+def _zone(sign: bytes, zone_hours: bytes, zone_minutes: bytes) -> int:
     """An offset of a day or more says nothing and is read as UTC."""
-    offset = hours * 60 + minutes
+    hours, minutes = int(zone_hours), int(zone_minutes)
     if hours > 23 or minutes > 59:
         return 0
+    offset = hours * 60 + minutes
     return -offset if sign == b"-" else offset
 
 
 def format_date(epoch: int, zone: int = 0) -> str:
     """The value of a Date field, RFC 5322 §3.3: Thu, 01 Jan 1970 00:00:00 +0000."""
-    day, clock = _local(epoch, zone)
-    return f"{_DAYS[day.weekday()]}, {day.day:02} {_MONTHS[day.month - 1]} {day.year:04} {clock}"
+    days, clock = _local(epoch, zone)
+    return f"{_day(days)} {clock}"
 
 
 def internal_date(epoch: int, zone: int = 0) -> str:
     """IMAP's date-time without its quotes, RFC 9051 §9: 01-Jan-1970 00:00:00 +0000."""
-    day, clock = _local(epoch, zone)
+    days, clock = _local(epoch, zone)
+    day = date.fromordinal(days)
     return f"{day.day:02}-{_MONTHS[day.month - 1]}-{day.year:04} {clock}"
 
 
-def _local(epoch: int, zone: int) -> tuple[date, str]:
-    """The day in the zone and "hh:mm:ss +zzzz"; moments outside the years 1 to 9999 become the nearest inside."""
+@lru_cache(MAX_DAYS)
+def _day(ordinal: int) -> str:
+    day = date.fromordinal(ordinal)
+    return f"{_DAYS[day.weekday()]}, {day.day:02} {_MONTHS[day.month - 1]} {day.year:04}"
+
+
+def _local(epoch: int, zone: int) -> tuple[int, str]:
+    """The day's ordinal and "hh:mm:ss +zzzz" in the zone.
+
+    Moments outside the years 1 to 9999 become the nearest inside.
+    """
     days, seconds = divmod(min(max(epoch + zone * 60, _FIRST_SECOND), _LAST_SECOND), _DAY)
     hours, minutes = divmod(abs(zone), 60)
     clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-    return date.fromordinal(days + _EPOCH_DAY), f"{clock} {'-' if zone < 0 else '+'}{hours:02}{minutes:02}"
+    return days + _EPOCH_DAY, f"{clock} {'-' if zone < 0 else '+'}{hours:02}{minutes:02}"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from mailserver.mail import addresses, body_structure, dates, encoded_words, envelope, parameters
+from mailserver.mail import body_structure, dates, encoded_words, envelope
 from mailserver.mail.detail import MessageDetail, Part
 from mailserver.mail.message_ids import message_id, message_ids
 from mailserver.mail.octets import Octets, octets_of
@@ -14,14 +14,13 @@ from mailserver.mail.subjects import base_subject
 from mailserver.mail.text import preview
 
 MAX_SUBJECT_OCTETS = 8 * 1024  # of a subject that are decoded
-MAX_NAME_OCTETS = 1024  # of a display name or file name
-MAX_CHARSET = 60
+MAX_NAME_CHARACTERS = 1024  # of a file name
 
 _SIGNATURES = frozenset(
     (b"application/pgp-signature", b"application/pkcs7-signature", b"application/x-pkcs7-signature")
 )
-_Row = tuple[str, int, int, int, int, str, str, str, str]
-_decoder = msgspec.msgpack.Decoder(tuple[_Row, ...])
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(tuple[Part, ...])
 
 
 def describe(message: bytes | mmap.mmap) -> MessageDetail:
@@ -29,87 +28,65 @@ def describe(message: bytes | mmap.mmap) -> MessageDetail:
     octets = octets_of(message)
     entities = scan(octets)
     lines = _line_counts(octets, entities)
-    root = entities[0]
-    header = root.header
+    header = entities[0].header
     who = envelope.read(header)
     body, structure = body_structure.render(entities, lines)
-    files = [_Disposition(entity) for entity in entities]
-    parts = [_part(entity, count, file) for entity, count, file in zip(entities, lines, files, strict=True)]
-    senders = addresses.mailboxes(who.from_)
-    recipients = addresses.mailboxes([*who.to, *who.cc])
-    sent = dates.parse(header.get(b"date"))
+    parts = tuple(map(_part, entities, lines))
+    sent_at, sent_zone = dates.parse(header.get(b"date")) or (None, 0)
     subject = encoded_words.decode(header.get(b"subject")[:MAX_SUBJECT_OCTETS])
     return MessageDetail(
         size=len(octets),
-        header_octets=root.body_start,
-        envelope=envelope.render(who),
+        header_octets=parts[0].body_start,
+        envelope=who.imap,
         body=body,
         body_structure=structure,
-        parts=tuple(parts),
+        parts=parts,
         header_fields=header.kept(),
-        preview=preview(octets, [part for part, file in zip(parts, files, strict=True) if not file.attached]),
-        has_attachment=any(map(_is_attachment, entities, files)),
+        preview=preview(octets, [part for part, e in zip(parts, entities, strict=True) if not _is_attached(e)]),
+        has_attachment=any(map(_is_attachment, entities, parts)),
         message_id=message_id(header.get(b"message-id")),
         subject=subject,
-        from_address=_addr_specs(senders[:1])[0] if senders else "",
-        from_name=encoded_words.decode(senders[0].name[:MAX_NAME_OCTETS]) if senders else "",
-        to_addresses=tuple(filter(None, _addr_specs(recipients))),
+        from_address=who.from_.addr_specs[0] if who.from_.addr_specs else "",
+        from_name=who.from_.name,
+        to_addresses=tuple(filter(None, who.to.addr_specs + who.cc.addr_specs)),
         in_reply_to=message_id(header.get(b"in-reply-to")),
         references=message_ids(header.get(b"references")),
         base_subject=base_subject(subject),
-        sent_at=sent[0] if sent else None,
-        sent_zone=sent[1] if sent else 0,
+        sent_at=sent_at,
+        sent_zone=sent_zone,
     )
 
 
 def encode_parts(parts: Sequence[Part]) -> bytes:
     """The stored form of `MessageDetail.parts`."""
-    return msgspec.msgpack.encode([_row(part) for part in parts])
+    return _encoder.encode(parts)
 
 
 def decode_parts(stored: bytes) -> tuple[Part, ...]:
     """What encode_parts was given. Raises msgspec.DecodeError on anything it did not make."""
-    return tuple([Part(*row) for row in _decoder.decode(stored)])
+    return _decoder.decode(stored)
 
 
-def _row(part: Part) -> _Row:
-    return (
-        part.number, part.header_start, part.body_start, part.end, part.lines,
-        part.media_type, part.charset, part.encoding, part.filename,
-    )  # fmt: skip
-
-
-class _Disposition:
-    """Content-Disposition and the file name, which may also stand in Content-Type. RFC 2183."""
-
-    __slots__ = ("attached", "filename", "inline")
-
-    def __init__(self, entity: Entity) -> None:
-        field = entity.header.get(b"content-disposition") if entity.parent else b""
-        value, found = parameters.parse(field) if field else (b"", parameters.NOTHING)
-        self.attached = value == b"attachment"
-        self.inline = value == b"inline"
-        name = encoded_words.parameter(found, b"filename") if found else ""
-        self.filename = name or (encoded_words.parameter(entity.parameters, b"name") if entity.parameters else "")
-
-
-def _part(entity: Entity, lines: int, file: _Disposition) -> Part:
+def _part(entity: Entity, lines: int) -> Part:
+    content = entity.content
     return Part(
         entity.number,
         entity.header_start,
         entity.body_start,
         entity.end,
         lines,
-        entity.media_type.decode("utf-8", "replace"),
-        _charset(entity),
-        entity.encoding.decode("utf-8", "replace"),
-        file.filename[:MAX_NAME_OCTETS],
+        content.name,
+        content.charset,
+        entity.encoding.name,
+        _filename(entity),
     )
 
 
-def _charset(entity: Entity) -> str:
-    charset = entity.parameters.get(b"charset", b"")
-    return charset.strip(b" '\t").lower().decode("utf-8", "replace") if len(charset) <= MAX_CHARSET else ""
+def _filename(entity: Entity) -> str:
+    """Decoded, from Content-Disposition or Content-Type; the message's own disposition means nothing. RFC 2183."""
+    _, found = entity.disposition
+    name = encoded_words.parameter(found, b"filename") if found and entity.parent else ""
+    return (name or entity.content.filename)[:MAX_NAME_CHARACTERS]
 
 
 def _line_counts(octets: Octets, entities: Sequence[Entity]) -> list[int]:
@@ -117,12 +94,9 @@ def _line_counts(octets: Octets, entities: Sequence[Entity]) -> list[int]:
 
     Embedded messages lie inside one another: each stretch of octets is counted once and the counts are summed up.
     """
-    if not any(entity.embeds for entity in entities):
-        text = [entity.media_type.startswith(b"text/") for entity in entities]
-        return [
-            octets.count(b"\n", e.body_start, e.end) if counts else 0 for e, counts in zip(entities, text, strict=True)
-        ]
-    counted = [entity for entity in entities if entity.embeds or entity.media_type.startswith(b"text/")]
+    if not any([entity.content.embeds for entity in entities]):
+        return [octets.count(b"\n", e.body_start, e.end) if e.content.is_text else 0 for e in entities]
+    counted = [entity for entity in entities if entity.content.embeds or entity.content.is_text]
     edges = sorted({edge for entity in counted for edge in (entity.body_start, entity.end)})
     before, total, last = {}, 0, 0
     for edge in edges:
@@ -132,22 +106,23 @@ def _line_counts(octets: Octets, entities: Sequence[Entity]) -> list[int]:
     return [before[e.end] - before[e.body_start] if id(e) in wanted else 0 for e in entities]
 
 
-def _is_attachment(entity: Entity, file: _Disposition) -> bool:
+def _is_attached(entity: Entity) -> bool:
+    """Whether the sender wants it beside the message, not in it."""
+    return entity.parent is not None and entity.disposition[0] == b"attachment"
+
+
+def _is_attachment(entity: Entity, part: Part) -> bool:
     """What a person would call one: not the text, not pictures shown in it, not signatures, not delivery reports."""
-    parent = entity.parent
+    parent, content = entity.parent, entity.content
     if parent is None:
-        return not entity.media_type.startswith((b"text/", b"multipart/"))
-    if parent.embeds or (entity.children and not entity.embeds):
+        return not (content.is_text or content.is_multipart)
+    if parent.content.embeds or (entity.children and not content.embeds):
         return False  # the message's own body, or a multipart
-    if file.attached:
+    if _is_attached(entity):
         return True
-    if entity.media_type in _SIGNATURES or parent.media_type == b"multipart/report":
+    if content.media_type in _SIGNATURES or parent.content.media_type == b"multipart/report":
         return False
-    if entity.media_type.startswith(b"text/"):
-        return bool(file.filename)
-    shown = parent.media_type == b"multipart/related" or file.inline
+    if content.is_text:
+        return bool(part.filename)
+    shown = parent.content.media_type == b"multipart/related" or entity.disposition[0] == b"inline"
     return not (shown and entity.header.get(b"content-id"))
-
-
-def _addr_specs(mailboxes: Sequence[addresses.Address]) -> list[str]:
-    return [addresses.addr_spec(mailbox).decode("utf-8", "replace") for mailbox in mailboxes]

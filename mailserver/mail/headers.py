@@ -64,9 +64,9 @@ class Header:
             return self.get(name)
         return b", ".join([unfolded(value) for _, known, value in self._fields if known.lower() == name])
 
-    def lacks(self, names: frozenset[bytes]) -> bool:
+    def lacks(self, names: Iterable[bytes]) -> bool:
         """Whether there is no field of any of these names."""
-        return names.isdisjoint(self._first)
+        return self._first.keys().isdisjoint(names)
 
     def kept(self) -> bytes:
         """The raw lines of KEPT_FIELDS, CRLF ended."""

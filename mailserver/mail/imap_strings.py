@@ -25,6 +25,18 @@ def nstring(value: bytes) -> bytes:
     return string(value) if value else NIL
 
 
+def nstrings(*values: bytes) -> list[bytes]:
+    """As `nstring` of each; one look through all of them is cheaper and nearly always enough."""
+    if is_plain(b"".join(values)):
+        return [b'"%b"' % value if value else NIL for value in values]
+    return [nstring(value) for value in values]
+
+
+def is_plain(value: bytes) -> bool:
+    """Whether nothing but quotes around it is needed."""
+    return _SPECIAL.search(value) is None
+
+
 def parenthesized(items: Iterable[bytes]) -> bytes:
     """(a b c), NIL where there is nothing."""
     joined = b" ".join(items)

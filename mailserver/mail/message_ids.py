@@ -11,6 +11,8 @@ _BARE = re.compile(rb"[^<>\s,;\"]{1,%d}+" % LONGEST)
 
 def message_ids(field: bytes) -> tuple[str, ...]:
     """The ids of an unfolded field in order, without angle brackets, each once; at most MAX_REFERENCES."""
+    if not field:
+        return ()
     found = tuple(dict.fromkeys(_ID.findall(field)))
     if len(found) > MAX_REFERENCES:
         found = (found[0], *found[1 - MAX_REFERENCES :])
@@ -19,6 +21,8 @@ def message_ids(field: bytes) -> tuple[str, ...]:
 
 def message_id(field: bytes) -> str:
     """The first id; where a sender left the brackets out, the first word with an "@". "" where there is none."""
+    if not field:
+        return ""
     if found := _ID.search(field):
         return found[1].decode("utf-8", "replace")
     bare = _BARE.search(field)

@@ -1,6 +1,7 @@
 """A structured MIME field: its value and its parameters, continuations joined. RFC 2045 §5.1, RFC 2231."""
 
 import re
+from collections.abc import Mapping
 from itertools import count, islice, takewhile
 
 from mailserver.mail.comments import without_comments
@@ -9,7 +10,7 @@ MAX_PARAMETERS = 100  # of one field; later ones are not read
 
 # Names are lower case. A value in the extended form keeps it, charset'language'percent-encoded, under "name*":
 # so RFC 2231 §6 wants it in BODYSTRUCTURE.
-Parameters = dict[bytes, bytes]
+Parameters = Mapping[bytes, bytes]
 
 _TOKEN = rb"[^\x00-\x20\x7f()<>@,;:\\\"/\[\]?=]"
 _VALUE = re.compile(rb"[ \t\r\n]*+(%b++(?:/%b++)?)(?=[ \t\r\n;,]|\Z)" % (_TOKEN, _TOKEN))
@@ -36,20 +37,18 @@ def parse(field: bytes) -> tuple[bytes, Parameters]:
     value = _VALUE.match(field)
     if b"=" not in field:
         return (value[1].lower() if value else b""), NOTHING
-    found: Parameters = {}
+    found: dict[bytes, bytes] = {}
     for parameter in islice(_PARAMETER.finditer(field), MAX_PARAMETERS):
         name, quoted, plain = parameter.groups()
         if quoted is not None:
             plain = _QUOTED_PAIR.sub(rb"\1", quoted) if b"\\" in quoted else quoted
         found.setdefault(name.lower(), plain)
-    if b"*" in field:
-        found = _joined(found)
-    return (value[1].lower() if value else b""), found
+    return (value[1].lower() if value else b""), _joined(found) if b"*" in field else found
 
 
 def _joined(found: Parameters) -> Parameters:
     """name*0, name*1* … as one name, or one name* where a piece is in the extended form. RFC 2231 §3, §4.1."""
-    joined: Parameters = {}
+    joined: dict[bytes, bytes] = {}
     pieces: dict[bytes, dict[int, tuple[bytes, bool]]] = {}
     for name, value in found.items():
         if piece := _PIECE.fullmatch(name):

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mailserver.mail import parameters
-from mailserver.mail.comments import without_comments
-from mailserver.mail.headers import MAX_HEADER_OCTETS, Header, has_header
+from mailserver.mail.headers import MAX_HEADER_OCTETS, Header, has_header, header_octets
+from mailserver.mail.mime_fields import SEVEN_BIT, ContentType, Encoding, content_type, encoding, typed
 from mailserver.mail.octets import Octets
 from mailserver.mail.parameters import Parameters
 
@@ -30,13 +30,13 @@ MAX_DEPTH = 100  # multiparts and embedded messages inside one another
 MAX_PARTS = 10_000  # entities of one message
 LONGEST_BOUNDARY = 500  # octets; RFC 2046 §5.1.1 allows 70
 LONGEST_DELIMITER = 1000  # octets of a delimiter line with the white space after it
-LONGEST_ENCODING = 40
 
-_EMBEDDED = frozenset((b"message/rfc822", b"message/global"))
-_ENCODED = frozenset((b"base64", b"quoted-printable"))
+_ENCODED = frozenset(("base64", "quoted-printable"))
 _OPAQUE = b"application/octet-stream"
-_TEXT = b"text/plain"
+_TEXT = typed(b"text/plain")
+_MESSAGE = typed(b"message/rfc822")
 _NO_HEADER = Header(b"")
+_NO_DISPOSITION: tuple[bytes, Parameters] = (b"", parameters.NOTHING)
 
 
 @dataclass(slots=True, eq=False)
@@ -47,19 +47,14 @@ class Entity:
     header_start: int
     body_start: int
     header: Header
-    media_type: bytes  # lower case, what applies
-    parameters: Parameters  # of Content-Type
-    encoding: bytes  # lower case
+    content: ContentType  # what applies
+    encoding: Encoding
+    disposition: tuple[bytes, Parameters]  # of Content-Disposition; the value in lower case, b"" where there is none
     depth: int
     end: int = 0
     number: str = ""
     prefix: str = ""  # of its children's numbers
     children: "list[Entity]" = field(default_factory=list)
-
-    @property
-    def embeds(self) -> bool:
-        """The body is a message with entities of its own, children[0] being it."""
-        return self.media_type in _EMBEDDED
 
 
 class _Open(NamedTuple):
@@ -99,14 +94,35 @@ class _Forward:
 
 
 def scan(message: Octets) -> list[Entity]:
-    """All entities, depth first, the message itself first."""
+    """All entities, depth first, the message itself first. `children` of one that embeds has that message alone."""
+    root = _entity(message, None, 0, header_octets(message))
+    if not (root.content.is_multipart or root.content.embeds):
+        root.end = len(message)
+        return [root]
     scan = _Scan(message)
-    scan.run()
+    scan.run(root)
     for entity in scan.entities:
         _settle(entity)
     for entity in scan.entities:
         _number_children(entity)
     return scan.entities
+
+
+def _entity(message: Octets, parent: Entity | None, start: int, body_start: int) -> Entity:
+    """As its own header describes it."""
+    header = Header(message[start : min(body_start, start + MAX_HEADER_OCTETS)])
+    content = content_type(header.get(b"content-type")) or _default_type(parent, header)
+    disposition = header.get(b"content-disposition")
+    return Entity(
+        parent,
+        start,
+        body_start,
+        header,
+        content,
+        encoding(header.get(b"content-transfer-encoding")),
+        parameters.parse(disposition) if disposition else _NO_DISPOSITION,
+        parent.depth + 1 if parent else 0,
+    )
 
 
 class _Scan:
@@ -119,8 +135,8 @@ class _Scan:
         self._empty_crlf = _Forward(message, b"\n\r\n")
         self._empty_lf = _Forward(message, b"\n\n")
 
-    def run(self) -> None:
-        innermost = self._enter(None, 0)
+    def run(self, root: Entity) -> None:
+        innermost = self._enter(root)
         position = max(innermost.body_start - 1, 0)
         while self._stack and (delimiter := self._next_delimiter(position, self._size)):
             multipart = self._close_inside(delimiter, innermost)
@@ -131,42 +147,38 @@ class _Scan:
                 innermost = self._opaque_rest(multipart, delimiter.after)
                 break
             else:
-                innermost = self._enter(multipart, delimiter.after)
+                innermost = self._enter(self._child(multipart, delimiter.after))
                 position = innermost.body_start - 1
         self._end(innermost, None, self._size)
 
-    def _enter(self, parent: Entity | None, start: int) -> Entity:
-        """Open the entity that starts here and the messages it embeds; the innermost of them."""
-        entity = self._open(parent, start)
-        while entity.embeds:
-            entity = self._open(entity, entity.body_start)
+    def _enter(self, entity: Entity) -> Entity:
+        """Take in the entity and the messages it embeds; the innermost of them."""
+        self._take(entity)
+        while entity.content.embeds:
+            entity = self._child(entity, entity.body_start)
+            self._take(entity)
         if boundary := _boundary(entity):
             self._stack.append(_Open(entity, boundary, self._levels.get(boundary)))
             self._levels[boundary] = len(self._stack) - 1
         return entity
 
-    def _open(self, parent: Entity | None, start: int) -> Entity:
-        body_start = self._body_start(start)
-        header = Header(self._message[start : min(body_start, start + MAX_HEADER_OCTETS)])
-        media_type, found = parameters.parse(header.get(b"content-type"))
-        if b"/" not in media_type:
-            media_type, found = _default_type(parent, header), parameters.NOTHING
-        encoding = _encoding(header)
-        depth = parent.depth + 1 if parent else 0
-        if media_type in _EMBEDDED and (encoding in _ENCODED or len(self.entities) + 1 >= MAX_PARTS):
-            media_type = _OPAQUE
-        if depth >= MAX_DEPTH and (media_type in _EMBEDDED or media_type.startswith(b"multipart/")):
-            media_type = _OPAQUE
-        entity = Entity(parent, start, body_start, header, media_type, found, encoding, depth)
+    def _child(self, parent: Entity, start: int) -> Entity:
+        return _entity(self._message, parent, start, self._body_start(start))
+
+    def _take(self, entity: Entity) -> None:
+        content = entity.content
+        too_deep = entity.depth >= MAX_DEPTH and (content.embeds or content.is_multipart)
+        encoded = content.embeds and entity.encoding.name in _ENCODED
+        if too_deep or encoded or (content.embeds and len(self.entities) + 1 >= MAX_PARTS):
+            entity.content = typed(_OPAQUE, content.parameters)
         self.entities.append(entity)
-        if parent:
-            parent.children.append(entity)
-        return entity
+        if entity.parent:
+            entity.parent.children.append(entity)
 
     def _opaque_rest(self, parent: Entity, start: int) -> Entity:
-        rest = Entity(parent, start, start, _NO_HEADER, _OPAQUE, parameters.NOTHING, b"7bit", parent.depth + 1)
-        self.entities.append(rest)
-        parent.children.append(rest)
+        content = typed(_OPAQUE)
+        rest = Entity(parent, start, start, _NO_HEADER, content, SEVEN_BIT, _NO_DISPOSITION, parent.depth + 1)
+        self._take(rest)
         return rest
 
     def _body_start(self, start: int) -> int:
@@ -179,9 +191,7 @@ class _Scan:
         return end
 
     def _after_empty_line(self, start: int) -> int:
-        if start == 0 and (first := self._message[:2]).startswith((b"\n", b"\r\n")):
-            return 1 if first.startswith(b"\n") else 2
-        before = max(start - 1, 0)  # the LF that ends the line before may begin the empty one
+        before = start - 1  # the LF that ends the line before may begin the empty one
         crlf = self._empty_crlf.next(before, self._size)
         lf = self._empty_lf.next(before, min(crlf + 1, self._size))
         return min(lf + 2, crlf + 3, self._size)
@@ -241,32 +251,22 @@ class _Scan:
 
 
 def _boundary(entity: Entity) -> bytes:
-    if not entity.media_type.startswith(b"multipart/"):
+    if not entity.content.is_multipart:
         return b""
-    boundary = entity.parameters.get(b"boundary", b"").rstrip(b" \t\r\n")
+    boundary = entity.content.parameters.get(b"boundary", b"").rstrip(b" \t\r\n")
     return boundary if len(boundary) <= LONGEST_BOUNDARY else b""
 
 
-def _default_type(parent: Entity | None, header: Header) -> bytes:
+def _default_type(parent: Entity | None, header: Header) -> ContentType:
     """Of an entity that names none: RFC 2045 §5.2, in a digest RFC 2046 §5.1.5."""
-    digest = parent is not None and parent.media_type == b"multipart/digest"
-    return b"message/rfc822" if digest and not header.get(b"content-type") else _TEXT
-
-
-def _encoding(header: Header) -> bytes:
-    value = header.get(b"content-transfer-encoding")
-    if not value:
-        return b"7bit"
-    if b"(" in value:
-        value = without_comments(value)
-    words = value.lower().replace(b'"', b" ").replace(b";", b" ").split(None, 1)
-    return words[0][:LONGEST_ENCODING] if words else b"7bit"
+    digest = parent is not None and parent.content.media_type == b"multipart/digest"
+    return _MESSAGE if digest and not header.get(b"content-type") else _TEXT
 
 
 def _settle(entity: Entity) -> None:
     """A multipart in which no delimiter was found is none."""
-    if not entity.children and entity.media_type.startswith(b"multipart/"):
-        entity.media_type, entity.parameters = _TEXT, parameters.NOTHING
+    if not entity.children and entity.content.is_multipart:
+        entity.content = _TEXT
 
 
 def _number_children(entity: Entity) -> None:
@@ -275,11 +275,11 @@ def _number_children(entity: Entity) -> None:
     A message that is no multipart has its body as part 1. An embedded message that is a multipart has no number
     of its own; it is kept as "2.TEXT", which is where its header and text are asked for.
     """
-    if entity.parent is None and entity.embeds:
+    if entity.parent is None and entity.content.embeds:
         entity.prefix = "1"
     for place, child in enumerate(entity.children, 1):
         number = f"{entity.prefix}.{place}" if entity.prefix else str(place)
-        if entity.embeds and child.children and not child.embeds:
+        if entity.content.embeds and child.children and not child.content.embeds:
             child.number, child.prefix = f"{entity.prefix}.TEXT", entity.prefix
         else:
             child.number = child.prefix = number

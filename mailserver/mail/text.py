@@ -11,6 +11,8 @@ from mailserver.mail.html_text import text_of
 from mailserver.mail.octets import Octets, octets_of
 
 PREVIEW_CHARACTERS = 200  # RFC 8970 §3.1
+FEW_OCTETS = 256  # in which all of a plain part's preview mostly is
+CUT = 8  # characters at the end of them that may come of an escape cut in two
 PREVIEW_OCTETS = 2 * 1024  # of a plain part that are decoded for it
 PREVIEW_HTML_OCTETS = 16 * 1024  # of an HTML part: styles come first
 PREVIEW_PARTS = 3  # that are tried
@@ -18,6 +20,7 @@ MAX_TEXT_OCTETS = 8 * 1024 * 1024  # of one part that are decoded and searched
 
 EMBEDDED_TYPES = frozenset(("message/rfc822", "message/global"))
 
+_READABLE = {"text/plain": PREVIEW_OCTETS, "text/html": PREVIEW_HTML_OCTETS}
 _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]++")
 # Newsletters fill the preview with invisible characters, so that nothing of the letter is seen in it.
 _FILLING = re.compile("(?:[\u034f\u200c\u200d\u2007][ \u00a0]*+){2,}+")
@@ -38,16 +41,28 @@ def part_text(message: Octets, part: Part, octets: int = MAX_TEXT_OCTETS) -> str
 
 def preview(message: Octets, parts: Iterable[Part]) -> str:
     """The beginning of the first of these parts that can be read, white space made single; "" where none can."""
-    readable = [part for part in parts if part.media_type in {"text/plain", "text/html"}]
+    readable = [part for part in parts if part.media_type in _READABLE]
     for part in readable[:PREVIEW_PARTS]:
-        octets = PREVIEW_HTML_OCTETS if part.media_type == "text/html" else PREVIEW_OCTETS
-        text = part_text(message, part, octets)
-        if not text.isascii():
-            text = _FILLING.sub(" ", _INVISIBLE.sub("", text))
-        words = " ".join(text.split(None, PREVIEW_CHARACTERS // 2)[: PREVIEW_CHARACTERS // 2])
-        if shown := encoded_words.clean(words[: 2 * PREVIEW_CHARACTERS])[:PREVIEW_CHARACTERS].rstrip():
+        if shown := _first_words(message, part) or _beginning(message, part):
             return shown
     return ""
+
+
+def _first_words(message: Octets, part: Part) -> str:
+    """As `_beginning`, where few octets are enough to know it, as they nearly always are; else ""."""
+    if part.media_type == "text/html":
+        return ""
+    words = " ".join(part_text(message, part, FEW_OCTETS).split())
+    known = len(words) > PREVIEW_CHARACTERS + CUT and words.isascii() and words.isprintable()
+    return words[:PREVIEW_CHARACTERS].rstrip() if known else ""
+
+
+def _beginning(message: Octets, part: Part) -> str:
+    text = part_text(message, part, _READABLE[part.media_type])
+    if not text.isascii():
+        text = _FILLING.sub(" ", _INVISIBLE.sub("", text))
+    words = " ".join(text.split(None, PREVIEW_CHARACTERS // 2)[: PREVIEW_CHARACTERS // 2])
+    return encoded_words.clean(words[: 2 * PREVIEW_CHARACTERS])[:PREVIEW_CHARACTERS].rstrip()
 
 
 def _without_cut_character(data: bytes) -> bytes:

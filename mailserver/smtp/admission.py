@@ -1,33 +1,37 @@
-"""Who may connect: ceilings in all, for one address, and for its new connections in a minute."""
+"""Who may connect: ceilings in all, for one address, and for its new connections in a minute.
+
+Servers that share one of these share its ceilings.
+"""
 
 from collections import Counter
 from ipaddress import IPv6Address, ip_address, ip_network
 
+from mailserver.config.tree import SmtpConfig
+
 WINDOW_SECONDS = 60.0
+MAX_RECENT = 100_000  # sources remembered within a window; beyond it all begin anew
 IPV6_PREFIX = 64  # one customer's network counts as one address
 
 
 class Admission:
-    def __init__(self, total: int, per_address: int, per_minute: int) -> None:
-        self._total = total
-        self._per_address = per_address
-        self._per_minute = per_minute
+    def __init__(self, limits: SmtpConfig) -> None:
+        self.limits = limits  # may be replaced at any time
         self._open: Counter[str] = Counter()  # connections by source
         self._recent: Counter[str] = Counter()  # connections by source since the window began
         self._window = 0.0
 
     def refusal(self, address: str, now: float) -> str | None:
         """Count one attempt. None: it may enter, and `enter` is to follow; else which ceiling it met."""
-        if now - self._window >= WINDOW_SECONDS:
+        if now - self._window >= WINDOW_SECONDS or len(self._recent) >= MAX_RECENT:
             self._window = now
-            self._recent.clear()  # bounded by what one minute brings
+            self._recent.clear()
         key = source(address)
         self._recent[key] += 1
-        if self._recent[key] > self._per_minute:
+        if self._recent[key] > self.limits.max_connection_rate:
             return "rate"
-        if self._open[key] >= self._per_address:
+        if self._open[key] >= self.limits.max_connections_per_address:
             return "address"
-        return "total" if self._open.total() >= self._total else None
+        return "total" if self._open.total() >= self.limits.max_connections else None
 
     def enter(self, address: str) -> None:
         self._open[source(address)] += 1

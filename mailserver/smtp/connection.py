@@ -107,6 +107,11 @@ class Connection(SMTP):
             self.hang_up(b"421 4.4.2 Timeout; closing connection\r\n")
 
     @property
+    def is_waiting(self) -> bool:
+        """For the client, who has a deadline then."""
+        return self.deadline < NEVER
+
+    @property
     def is_closing(self) -> bool:
         return self.transport is None or self.transport.is_closing()
 

@@ -7,6 +7,7 @@ would be read as commands (RFC 3030 §2, RFC 5321 §4.2.5).
 from mailserver.errors import BadContent, TooBig
 from mailserver.smtp.services import Incoming
 from mailserver.smtp.wire.line_ends import LineEnds
+from mailserver.store.database import as_refusal
 
 ENDLESS_FACTOR = 2  # a message this many times too big is no longer read to its end
 
@@ -59,5 +60,7 @@ class Content:
             return
         try:
             await self.incoming.write(piece)
+        except OSError as fault:
+            self._fault = as_refusal(fault)
         except Exception as fault:
             self._fault = fault

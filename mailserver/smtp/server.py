@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import errno
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -18,7 +18,15 @@ from mailserver.smtp.admission import Admission
 from mailserver.smtp.commands.table import COMMANDS
 from mailserver.smtp.connection import HANDSHAKE_SECONDS
 from mailserver.smtp.faces import Face, MxFace, SmtpRole, SubmissionFace
-from mailserver.smtp.services import Authenticator, Delivery, LiveSessions, MessageStore, Submission, TlsContext
+from mailserver.smtp.services import (
+    Authenticator,
+    Delivery,
+    LiveSessions,
+    MessageStore,
+    Refusals,
+    Submission,
+    TlsContext,
+)
 from mailserver.smtp.session import Session, Surroundings
 
 BACKLOG = 512
@@ -54,15 +62,15 @@ class SmtpServer:
         service: Delivery | Submission,
         authenticator: Authenticator,
         live: LiveSessions,
+        refusals: Refusals,
         clock: Clock,
         tls: TlsContext,
+        admission: Admission | None = None,
     ) -> None:
-        """`service`: a Delivery for the role MX, a Submission for SUBMISSION."""
+        """`service`: a Delivery for the role MX, a Submission for SUBMISSION. `admission`: where servers share one."""
         face: Face = MxFace(service) if role is SmtpRole.MX else SubmissionFace(service)  # type: ignore[arg-type]
-        self._around = Surroundings(config, hostname, face, store, authenticator, live, clock, tls, COMMANDS)
-        self._admission = Admission(
-            config.max_connections, config.max_connections_per_address, config.max_connection_rate
-        )
+        self._around = Surroundings(config, hostname, face, store, authenticator, live, refusals, clock, tls, COMMANDS)
+        self._admission = admission or Admission(config)
         self._listeners: list[Listener] = []
         self._serving: dict[asyncio.Task[None], Session | None] = {}  # None: still in its handshake
         self._sweeper: asyncio.Task[None] | None = None
@@ -101,6 +109,11 @@ class SmtpServer:
             task.cancel()
         await self._wait(CUT_OFF_SECONDS)
         await self._end_sweep()
+
+    def reconfigure(self, config: SmtpConfig) -> None:
+        """Ceilings hold at once; sessions keep to what they began with."""
+        self._around = replace(self._around, config=config)
+        self._admission.limits = config
 
     @property
     def connections(self) -> int:

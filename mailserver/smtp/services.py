@@ -1,9 +1,10 @@
 """What an SMTP session asks of the rest of the server. Every method may raise a Refusal; it becomes the reply."""
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from mailserver.errors import Refusal
 from mailserver.mail.transaction import Envelope, Peer
 
 TlsContext = Callable[[], ssl.SSLContext | None]  # the certificate of the moment; None: there is none
@@ -32,13 +33,20 @@ class Account(Protocol):
 
 
 class Authenticator(Protocol):
-    async def authenticate(self, username: str, password: str, *, protocol: str, peer: str) -> Account:
+    async def authenticate(
+        self, username: str, password: str, *, protocol: str, peer: str, authzid: str = ""
+    ) -> Account:
         """Raises AuthenticationFailed, AuthenticationDelayed."""
 
 
 class LiveSessions(Protocol):
     def add(self, user_id: int, close: Callable[[], None], /) -> Callable[[], None]:
         """`close` is called when the account may no longer be logged in; the result takes the session out again."""
+
+
+class Refusals(Protocol):
+    def add(self, peer: Peer, reverse_path: str, recipients: Sequence[str], refusal: Refusal, /) -> None:
+        """Note mail that was not taken; never waits. `recipients`: "" for one that was not named yet."""
 
 
 class Delivery(Protocol):

@@ -6,7 +6,7 @@ transaction from MAIL to the end of the content, RSET, EHLO or a failure
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
@@ -21,7 +21,7 @@ from mailserver.mail.transaction import Envelope, EnvelopeRecipient, Peer
 from mailserver.smtp.connection import Connection, ConnectionLost
 from mailserver.smtp.content import Content
 from mailserver.smtp.faces import Face
-from mailserver.smtp.services import Account, Authenticator, LiveSessions, MessageStore, TlsContext
+from mailserver.smtp.services import Account, Authenticator, LiveSessions, MessageStore, Refusals, TlsContext
 from mailserver.smtp.wire import sasl
 from mailserver.smtp.wire.framing import LineTooLong, NotALine
 from mailserver.smtp.wire.parameters import MailParameters
@@ -29,6 +29,7 @@ from mailserver.smtp.wire.replies import refused
 
 MAX_COMMAND = 2048  # octets with CRLF; RFC 5321 §4.5.3.1.4 demands 512 and what the extensions add
 MAX_IDLE_COMMANDS = 100  # that move no mail, between two messages
+MAX_NOTED = 100  # refused recipients of one connection that are logged; more tell nobody anything new
 
 LINE_TOO_LONG = b"500 5.5.2 Line too long\r\n"
 NOT_A_LINE = b"521 5.5.2 Commands end with CRLF, and no CR or LF stands alone; closing connection\r\n"
@@ -63,6 +64,7 @@ class Surroundings:
     store: MessageStore
     authenticator: Authenticator
     live: LiveSessions
+    refusals: Refusals
     clock: Clock
     tls: TlsContext
     commands: Mapping[bytes, Command]
@@ -88,7 +90,7 @@ class Session(Connection):
         self._offers_tls = offers_tls
         self._errors = 0  # 5xx replies since the last accepted message
         self._idle_commands = 0
-        self._waiting = False  # for a command
+        self._noted = 0  # refused recipients
         self._stopping = False
         self._leave_account: Callable[[], None] = _nothing
 
@@ -108,9 +110,7 @@ class Session(Connection):
 
     async def _one_command(self) -> None:
         try:
-            self._waiting = True
             line = await self.line(sasl.MAX_LINE if self.may_log_in else MAX_COMMAND)
-            self._waiting = False
             reply = await self._answer(line)
         except LineTooLong:
             reply = LINE_TOO_LONG
@@ -155,9 +155,9 @@ class Session(Connection):
     # ---- from outside ----
 
     def stop(self) -> None:
-        """Say 421 now if nothing is under way, else after the transaction."""
+        """Say 421 now if it is the client's turn and nothing is under way, else after the transaction."""
         self._stopping = True
-        if self._waiting and self.transaction is None and not self.is_closing:
+        if self.is_waiting and self.transaction is None and not self.is_closing:
             self.hang_up(SHUTTING_DOWN)
 
     def end(self) -> None:
@@ -208,6 +208,13 @@ class Session(Connection):
         transaction, self.transaction = self.transaction, None
         if transaction is not None and transaction.content is not None:
             await transaction.content.discard()
+
+    def note_refused(self, reverse_path: str, recipients: Sequence[str], refusal: Refusal) -> None:
+        """For the delivery log: why mail did not come in."""
+        recipients = recipients[: MAX_NOTED - self._noted]
+        self._noted += len(recipients)
+        if recipients:
+            self.around.refusals.add(self.peer, reverse_path, recipients, refusal)
 
     async def accept(self, transaction: Transaction, content: Content) -> bytes:
         """Hand a complete message over; when this returns it is somebody's responsibility. Raises Refusals."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mailserver.store.database import Rx, Tx
 
+BATCH = 1000  # rows removed in one transaction
 MAX_USERNAME = 320  # characters kept of what a client called itself
 
 
@@ -36,6 +37,15 @@ def add(tx: Tx, attempts: Iterable[Attempt]) -> None:
             (a.user_id, a.username, a.remote_addr, a.protocol, int(a.success), a.failure_reason, a.created_at)
             for a in attempts
         ],
+    )
+
+
+def remove_old(tx: Tx, before: str) -> int:
+    """Some of what is older than this (UTC), the oldest first; returns how many, 0 when nothing is left."""
+    return tx.run(
+        "DELETE FROM auth_log WHERE id IN (SELECT id FROM auth_log WHERE created_at < ? ORDER BY created_at LIMIT ?)",
+        before,
+        BATCH,
     )
 
 

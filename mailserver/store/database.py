@@ -14,6 +14,7 @@ import errno
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -302,8 +303,8 @@ class Database:
     def _commit(self, group: list[_Write[Any]]) -> None:
         connection = self._writer._conn
         moment, foreign = Moment.of(self._clock.now()), False
+        synced = self._disk.staging.begin_sync()  # the folder of the files that the group's rows name
         try:
-            synced = self._disk.staging.begin_sync()  # the folder of the files that the group's rows name
             connection.execute("BEGIN IMMEDIATE")
             foreign = self._heard(connection)
             for write in group:
@@ -317,6 +318,8 @@ class Database:
                 connection.execute("ROLLBACK")
             for write in group:
                 write.error = write.error or as_refusal(fault)
+            if synced is not None:
+                wait([synced])  # else the next group would not know that its files may need one more
         for write in group:
             if write.error is None and write.tx is not None:
                 write.events = write.tx.events
@@ -330,7 +333,7 @@ class Database:
         try:
             write.result = write.fn(write.tx)
         except Exception as fault:  # whatever it is goes to this caller alone; the group goes on
-            write.error = as_refusal(fault) if isinstance(fault, sqlite.OperationalError) else fault
+            write.error = as_refusal(fault) if isinstance(fault, sqlite.OperationalError | OSError) else fault
             if not connection.in_transaction:  # SQLite gave up the whole transaction (disk full, I/O error)
                 raise
             connection.execute("ROLLBACK TO write")

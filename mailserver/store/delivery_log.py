@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from mailserver.store.database import Rx, Tx
 
+BATCH = 1000  # rows removed in one transaction
+
 
 class Outcome(StrEnum):
     DELIVERED = "delivered"
@@ -43,6 +45,16 @@ def add(tx: Tx, delivery: Delivery) -> None:
         delivery.smtp_code,
         delivery.error_message,
         tx.now,
+    )
+
+
+def remove_old(tx: Tx, before: str) -> int:
+    """Some of what is older than this (UTC), the oldest first; returns how many, 0 when nothing is left."""
+    return tx.run(
+        """DELETE FROM delivery_log
+           WHERE id IN (SELECT id FROM delivery_log WHERE created_at < ? ORDER BY created_at LIMIT ?)""",
+        before,
+        BATCH,
     )
 
 

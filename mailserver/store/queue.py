@@ -2,7 +2,7 @@
 
     pending   waiting for next_attempt               → sending (claim)
     sending   leased to a worker until locked_until  → sent, failed (finish), pending (lease over, or put off)
-    sent, failed   done; kept for a while to be looked at
+    sent, failed   done, or the sender's account is gone (cancel); kept for a while to be looked at
 
 A row is live while it is pending or sending. The spool file appears with the commit that adds the first rows and
 goes with the last live one; both are disk jobs of that transaction, so a crash loses neither side.
@@ -17,8 +17,9 @@ from enum import StrEnum
 
 from mailserver.errors import NoSuchQueueEntry
 from mailserver.mail.transaction import Body, Ret
-from mailserver.store import disk_jobs
+from mailserver.store import delivery_log, disk_jobs
 from mailserver.store.database import Row, Rx, Tx
+from mailserver.store.delivery_log import Delivery, Direction, Outcome
 from mailserver.store.events import QueueChanged
 from mailserver.store.staging import Staged
 
@@ -178,30 +179,33 @@ def finish(tx: Tx, worker: str, ids: Sequence[int], status: Status, error: str |
         """UPDATE outbound_queue SET status = ?, attempts = attempts + 1, last_error = ?, locked_by = NULL,
                locked_until = NULL
            WHERE id IN (SELECT value FROM json_each(?)) AND status = 'sending' AND locked_by = ?
-           RETURNING message_path""",
+           RETURNING message_id, sender, recipient, message_path""",
         status,
         error[:MAX_ERROR] if error else None,
         json.dumps([*ids]),
         worker,
     )
-    _unspool(tx, {row[0] for row in rows})
+    _log(tx, rows, Outcome.DELIVERED if status is Status.SENT else Outcome.BOUNCED, error)
+    _unspool(tx, {row[3] for row in rows})
     tx.tell(QueueChanged())
     return len(rows)
 
 
 def put_off(tx: Tx, worker: str, ids: Sequence[int], next_attempt: str, error: str | None = None) -> int:
     """Give rows this worker holds back, to be tried again then; returns how many were still its own."""
-    changed = tx.run(
+    rows = tx.all(
         """UPDATE outbound_queue SET status = 'pending', attempts = attempts + 1, last_error = ?, next_attempt = ?,
                locked_by = NULL, locked_until = NULL
-           WHERE id IN (SELECT value FROM json_each(?)) AND status = 'sending' AND locked_by = ?""",
+           WHERE id IN (SELECT value FROM json_each(?)) AND status = 'sending' AND locked_by = ?
+           RETURNING message_id, sender, recipient""",
         error[:MAX_ERROR] if error else None,
         next_attempt,
         json.dumps([*ids]),
         worker,
     )
+    _log(tx, rows, Outcome.DEFERRED, error)
     tx.tell(QueueChanged())
-    return changed
+    return len(rows)
 
 
 def remove(tx: Tx, entry_id: int) -> None:
@@ -210,6 +214,19 @@ def remove(tx: Tx, entry_id: int) -> None:
     tx.run("DELETE FROM outbound_queue WHERE id = ?", entry_id)
     _unspool(tx, {path})
     tx.tell(QueueChanged())
+
+
+def cancel(tx: Tx, user_id: int, reason: str) -> int:
+    """Fail what an account has under way, because the account is gone; returns how many rows."""
+    rows = tx.all(
+        f"""UPDATE outbound_queue SET status = 'failed', last_error = ?, locked_by = NULL, locked_until = NULL
+            WHERE user_id = ? AND {_LIVE} RETURNING message_id, sender, recipient, message_path""",
+        reason,
+        user_id,
+    )
+    _log(tx, rows, Outcome.BOUNCED, reason)
+    _unspool(tx, {row[3] for row in rows})
+    return len(rows)
 
 
 def remove_finished(tx: Tx, before: str) -> int:
@@ -223,6 +240,14 @@ def remove_finished(tx: Tx, before: str) -> int:
 def is_spool_name(path: str) -> bool:
     """Whether a row's message_path is one of ours: anything else never leads to a file."""
     return _SPOOL_NAME.fullmatch(path) is not None
+
+
+def _log(tx: Tx, rows: Sequence[Row], outcome: Outcome, error: str | None) -> None:
+    """`rows` begin with message_id, sender, recipient."""
+    reason = error[:MAX_ERROR] if error else None
+    for message_id, sender, recipient, *_ in rows:
+        delivery = Delivery(message_id, sender, recipient, outcome, Direction.OUTBOUND, error_message=reason)
+        delivery_log.add(tx, delivery)
 
 
 def _unspool(tx: Tx, paths: set[str]) -> None:

@@ -68,7 +68,7 @@ class Incoming:
 
     async def discard(self) -> None:
         """Forget the octets; harmless after they were staged."""
-        self._memory.clear()
+        self._memory = bytearray()  # not cleared: the traceback of a failed write may still hold a view of it
         if self._file is not None:
             fd, self._file = self._file, None
             await self._in_thread(_close_and_unlink, fd, self._path)
@@ -158,7 +158,11 @@ class Staging:
         """Before a commit: the names of all files staged until now survive a power cut."""
         if self._unsynced and self._fd is not None:
             self._unsynced = False  # first: a file that is staged while this runs sets it again
-            os.fsync(self._fd)
+            try:
+                os.fsync(self._fd)
+            except OSError:
+                self._unsynced = True  # for files whose commit comes later; this one's is refused
+                raise
 
     def new_key(self) -> str:
         """Unique without trusting the clock; the time is for people who look at the folder."""
@@ -218,5 +222,5 @@ def _write_all(fd: int, data: bytes | bytearray | memoryview) -> None:
 
 def _close_and_unlink(fd: int, path: str) -> None:
     os.close(fd)
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):  # the message may be accepted already; the next start deletes what stays
         os.unlink(path)

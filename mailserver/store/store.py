@@ -10,9 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, ParamSpec, TypeVar
 
+import structlog
+
 from mailserver.clock import Clock
 from mailserver.config.tree import StoreConfig
-from mailserver.errors import InsufficientStorage
+from mailserver.errors import InsufficientStorage, Refusal
 from mailserver.store import migrate as migrations
 from mailserver.store import poke, recovery
 from mailserver.store.database import Database, Rx, Tx, as_refusal, check_version, connect
@@ -28,6 +30,8 @@ T = TypeVar("T")
 X = TypeVar("X")
 
 DATABASE = "mail.db"
+
+_log = structlog.get_logger("store")
 
 
 class Store:
@@ -77,7 +81,10 @@ class Store:
             self._poke.stop()
         if self._upkeep is not None:
             await self._upkeep.stop()
-        await self.settle()
+        try:
+            await self.settle()
+        except Refusal as fault:  # promised work stays written down: the next start does it again
+            _log.warning("disk work not settled", error=str(fault))
         await self._database.close()
         self._threads.shutdown(wait=True)
         self._staging.close()
@@ -144,7 +151,7 @@ class Store:
 
     def incoming(self) -> Incoming:
         """`async with store.incoming() as incoming:` discards what was not staged."""
-        return Incoming(self.maildir.staging, self.in_thread)
+        return Incoming(self.maildir.staging, self._on_disk)
 
     async def stage(self, incoming: Incoming, header: bytes | None = None, skip: int = 0) -> Staged:
         """Make `header` + the incoming octets from `skip` on a durable file that a transaction may name.
@@ -231,6 +238,13 @@ class Store:
     def _tell_daemon(self) -> None:
         if not self._serving:
             poke.send(self.data)
+
+    async def _on_disk(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`in_thread`, a fault of the disk as the Refusal it stands for."""
+        try:
+            return await self.in_thread(fn, *args, **kwargs)
+        except OSError as fault:
+            raise as_refusal(fault) from fault
 
     def take_reserve(self) -> bool:
         return self._reserve.take()

@@ -43,25 +43,30 @@ class Upkeep:
             with contextlib.suppress(TimeoutError):  # nobody poked: look all the same
                 await asyncio.wait_for(self._poked.wait(), LOOK_SECONDS)
             self._poked.clear()
-            await self._store.look_for_foreign_commits()
+            await self._try(self._store.look_for_foreign_commits())
 
     async def _settle(self) -> None:
         while True:
             await self._store.clock.sleep(SETTLE_SECONDS)
+            await self._try(self._store.in_thread(self._store.take_reserve))  # a full disk may have cost it
             await self._try(self._store.settle())
-            if await self._store.read(file_names.list_stale):
-                await self._try(self._store.write(file_names.refresh))
+            await self._try(self._refresh_names())
 
     async def _daily(self) -> None:
         while True:
-            await self._try(self._store.in_thread(self._store.take_reserve))
             before = int(self._store.clock.now().timestamp() * 1000) - self._store.config.tombstone_days * 86_400_000
             await self._try(self._store.write(change_numbers.forget_removals, before))
             await self._try(self._store.exclusively(migrate.analyse))
             await self._store.clock.sleep(DAILY_SECONDS)
+
+    async def _refresh_names(self) -> None:
+        if await self._store.read(file_names.list_stale):
+            await self._store.write(file_names.refresh)
 
     async def _try(self, work: Awaitable[object]) -> None:
         try:
             await work
         except (Refusal, OSError) as fault:  # a full or failing disk now may be well the next time
             _log.warning("upkeep put off", error=str(fault))
+        except Exception:  # the root of a task that nobody would start again
+            _log.exception("upkeep failed")

@@ -5,13 +5,14 @@ import json
 from dataclasses import dataclass
 
 from mailserver.errors import AlreadyThere, BadValue, NoSuchDomain, NoSuchUser
-from mailserver.store import disk_jobs, mailboxes, names, quota
+from mailserver.store import disk_jobs, mailboxes, names, queue, quota
 from mailserver.store.database import Row, Rx, Tx
 from mailserver.store.events import AccountsChanged
 
 DEFAULT_QUOTA_BYTES = 1_073_741_824
 MAX_QUOTA_BYTES = 2**63 - 1
 MAX_DISPLAY_NAME = 200  # characters
+ACCOUNT_GONE = "the account that sent it was removed"  # why its mail in the queue was given up
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +207,7 @@ def purge_domain(tx: Tx, domain_id: int) -> int:
 def _purge(tx: Tx, which: str, value: int) -> int:
     doomed = tx.all(f"SELECT id, maildir FROM users WHERE {which}", value)
     for user_id, maildir in doomed:
+        queue.cancel(tx, user_id, ACCOUNT_GONE)
         # Messages first: the triggers on them look for the mailbox and its owner.
         tx.run("DELETE FROM messages WHERE mailbox_id IN (SELECT id FROM mailboxes WHERE user_id = ?)", user_id)
         tx.run("DELETE FROM users WHERE id = ?", user_id)

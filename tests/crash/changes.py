@@ -88,9 +88,7 @@ async def submit(store: Store) -> None:
     submission = Submission(store, clock, HOST, SmtpConfig(), DeliveryConfig(), QueueConfig(), bytes)
     user = await store.read(users.get, ANN)
     account = Account(user.id, ANN, "Ann", False)
-    recipients = tuple(
-        [EnvelopeRecipient(each, await submission.resolve(account, each, None)) for each in (BEN, FAR)]
-    )
+    recipients = tuple([EnvelopeRecipient(each, await submission.resolve(account, each, None)) for each in (BEN, FAR)])
     async with store.incoming() as incoming:
         await incoming.write(message(8).replace(b"a@far.example", ANN.encode()))
         await submission.accept(account, Envelope(ANN, recipients, PEER), incoming)

@@ -1,11 +1,12 @@
 """A process that makes one change after another, each in a child of its own that may be killed on the way.
 
-    >  deliver /tmp/data            the name of a change and a data folder
-    <  ready 17 17 18 19            the child's process id and its threads: loop, files, writer
-    >  go
-    <  refused                      the change was, and is tried once more
-    <  done                         the change is acknowledged
-    <  ended                        the child is gone, of itself or not
+>  deliver /tmp/data            the name of a change and a data folder
+<  ready 17 17 18 19            the child's process id and its threads
+>  go
+<  refused                      the change was, and is tried once more
+<  done                         the change is acknowledged
+<  failed                       what should not have been raised was
+<  ended                        the child is gone, of itself or not
 """
 
 import asyncio
@@ -13,8 +14,9 @@ import ctypes
 import logging
 import os
 import sys
-import threading
+import traceback
 from pathlib import Path
+from typing import NoReturn
 
 import structlog
 
@@ -22,6 +24,7 @@ from mailserver.errors import Refusal
 from mailserver.store.database import Rx
 from mailserver.store.store import Store
 from tests.crash.changes import CHANGES, opened
+from tests.fakes import FakeClock
 
 PR_SET_PTRACER = 0x59616D61
 ANYBODY = ctypes.c_ulong(-1)
@@ -35,10 +38,19 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             ctypes.CDLL(None).prctl(PR_SET_PTRACER, ANYBODY, 0, 0, 0)  # the tracer is no ancestor
-            asyncio.run(_make(change, Path(data)))
-            os._exit(0)
+            _live(change, Path(data))
         os.waitpid(child, 0)
         _say("ended")
+
+
+def _live(change: str, data: Path) -> NoReturn:
+    try:
+        asyncio.run(_make(change, data))
+    except BaseException:
+        traceback.print_exc()
+        _say("failed")
+    finally:
+        os._exit(0)
 
 
 async def _make(change: str, data: Path) -> None:
@@ -49,15 +61,19 @@ async def _make(change: str, data: Path) -> None:
             await CHANGES[change](store)
         except Refusal:
             _say("refused")
+            assert isinstance(store.clock, FakeClock)
+            await store.clock.advance(1)  # the disk is looked at again only then
             await CHANGES[change](store)
         _say("done")
 
 
 async def _threads(store: Store) -> list[int]:
-    here = threading.get_native_id()
-    files = await store.in_thread(threading.get_native_id)
+    """All of them, in the order in which they began, which is always the same."""
+    staged = await store.stage_bytes(b"Subject: never shown\r\n\r\n")  # threads begin when they are needed
+    await store.unstage(staged)
     await store.read(Rx.one, "SELECT 1")
-    return [here, files, await store.exclusively(lambda _: threading.get_native_id())]
+    await store.write(lambda _: None)
+    return sorted(int(name) for name in os.listdir("/proc/self/task"))
 
 
 def _read_line() -> str:

@@ -2,8 +2,9 @@
 
 One run under strace writes down which calls a change makes, in which thread. Then it is made once for each of them on
 a copy of the same data, and strace kills the process as it enters that call. The next start must find what was there
-before or what is there after the whole change; after it, if it was acknowledged. `make test` takes four changes and
-of many equal calls in a row three, `make soak` everything.
+before or what is there after the whole change; after it, if it was acknowledged. In the same way each call fails once
+instead: the change is refused and can be made again, or it is done. `make test` takes some changes and of many equal
+calls in a row three, `make soak` everything.
 """
 
 import contextlib
@@ -29,7 +30,19 @@ QUICK = ("deliver", "append", "move", "store")  # in make test
 CALLS = (
     *("openat", "write", "pwrite64", "writev", "pwritev", "copy_file_range", "ftruncate", "fallocate"),
     *("fsync", "fdatasync", "sync_file_range", "msync"),
-    *("rename", "renameat", "renameat2", "link", "linkat", "symlink", "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir"),
+    *(
+        "rename",
+        "renameat",
+        "renameat2",
+        "link",
+        "linkat",
+        "symlink",
+        "unlink",
+        "unlinkat",
+        "mkdir",
+        "mkdirat",
+        "rmdir",
+    ),
 )
 _CALL = re.compile(r"(\d+) +(\w+)\((.*)")
 
@@ -117,6 +130,11 @@ async def state_of(data: Path) -> State:
 @pytest.mark.parametrize("change", QUICK)
 async def test_a_kill_before_any_call_leaves_all_or_nothing(makers: Makers, change: str, tmp_path: Path) -> None:
     await kill_everywhere(makers, change, tmp_path, thinned)
+
+
+@pytest.mark.parametrize("change", ["deliver-large", "move"])
+async def test_a_failure_of_any_call_is_refused_or_made_good(makers: Makers, change: str, tmp_path: Path) -> None:
+    await fail_everywhere(makers, change, tmp_path, thinned)
 
 
 @pytest.mark.soak

@@ -96,7 +96,9 @@ class World:
     async def disable(self) -> None:
         await self.store.write(users.set_active, ADDRESS, False)
 
-    def connect(self, read_size: int, *, peer: str = "127.0.0.1", tls: bool = False, offers_tls: bool = False) -> "Client":
+    def connect(
+        self, read_size: int, *, peer: str = "127.0.0.1", tls: bool = False, offers_tls: bool = False
+    ) -> "Client":
         return Client(self.around, read_size, peer, tls, offers_tls)
 
 

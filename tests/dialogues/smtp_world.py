@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from mailserver.errors import (
     MailboxDisabled,
     NoSuchUser,
     OverQuota,
+    Refusal,
     RelayDenied,
     SenderNotOwned,
 )
@@ -50,12 +51,24 @@ class MemoryIncoming:
 
 
 @dataclass
+class Noted:
+    """Refusals as the delivery log would hear of them."""
+
+    rows: list[tuple[str, str, str]] = field(default_factory=list)  # sender, recipients, reply code
+
+    def add(self, peer: Peer, reverse_path: str, recipients: Sequence[str], refusal: Refusal) -> None:
+        assert peer.address
+        self.rows.append((reverse_path, ",".join(recipients), refusal.smtp))
+
+
+@dataclass
 class Services:
     """Delivery, submission, store, authenticator and live sessions, all in memory."""
 
     full_after: int | None = None  # octets the store has room for
     accepted: list[tuple[Envelope[Any], bytes]] = field(default_factory=list)
     live: dict[int, Callable[[], None]] = field(default_factory=dict)
+    refusals: Noted = field(default_factory=Noted)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     entered: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -65,12 +78,14 @@ class Services:
     def incoming(self) -> MemoryIncoming:
         return MemoryIncoming(self.full_after)
 
-    async def authenticate(self, username: str, password: str, *, protocol: str, peer: str) -> Account:
+    async def authenticate(
+        self, username: str, password: str, *, protocol: str, peer: str, authzid: str = ""
+    ) -> Account:
         assert protocol == "smtp"
         assert peer
         if username == "throttled@example.test":
             raise AuthenticationDelayed
-        if username != "ann@example.test" or password != PASSWORD:
+        if username != "ann@example.test" or password != PASSWORD or authzid not in {"", username}:
             raise AuthenticationFailed
         return Account(7, username)
 
@@ -182,6 +197,7 @@ async def running(
         MxService(services) if face == "mx" else SubmissionService(services),
         services,
         services,
+        services.refusals,
         clock or SystemClock(),
         lambda: context,
     )

@@ -10,7 +10,9 @@ from tests.dialogues.imap_world import prepare
 
 FOLDER = Path(__file__).parent / "imap"
 SCENES = [
-    pytest.param(scene, id=f"{path.stem}: {scene.title}") for path in sorted(FOLDER.glob("*.txt")) for scene in scenes(path)
+    pytest.param(scene, id=f"{path.stem}: {scene.title}")
+    for path in sorted(FOLDER.glob("*.txt"))
+    for scene in scenes(path)
 ]
 
 

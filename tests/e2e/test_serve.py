@@ -87,6 +87,36 @@ def test_it_is_ready_watched_reloaded_and_stopped(served: Served) -> None:
     assert served.process.stdout.read() + served.process.stderr.read() == b""
 
 
+def test_a_reload_takes_up_limits_and_says_what_waits(served: Served) -> None:
+    served.heard()
+    [ready] = served.events("ready")
+
+    def limits_met() -> tuple[str, bytes]:
+        """The size SMTP announces, and what the second IMAP connection of an address hears."""
+        with (
+            smtplib.SMTP("127.0.0.1", ready["smtp"]) as smtp,
+            socket.create_connection(("127.0.0.1", ready["imap"])) as first,
+        ):
+            smtp.ehlo()
+            first.recv(1000)
+            with socket.create_connection(("127.0.0.1", ready["imap"])) as second:
+                return smtp.esmtp_features["size"], second.recv(1000)[:5]
+
+    assert limits_met() == ("26214400", b"* OK ")
+    limits = "smtp.max_message_octets = 4096\nimap.max_connections_per_address = 1\nstore.readers = 5\n"
+    (served.folder / "mailserver.toml").write_text(limits + CONFIG)
+    served.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: served.events("reloaded"))
+    assert limits_met() == ("4096", b"* BYE")
+    assert [line["keys"] for line in served.events("changes that wait for a restart")] == [["store.readers"]]
+    (served.folder / "mailserver.toml").write_text("smtp.max_message_octets = 1\n" + CONFIG)
+    served.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: len(served.events("reloaded")) == 2)
+    [line] = served.events("configuration not reloaded")
+    assert line["faults"] == ["smtp.max_message_octets = 1: must be 1024 to 104857600"]
+    assert limits_met() == ("4096", b"* BYE")
+
+
 def test_a_client_that_stays_does_not_hold_up_the_stop(served: Served) -> None:
     served.heard()
     [ready] = served.events("ready")

@@ -28,9 +28,10 @@ from mailserver.config.tree import (
     TlsConfig,
     TlsMode,
 )
-from mailserver.daemon.lifecycle import Lifecycle, changed
+from mailserver.daemon.lifecycle import Lifecycle
 from mailserver.daemon.notify import Notifier
 from mailserver.daemon.run import CannotListen, Daemon
+from mailserver.daemon.taken_up import taken_up, waiting
 from mailserver.errors import InUse
 from mailserver.log import Log
 from mailserver.store import domains, users
@@ -162,8 +163,7 @@ async def test_without_a_usable_certificate_what_needs_one_stays_closed(
     await daemon.start()
     try:
         assert list(daemon.ports) == ["smtp", "submission", "imap"]
-        daemon.reload_certificate(config.tls)
-        await daemon.open_missing()
+        await daemon.reconfigure(config)
         assert sorted(daemon.ports) == sorted(FACES)
         assert len(await certificate_of(daemon.ports["submissions"])) > 100
     finally:
@@ -208,7 +208,8 @@ async def test_sigterm_stops_and_sighup_reloads(config: Config, log: Log, events
         config,
         log=LogConfig(level=LogLevel.DEBUG),
         tls=_another_certificate(tmp_path),
-        smtp=replace(config.smtp, max_errors=7),
+        smtp=replace(config.smtp, max_errors=1, max_connections=2000),
+        store=replace(config.store, readers=4),
     )
     daemon, life = lifecycle(config, log, lambda: Loaded(new, {}, None))
     running = asyncio.create_task(life.run())
@@ -217,9 +218,12 @@ async def test_sigterm_stops_and_sighup_reloads(config: Config, log: Log, events
     os.kill(os.getpid(), signal.SIGHUP)
     await until(lambda: events("reloaded"))
     assert await certificate_of(daemon.ports["imaps"]) != before
+    assert daemon.config == replace(new, store=config.store)
+    os.kill(os.getpid(), signal.SIGHUP)
+    await until(lambda: len(events("reloaded")) == 2)
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.wait_for(running, 10)
-    assert [line["keys"] for line in events("changes that wait for a restart")] == [["smtp.max_errors"]]
+    assert [line["keys"] for line in events("changes that wait for a restart")] == [["store.readers"]] * 2
     assert events("stopped")
 
 
@@ -241,7 +245,68 @@ async def test_a_reload_with_faults_changes_nothing(config: Config, log: Log, ev
 
 def test_what_waits_for_a_restart_is_told_apart(config: Config) -> None:
     new = replace(config, log=LogConfig(level=LogLevel.ERROR), server=replace(config.server, hostname="b.test"))
-    assert changed(config, new) == ["server.hostname"]
+    assert waiting(config, new) == ["server.hostname"]
+
+
+def test_what_is_taken_up_leaves_the_rest_as_it_was(config: Config) -> None:
+    new = replace(
+        config,
+        server=replace(config.server, hostname="b.test", shutdown_seconds=9.0),
+        auth=replace(config.auth, hash_threads=7, failures_per_address=9),
+    )
+    merged = taken_up(config, new)
+    assert merged.server == replace(config.server, shutdown_seconds=9.0)
+    assert merged.auth == replace(config.auth, failures_per_address=9)
+    assert waiting(merged, new) == ["server.hostname", "auth.hash_threads"]
+
+
+async def conversation(port: int, *commands: bytes) -> list[bytes]:
+    """The last line of each reply, the greeting's first."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    replies = []
+    try:
+        async with asyncio.timeout(5):
+            for command in (b"", *commands):
+                writer.write(command + b"\r\n" if command else b"")
+                while (line := await reader.readline())[3:4] == b"-" or line.startswith(b"* CAP"):
+                    continue
+                replies.append(line)
+    finally:
+        writer.transport.abort()
+    return replies
+
+
+async def test_new_limits_hold_for_new_sessions(config: Config) -> None:
+    daemon = Daemon(config)
+    await daemon.start()
+    try:
+        await daemon.store.write(domains.add, "example.test")
+        await daemon.store.write(users.add, "ann@example.test", "$argon2id$unused")
+        smtp, imap = daemon.ports["smtp"], daemon.ports["imap"]
+        await daemon.reconfigure(
+            replace(
+                config,
+                smtp=replace(config.smtp, max_message_octets=2000, max_recipients=1),
+                imap=replace(config.imap, max_connections_per_address=1),
+            )
+        )
+        replies = await conversation(
+            smtp,
+            b"EHLO c",
+            b"MAIL FROM:<> SIZE=2001",
+            b"MAIL FROM:<>",
+            b"RCPT TO:<ann@example.test>",
+            b"RCPT TO:<ann@example.test>",
+        )
+        assert [reply[:9] for reply in replies[2:]] == [b"552 5.3.4", b"250 2.1.0", b"250 2.1.5", b"452 4.5.3"]
+        _, first = await asyncio.open_connection("127.0.0.1", imap)
+        assert (await greeting(imap)).startswith(b"* BYE [UNAVAILABLE] Too many connections")
+        first.transport.abort()
+        await daemon.reconfigure(replace(config, smtp=replace(config.smtp, max_connection_rate=1)))
+        assert (await greeting(smtp)).startswith(b"421 4.7.0 Too many connections")
+        assert (await greeting(daemon.ports["submission"])).startswith(b"421 4.7.0"), "one count for all SMTP ports"
+    finally:
+        await daemon.stop()
 
 
 def _another_certificate(tmp_path: Path) -> TlsConfig:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from mailserver.errors import AuthenticationFailed, PrivacyRequired
+from mailserver.errors import AuthenticationDelayed, AuthenticationFailed, PrivacyRequired
 from mailserver.smtp.session import Session
 from mailserver.smtp.wire import sasl
 from mailserver.smtp.wire.framing import LineTooLong
@@ -41,9 +41,9 @@ async def auth(s: Session, argument: bytes) -> bytes:
 async def _log_in(s: Session, login: sasl.Login) -> bytes:
     try:
         account = await s.around.authenticator.authenticate(
-            login.username, login.password, protocol="smtp", peer=s.peer_address
+            login.username, login.password, protocol="smtp", peer=s.peer_address, authzid=login.authzid
         )
-    except AuthenticationFailed as failed:
+    except (AuthenticationFailed, AuthenticationDelayed) as failed:
         s.failed_logins += 1
         if s.failed_logins < MAX_FAILED_LOGINS:
             raise

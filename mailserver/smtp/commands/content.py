@@ -2,7 +2,7 @@
 
 import re
 
-from mailserver.errors import TooBig
+from mailserver.errors import Refusal, TooBig
 from mailserver.smtp.content import ENDLESS_FACTOR, BareLineEnd, Content, EndlessMessage
 from mailserver.smtp.session import Session, Transaction
 from mailserver.smtp.wire.line_ends import DataReader
@@ -24,6 +24,9 @@ TOO_EARLY = b"554 5.5.0 Data before 354; closing connection\r\n"
 BAD_CHUNK = b"501 5.5.4 Syntax: BDAT octets [LAST]; closing connection\r\n"
 LOGIN_FIRST = b"530 5.7.0 Authentication required\r\n"
 
+# After these nobody knows, or wants to, where the client's next command begins.
+LAST_WORDS = (EndlessMessage, BareLineEnd)
+
 
 async def data(s: Session, argument: bytes) -> bytes:
     transaction = s.transaction
@@ -43,10 +46,10 @@ async def data(s: Session, argument: bytes) -> bytes:
         content = _begin(s, transaction)
         s.send(GO_AHEAD)
         await _read_data(s, content)
-        return await _finish(s, transaction, content)
-    except EndlessMessage as endless:
-        s.hang_up(refused(endless))
-        return b""
+        await content.finish()
+        return await s.accept(transaction, content)
+    except Refusal as refusal:
+        return _refuse(s, transaction, refusal)
     finally:
         await s.forget_transaction()
 
@@ -70,13 +73,13 @@ async def bdat(s: Session, argument: bytes) -> bytes:
         content = transaction.content or _begin(s, transaction)
         await _read_chunk(s, content, size)
         if last:
-            return await _finish(s, transaction, content)
+            await content.finish()
+            return await s.accept(transaction, content)
         content.check()
         keep = True
         return b"250 2.0.0 %d octets received\r\n" % size
-    except EndlessMessage as endless:
-        s.hang_up(refused(endless))
-        return b""
+    except Refusal as refusal:
+        return _refuse(s, transaction, refusal)
     finally:
         if not keep:
             await s.forget_transaction()
@@ -88,13 +91,12 @@ def _begin(s: Session, transaction: Transaction) -> Content:
     return content
 
 
-async def _finish(s: Session, transaction: Transaction, content: Content) -> bytes:
-    try:
-        await content.finish()
-    except BareLineEnd as bare:
-        s.hang_up(refused(bare))  # this client and we may not agree where its messages end
+def _refuse(s: Session, transaction: Transaction, refusal: Refusal) -> bytes:
+    s.note_refused(transaction.reverse_path, [rcpt.address for rcpt in transaction.recipients], refusal)
+    if isinstance(refusal, LAST_WORDS):
+        s.hang_up(refused(refusal))
         return b""
-    return await s.accept(transaction, content)
+    return refused(refusal)
 
 
 async def _read_data(s: Session, content: Content) -> None:

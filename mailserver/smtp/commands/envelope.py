@@ -45,9 +45,13 @@ async def mail(s: Session, argument: bytes) -> bytes:
     parameters = mail_parameters(rest)
     if path.needs_utf8 and not parameters.smtputf8:
         raise NeedsSmtputf8
-    if parameters.size is not None and parameters.size > s.config.max_message_octets:
-        raise TooBig
-    await s.face.check_sender(s.account, str(path), s.peer)
+    try:
+        if parameters.size is not None and parameters.size > s.config.max_message_octets:
+            raise TooBig
+        await s.face.check_sender(s.account, str(path), s.peer)
+    except Refusal as refusal:
+        s.note_refused(str(path), [""], refusal)
+        raise
     s.transaction = Transaction(str(path), parameters)
     return SENDER_OK
 
@@ -70,6 +74,7 @@ async def rcpt(s: Session, argument: bytes) -> bytes:
     try:
         resolved = await s.face.resolve(s.account, address, transaction.parameters.size)
     except Refusal as refusal:
+        s.note_refused(transaction.reverse_path, [address], refusal)
         await _tarpit(s, refusal)
         raise
     transaction.recipients.append(EnvelopeRecipient(address, resolved, parameters.notify, parameters.orcpt))

@@ -4,7 +4,7 @@ import binascii
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 
-from mailserver.errors import AuthenticationFailed, BadValue
+from mailserver.errors import BadValue
 
 MAX_LINE = 12_288  # octets with CRLF, RFC 4954 §4.5
 USERNAME_CHALLENGE = b"334 " + b64encode(b"Username:") + b"\r\n"  # Outlook waits for exactly these words
@@ -24,6 +24,7 @@ class Cancelled(BadValue):
 class Login:
     username: str
     password: str
+    authzid: str = ""  # whom to act as; "" for oneself
 
     def __repr__(self) -> str:
         return "Login(...)"  # no log, traceback or test output shows a password
@@ -45,14 +46,12 @@ def initial(response: bytes) -> bytes:
 
 
 def plain(message: bytes) -> Login:
-    """[authzid] NUL authcid NUL passwd. Raises BadResponse; AuthenticationFailed for acting as somebody else."""
+    """[authzid] NUL authcid NUL passwd. Raises BadResponse."""
     parts = _text(message).split("\0")
     if len(parts) != 3 or not parts[1] or not parts[2]:
         raise BadResponse
     authzid, username, password = parts
-    if authzid and authzid.casefold() != username.casefold():
-        raise AuthenticationFailed
-    return Login(username, password)
+    return Login(username, password, authzid)
 
 
 def login(username: bytes, password: bytes) -> Login:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from argon2.low_level import Type, hash_secret_raw
@@ -121,6 +122,42 @@ async def test_refusals_are_all_alike_except_in_the_log(
     # the same work whoever it is: one verification, with the same parameters
     expected = [] if reason == "unusable password" else ["$argon2id$v=19$m=64,t=1,p=1"]
     assert hasher.verified == expected
+
+
+async def test_nobody_acts_as_somebody_else_and_the_attempt_is_logged(house: Store, door: Authenticator) -> None:
+    with pytest.raises(AuthenticationFailed):
+        await door.authenticate(ANN, PASSWORD, protocol="smtp", peer=HOME, authzid="off@example.test")
+    account = await door.authenticate(ANN, PASSWORD, protocol="smtp", peer=HOME, authzid="Ann@example.test")
+    assert account.address == ANN
+    assert [a.failure_reason for a in await attempts(house, door)] == ["wants to act as somebody else", None]
+
+
+async def test_who_is_disabled_during_a_login_gets_in_again_when_enabled(
+    house: Store, door: Authenticator, hasher: CountingHasher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def verify_slowly(stored: str, password: str) -> Verdict:
+        future = asyncio.run_coroutine_threadsafe(house.write(users.set_active, ANN, False), loop)
+        future.result(5)
+        return Verdict.RIGHT
+
+    loop = asyncio.get_running_loop()
+    with monkeypatch.context() as slow:
+        slow.setattr(hasher, "verify", verify_slowly)
+        assert await is_refused(door, ANN, PASSWORD)
+    await house.write(users.set_active, ANN, True)
+    assert not await is_refused(door, ANN, PASSWORD)
+    assert [a.failure_reason for a in await attempts(house, door)] == ["changed meanwhile", None]
+
+
+async def test_new_limits_hold_at_once(door: Authenticator, hasher: CountingHasher) -> None:
+    await door.authenticate(ANN, PASSWORD, protocol="imap", peer=HOME)
+    door.reconfigure(replace(LIGHT, failures_per_address=1, cache_seconds=0))
+    await door.authenticate(ANN, PASSWORD, protocol="imap", peer=HOME)
+    await door.authenticate(ANN, PASSWORD, protocol="imap", peer=HOME)
+    assert len(hasher.verified) == 3, "nothing is remembered any more"
+    assert await is_refused(door, ANN, "guess")
+    with pytest.raises(AuthenticationDelayed):
+        await door.authenticate(ANN, "another guess", protocol="imap", peer=CAFE)
 
 
 async def test_a_disabled_domain_lets_nobody_in(house: Store, door: Authenticator) -> None:

@@ -2,8 +2,10 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,9 @@ def test_a_message_is_delivered_with_its_line_ends_made_right(cli: Run, ann: str
     [file] = delivered(data)
     assert file == b"Return-Path: <bob@else.test>\r\nSubject: hello\r\n\r\nline one\r\nline two\r\n"
     assert json.loads(cli("user", "show", ann, "--json").out)["used_bytes"] == len(file)
+    with closing(sqlite3.connect(data / "mail.db")) as database:
+        rows = database.execute("SELECT sender, recipient, status, direction FROM delivery_log").fetchall()
+    assert rows == [("bob@else.test", ann, "delivered", "inbound")]
 
 
 def test_an_alias_delivers_to_all_its_users(cli: Run, ann: str, data: Path) -> None:
@@ -125,6 +130,15 @@ def test_without_a_configuration_the_way_out_is_named(raw: Run) -> None:
     outcome = raw("user", "list")
     assert outcome.code == 78
     assert outcome.err.endswith("no such file; give --config FILE or --data FOLDER\n")
+
+
+def test_the_environment_is_configuration_enough(raw: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAILSERVER__SERVER__HOSTNAME", "mail.example.org")
+    monkeypatch.setenv("MAILSERVER__SMTP__MAX_RECIPIENTS", "7")
+    outcome = raw("config", "show")
+    assert outcome.code == 0
+    assert "max_recipients = 7  # environment\n" in outcome.out
+    assert 'hostname = "mail.example.org"  # environment\n' in outcome.out
 
 
 def test_config_check_tells_all_faults(raw: Run, tmp_path: Path) -> None:

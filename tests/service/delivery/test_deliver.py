@@ -1,8 +1,11 @@
 """Mail from anybody: what is stored, what is refused, and that a refusal leaves nothing behind."""
 
+import asyncio
 import dataclasses
 import os
+import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -20,6 +23,7 @@ from mailserver.errors import (
     RelayDenied,
     TooBig,
 )
+from mailserver.mail.editing import HeaderBlock, is_named
 from mailserver.mail.transaction import Envelope, EnvelopeRecipient
 from mailserver.store import aliases, delivery_log, mailboxes, queue, users
 from mailserver.store.events import Event, MessagesAdded
@@ -240,3 +244,43 @@ async def test_uids_ascend_in_the_order_of_acceptance(house: House) -> None:
     subjects = [f for stored in await house.inbox(ANN) for f in fields(stored) if f.startswith(b"Subject")]
     assert subjects == [b"Subject: %d" % number for number in range(5)]
     assert (await house.store.read(mailboxes.get, house.ann.user_id, "INBOX")).uidnext == 6
+
+
+async def test_a_change_during_the_look_at_an_address_is_not_overlooked(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = house.store.read
+
+    async def disabled_meanwhile(*arguments: Any) -> Any:
+        found = await read(*arguments)
+        await house.store.write(users.set_active, ANN, False)
+        return found
+
+    with monkeypatch.context() as late:
+        late.setattr(house.store, "read", disabled_meanwhile)
+        await house.delivery.resolve(ANN, None)
+    with pytest.raises(MailboxDisabled):
+        await house.delivery.resolve(ANN, None)
+
+
+async def test_a_large_header_is_kept_and_does_not_hold_up_the_others(house: House) -> None:
+    message = b"X: y\r\n" * 40_000 + b"\r\nbody\r\n"
+    started = time.perf_counter()
+    HeaderBlock.parse(message).without(is_named(b"none")).render()
+    alone = time.perf_counter() - started
+    longest, over = 0.0, False
+
+    async def watch() -> None:
+        nonlocal longest
+        while not over:
+            before = time.perf_counter()
+            await asyncio.sleep(0)
+            longest = max(longest, time.perf_counter() - before)
+
+    watching = asyncio.create_task(watch())
+    await house.receive(message, [ANN])
+    over = True
+    await watching
+    assert longest < alone / 2
+    (stored,) = await house.inbox(ANN)
+    assert stored.endswith(b"+0000\r\n" + message)

@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 
+from mailserver.delivery.ownership import MAX_SENDERS
 from mailserver.errors import BadContent, LimitReached, Refusal, SenderNotOwned
 from mailserver.store import aliases
 from mailserver.store.events import Event, QueueChanged
@@ -127,3 +128,10 @@ async def test_so_many_recipients_within_an_hour(house: House) -> None:
 async def test_a_forged_result_of_ours_is_taken_out_of_submitted_mail_too(house: House) -> None:
     await house.submit(b"Authentication-Results: mail.example.test; dkim=pass\r\n" + MESSAGE, [BOB])
     assert b"dkim=pass" not in (await house.inbox(BOB))[0]
+
+
+async def test_a_crowd_of_senders_is_not_looked_up(house: House) -> None:
+    crowd = b", ".join(b"ann+%d@example.test" % number for number in range(MAX_SENDERS))
+    await house.submit(b"From: " + crowd + b"\r\nSender: ann@example.test\r\n\r\nx\r\n", [BOB])
+    with pytest.raises(BadContent, match="at most 100 addresses"):
+        await house.submit(b"From: " + crowd + b", ann@example.test\r\n\r\nx\r\n", [BOB])

@@ -11,7 +11,7 @@ from mailserver.clock import SystemClock
 from mailserver.config.tree import StoreConfig
 from mailserver.errors import NoSuchQueueEntry
 from mailserver.queue.outbound import LEASE_SECONDS, OutboundQueue
-from mailserver.store import disk_jobs, queue, spool
+from mailserver.store import delivery_log, disk_jobs, domains, queue, spool, users
 from mailserver.store.database import Rx, Tx
 from mailserver.store.queue import Outgoing, QueueRecipient, Status
 from mailserver.store.store import Store
@@ -50,7 +50,40 @@ async def test_a_spool_file_lives_until_the_last_row_is_done(store: Store, outbo
     assert await outbound.claim(10) == []
     entry = await outbound.show(far.id)
     assert (entry.status, entry.attempts, entry.last_error) == ("pending", 1, "connection refused")
+    logged = [
+        (each.sender, each.recipient, each.outcome, each.direction, each.error_message)
+        for each in await store.read(delivery_log.list)
+    ]
+    assert logged == [
+        ("ann@example.test", "y@other.example", "deferred", "outbound", "connection refused"),
+        ("ann@example.test", "x@far.example", "delivered", "outbound", None),
+    ]
     assert spooled(store) == [MESSAGE]
+
+
+@pytest.mark.parametrize("whole_domain", [False, True])
+async def test_mail_of_a_purged_account_is_given_up_and_the_log_says_why(
+    store: Store, outbound: OutboundQueue, user_id: int, whole_domain: bool
+) -> None:
+    file = spool.prepare(store, await store.stage_bytes(MESSAGE))
+    rows = [QueueRecipient("x@far.example"), QueueRecipient("y@far.example")]
+    await store.write(queue.add, Outgoing("ann@example.test", file, expires_at=2**50, user_id=user_id), rows)
+    await put(store, "z@far.example", message=b"of somebody else\r\n")
+    (sending,) = await outbound.claim(1)
+    if whole_domain:
+        await store.write(domains.remove, "example.test")
+        await store.write(domains.purge, 2**60)
+    else:
+        await store.write(users.remove, "ann@example.test")
+        assert {entry.status for entry in await outbound.list()} == {"sending", "pending"}, "it can be restored"
+        await store.write(users.purge, 2**60)
+    entries = {entry.recipient: (entry.status, entry.last_error) for entry in await outbound.list()}
+    gone = ("failed", "the account that sent it was removed")
+    assert entries == {"x@far.example": gone, "y@far.example": gone, "z@far.example": ("pending", None)}
+    assert await outbound.finish([sending], Status.SENT) == 0
+    assert spooled(store) == [b"of somebody else\r\n"]
+    logged = [(each.recipient, each.outcome, each.error_message) for each in await store.read(delivery_log.list)]
+    assert sorted(logged) == [("x@far.example", "bounced", gone[1]), ("y@far.example", "bounced", gone[1])]
 
 
 async def test_the_row_that_was_put_off_is_due_at_its_time(

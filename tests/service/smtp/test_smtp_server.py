@@ -12,7 +12,7 @@ import pytest
 import uvloop
 
 from mailserver.config.tree import SmtpConfig, TlsMode
-from mailserver.smtp.session import MAX_IDLE_COMMANDS
+from mailserver.smtp.session import MAX_IDLE_COMMANDS, MAX_NOTED
 from tests.dialogues.smtp_world import HOSTNAME, PASSWORD, Running, contexts, running, until
 from tests.fakes import FakeClock
 
@@ -374,3 +374,51 @@ async def test_the_greeting_names_the_host(world: Running) -> None:
     client = await Client.connect(world)
     assert (await client.reply()).startswith(f"220 {HOSTNAME} ESMTP")
     client.close()
+
+
+async def test_a_stop_does_not_wait_for_a_password_that_never_comes(tls: Contexts) -> None:
+    async with running("submission", tls[0], replace(CONFIG, allow_plain_auth=True)) as world:
+        client = await Client.connect(world)
+        await client.greet()
+        assert (await client.say("AUTH LOGIN")).startswith("334 ")
+        stopping = asyncio.create_task(world.server.stop(60))
+        assert (await client.reply()).startswith("421 4.3.2")
+        client.close()
+        await asyncio.wait_for(stopping, 10)
+
+
+async def test_what_is_refused_is_noted_with_its_envelope(tls: Contexts) -> None:
+    async with running("mx", tls[0], replace(CONFIG, max_message_octets=2000)) as world:
+        client = await Client.connect(world)
+        await client.greet()
+        await client.say("MAIL FROM:<a@b.example> SIZE=2001")
+        await client.say("MAIL FROM:<blocked@example.org>")
+        await client.say("MAIL FROM:<a@b.example>")
+        for recipient in ("nobody@example.test", "full@example.test", "ann@example.test", "bob@example.test"):
+            await client.say(f"RCPT TO:<{recipient}>")
+        await client.say("DATA")
+        assert (await client.say("x" * 2500 + "\r\n.")).startswith("552 5.3.4")
+        await client.say("MAIL FROM:<>")
+        await client.say("RCPT TO:<ann@example.test>")
+        client.write(b"BDAT 5 LAST\r\na\nb\r\n")
+        assert (await client.reply()).startswith("550 5.6.11")
+        client.close()
+        assert world.services.refusals.rows == [
+            ("a@b.example", "", "552 5.3.4"),
+            ("blocked@example.org", "", "553 5.7.1"),
+            ("a@b.example", "nobody@example.test", "550 5.1.1"),
+            ("a@b.example", "full@example.test", "452 4.2.2"),
+            ("a@b.example", "ann@example.test,bob@example.test", "552 5.3.4"),
+            ("", "ann@example.test", "550 5.6.11"),
+        ]
+
+
+async def test_one_connection_does_not_fill_the_log(tls: Contexts) -> None:
+    async with running("mx", tls[0], CONFIG) as world:
+        client = await Client.connect(world)
+        await client.greet()
+        await client.say("MAIL FROM:<a@b.example>")
+        for _ in range(MAX_NOTED + 10):
+            assert (await client.say("RCPT TO:<full@example.test>")).startswith("452 4.2.2")
+        client.close()
+        assert len(world.services.refusals.rows) == MAX_NOTED
