@@ -110,7 +110,7 @@ class AuthConfig:
 @dataclass(frozen=True, slots=True)
 class StoreConfig:
     readers: int = 3  # connections for reading
-    file_threads: int = 8  # threads that write and sync files
+    file_threads: int = 4  # threads that write and sync files
     scan_seconds: float = 30.0  # how often a selected mailbox's folder is looked at for outside changes
     tombstone_days: int = 30  # how long removals are remembered for clients that were away
     default_quota_bytes: int = 1_073_741_824  # of new users; 0: no limit

@@ -10,6 +10,7 @@ The peer is answered after step 3; see store/recovery.py for the start.
 
 import contextlib
 import fcntl
+import itertools
 import mmap
 import os
 import secrets
@@ -121,6 +122,8 @@ class Staging:
         self._hostname = hostname
         self._fd: int | None = None
         self._unsynced = False
+        self._process = secrets.token_hex(8)  # no other process, before or after, has these keys
+        self._numbers = itertools.count(1)
         self._syncer = ThreadPoolExecutor(1, "store-sync")
 
     def open(self) -> None:
@@ -166,7 +169,7 @@ class Staging:
 
     def new_key(self) -> str:
         """Unique without trusting the clock; the time is for people who look at the folder."""
-        return f"{int(self._clock.now().timestamp())}.{secrets.token_hex(8)}.{self._hostname}"
+        return f"{int(self._clock.now().timestamp())}.{self._process}{next(self._numbers):x}.{self._hostname}"
 
     def stage(self, incoming: Incoming, header: bytes | None, skip: int) -> Staged:
         """Write, sync and scan one message; in a thread. What fails leaves no file."""

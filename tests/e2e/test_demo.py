@@ -3,6 +3,7 @@
 import imaplib
 import json
 import signal
+import smtplib
 import ssl
 import subprocess
 import sys
@@ -100,6 +101,9 @@ def test_what_goes_wrong_is_one_line(demo: Demo, tmp_path: Path) -> None:
 def test_a_second_start_keeps_logins_and_mail(tmp_path: Path) -> None:
     demo = start_demo(tmp_path / "var", "--plain-auth", "--relaxed")
     first = demo.facts["users"]
+    with smtplib.SMTP("127.0.0.1", demo.port("smtp")) as smtp:
+        smtp.ehlo()
+        assert int(smtp.esmtp_features["size"]) >= 50_000_000, "load tests send large messages"
     client = imaplib.IMAP4("127.0.0.1", demo.port("imap"))
     client.login(demo.users[0].email, demo.users[0].password)
     client.append("INBOX", "", None, b"Subject: kept\r\n\r\nx\r\n")
