@@ -98,6 +98,7 @@ RULES: dict[str, Rule] = {
     "smtp.submission_per_hour": Between(1, 1_000_000),
     "imap.max_connections": Between(1, 100_000),
     "imap.max_connections_per_address": Between(1, 100_000),
+    "imap.max_connection_rate": Between(1, 1_000_000),
     "imap.max_append_octets": Between(KIB, GIB),
     "imap.login_seconds": Between(1, HOUR),
     "imap.idle_seconds": Between(1800, DAY),

@@ -86,6 +86,7 @@ class SmtpConfig:
 class ImapConfig:
     max_connections: int = 2000  # at once, on all IMAP ports
     max_connections_per_address: int = 100  # at once, of one address
+    max_connection_rate: int = 600  # new connections of one address in a minute
     max_append_octets: int = 104_857_600  # announced as APPENDLIMIT, RFC 7889
     login_seconds: float = 180.0  # to log in after connecting
     idle_seconds: float = 1800.0  # without a command, after login; RFC 9051 §5.4: at least 30 minutes

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import structlog
 
+from mailserver.auth.admission import Admission
 from mailserver.auth.authenticator import Authenticator
 from mailserver.auth.live_sessions import LiveSessions
 from mailserver.clock import Clock, SystemClock
@@ -29,7 +30,6 @@ from mailserver.delivery.submission import Submission
 from mailserver.errors import BadValue, Refusal
 from mailserver.imap.server import ImapServer
 from mailserver.mailboxes.service import Mailboxes
-from mailserver.smtp.admission import Admission
 from mailserver.smtp.faces import SmtpRole
 from mailserver.smtp.server import SmtpServer
 from mailserver.store.store import Store

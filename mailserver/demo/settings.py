@@ -64,7 +64,12 @@ def relax(config: Config) -> Config:
             submission_per_hour=UNLIMITED,
             tarpit_seconds=0.0,
         ),
-        imap=replace(config.imap, max_connections=UNLIMITED, max_connections_per_address=UNLIMITED),
+        imap=replace(
+            config.imap,
+            max_connections=UNLIMITED,
+            max_connections_per_address=UNLIMITED,
+            max_connection_rate=UNLIMITED,
+        ),
         auth=replace(config.auth, failures_per_address=UNLIMITED, failures_per_account=UNLIMITED),
     )
 

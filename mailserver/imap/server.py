@@ -9,12 +9,12 @@ import errno
 import itertools
 import socket
 import ssl
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import structlog
 
+from mailserver.auth.admission import Admission
 from mailserver.auth.authenticator import Authenticator
 from mailserver.auth.live_sessions import LiveSessions
 from mailserver.clock import Clock
@@ -57,14 +57,13 @@ class ImapServer:
         clock: Clock,
         tls: Callable[[], ssl.SSLContext | None],
     ) -> None:
-        self._config = config
+        self._admission = Admission(config)
         self._clock = clock
         self._tls = tls
         self._around = Surroundings(
             config, hostname, store, mailboxes, authenticator, live, clock, tls, COMMANDS, itertools.count(1)
         )
         self._listeners: list[Listener] = []
-        self._open: Counter[str] = Counter()  # connections by address
         self._connections: dict[asyncio.Task[None], Session | None] = {}  # None: still in its handshake
 
     async def start(self, config: ListenerConfig) -> list[Listener]:
@@ -96,7 +95,7 @@ class ImapServer:
 
     def reconfigure(self, config: ImapConfig) -> None:
         """Ceilings hold at once; sessions keep to what they began with."""
-        self._config = config
+        self._admission.limits = config
         self._around = replace(self._around, config=config)
 
     @property
@@ -118,30 +117,21 @@ class ImapServer:
             self._admit(accepted, str(address[0]), mode)
 
     def _admit(self, accepted: socket.socket, peer: str, mode: TlsMode) -> None:
-        limit = self._limit_reached(peer)
+        limit = self._admission.refusal(peer, self._clock.monotonic())
         if limit is not None:
             _log.warning("connection refused", peer=peer, reason=limit)
             if mode is not TlsMode.IMPLICIT:
                 _say(accepted, b"* BYE [UNAVAILABLE] Too many connections\r\n")
             accepted.close()
             return
-        self._open[peer] += 1
+        self._admission.enter(peer)
         task = asyncio.create_task(self._serve(accepted, mode), name="imap-connection")
         self._connections[task] = None
         task.add_done_callback(lambda done: self._gone(done, peer))
 
-    def _limit_reached(self, peer: str) -> str | None:
-        if len(self._connections) >= self._config.max_connections:
-            return "total"
-        if self._open[peer] >= self._config.max_connections_per_address:
-            return "address"
-        return None
-
     def _gone(self, task: "asyncio.Task[None]", peer: str) -> None:
         del self._connections[task]
-        self._open[peer] -= 1
-        if not self._open[peer]:
-            del self._open[peer]
+        self._admission.leave(peer)
         if not task.cancelled() and (fault := task.exception()) is not None:
             _log.error("connection ended by a fault", peer=peer, exc_info=fault)
 

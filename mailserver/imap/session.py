@@ -72,6 +72,7 @@ class Session:
         self.enabled: set[str] = set()  # by ENABLE, or by a command that implies it
         self.secure_after_reply = False  # STARTTLS was answered OK
         self.tag = b""  # of the running command
+        self.failed_logins = 0
         self._framer = CommandFramer()
         self._login_deadline = asyncio.get_running_loop().time() + around.config.login_seconds
         self._errors = 0  # BAD in a row

@@ -7,7 +7,7 @@ LONGEST = 2000  # characters of a subject that are looked at
 _SPACES = re.compile(r"[ \t\r\n]+")
 _TRAILER = "(fwd)"
 _BLOB = re.compile(r"\[[^\[\]]*+\] *+")
-_REPLIES = re.compile(r" *+(?:(?:{blob})*+(?:re|fwd?) *+(?:{blob})?: *+)*+".format(blob=_BLOB.pattern), re.IGNORECASE)
+_REPLIES = re.compile(rf" *+(?:(?:{_BLOB.pattern})*+(?:re|fwd?) *+(?:{_BLOB.pattern})?: *+)*+", re.IGNORECASE)
 _FORWARDED = re.compile(r"\[fwd:(.*)\]", re.IGNORECASE | re.DOTALL)
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from mailserver.auth.admission import Admission
 from mailserver.clock import Clock
 from mailserver.config.tree import ListenerConfig, SmtpConfig, TlsMode
-from mailserver.smtp.admission import Admission
 from mailserver.smtp.commands.table import COMMANDS
 from mailserver.smtp.connection import HANDSHAKE_SECONDS
 from mailserver.smtp.faces import Face, MxFace, SmtpRole, SubmissionFace

@@ -8,13 +8,14 @@ import binascii
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from mailserver.errors import AuthenticationFailed, PrivacyRequired, Refusal
+from mailserver.errors import AuthenticationDelayed, AuthenticationFailed, PrivacyRequired, Refusal
 from mailserver.imap.row import Row
-from mailserver.imap.session import Session
+from mailserver.imap.session import Ending, Session
 from mailserver.imap.states import NOT_AUTHENTICATED
 from mailserver.imap.wire.reader import BadSyntax, Reader
 
 MAX_CREDENTIAL_OCTETS = 1024  # of a user name or a password
+MAX_FAILED_LOGINS = 5  # on one connection
 
 
 class NoSuchMechanism(Refusal):
@@ -25,6 +26,7 @@ class NoSuchMechanism(Refusal):
 class Login:
     username: str
     password: str
+    authzid: str = ""  # whom the client wants to act as, "" for itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def parse_authenticate(r: Reader) -> Authenticate:
 
 
 async def login(s: Session, c: Login) -> bytes:
-    return await _log_in(s, c.username, c.password, b"LOGIN completed")
+    return await _log_in(s, c, b"LOGIN completed")
 
 
 async def authenticate(s: Session, c: Authenticate) -> bytes:
@@ -63,16 +65,20 @@ async def authenticate(s: Session, c: Authenticate) -> bytes:
     if mechanism is None:
         raise NoSuchMechanism
     _require_privacy(s)
-    username, password = await mechanism(s, c.initial_response)
-    return await _log_in(s, username, password, b"AUTHENTICATE completed")
+    return await _log_in(s, await mechanism(s, c.initial_response), b"AUTHENTICATE completed")
 
 
-async def _log_in(s: Session, username: str, password: str, done: bytes) -> bytes:
+async def _log_in(s: Session, c: Login, done: bytes) -> bytes:
     _require_privacy(s)
-    if "\0" in username or "\0" in password or not username:
-        raise AuthenticationFailed
-    around = s.around
-    account = await around.authenticator.authenticate(username, password, protocol="imap", peer=s.connection.peer)
+    try:
+        account = await s.around.authenticator.authenticate(
+            c.username, c.password, protocol="imap", peer=s.connection.peer, authzid=c.authzid
+        )
+    except (AuthenticationFailed, AuthenticationDelayed):
+        s.failed_logins += 1
+        if s.failed_logins >= MAX_FAILED_LOGINS:
+            raise Ending(b"[UNAVAILABLE] Too many failed logins") from None
+        raise
     s.log_in(account)
     return b"[CAPABILITY %b] %b" % (s.capabilities(), done)
 
@@ -92,26 +98,24 @@ def _text(octets: bytes) -> str:
         return "\0"
 
 
-# ---- mechanisms: from the initial response, if any, to user name and password ----
+# ---- mechanisms: from the initial response, if any, to what the client says it is ----
 
 
-async def _plain(s: Session, initial: bytes | None) -> tuple[str, str]:
+async def _plain(s: Session, initial: bytes | None) -> Login:
     """authzid NUL authcid NUL password, RFC 4616; acting for somebody else is not supported."""
     response = _decode(initial if initial is not None else await s.ask(b""))
     fields = response.split(b"\0")
     if len(fields) != 3:
         raise BadSyntax("Not a PLAIN response")
-    authorise, authenticated, password = map(_text, fields)
-    if authorise and authorise != authenticated:
-        raise AuthenticationFailed
-    return authenticated, password
+    authzid, authcid, password = map(_text, fields)
+    return Login(authcid, password, authzid)
 
 
-async def _login(s: Session, initial: bytes | None) -> tuple[str, str]:
+async def _login(s: Session, initial: bytes | None) -> Login:
     """Two prompts; never standardised, still what old clients send."""
     username = _decode(initial if initial is not None else await s.ask(base64.b64encode(b"Username:")))
     password = _decode(await s.ask(base64.b64encode(b"Password:")))
-    return _text(username), _text(password)
+    return Login(_text(username), _text(password))
 
 
 def _decode(line: bytes) -> bytes:
@@ -125,7 +129,7 @@ def _decode(line: bytes) -> bytes:
         raise BadSyntax("Not base64") from None
 
 
-MECHANISMS: dict[str, Callable[[Session, bytes | None], Awaitable[tuple[str, str]]]] = {
+MECHANISMS: dict[str, Callable[[Session, bytes | None], Awaitable[Login]]] = {
     "PLAIN": _plain,
     "LOGIN": _login,
 }

@@ -2,8 +2,8 @@
 
 import pytest
 
+from mailserver.auth.admission import WINDOW_SECONDS, Admission, source
 from mailserver.config.tree import SmtpConfig
-from mailserver.smtp.admission import WINDOW_SECONDS, Admission, source
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_new_ceilings_hold_at_once() -> None:
 
 
 def test_sources_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailserver.smtp.admission.MAX_RECENT", 3)
+    monkeypatch.setattr("mailserver.auth.admission.MAX_RECENT", 3)
     admission = Admission(SmtpConfig(max_connection_rate=1))
     outcomes = [admission.refusal(f"192.0.2.{number}", 0) for number in (1, 1, 2, 3, 1)]
     assert outcomes == [None, "rate", None, None, None]

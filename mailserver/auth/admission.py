@@ -5,16 +5,28 @@ Servers that share one of these share its ceilings.
 
 from collections import Counter
 from ipaddress import IPv6Address, ip_address, ip_network
-
-from mailserver.config.tree import SmtpConfig
+from typing import Protocol
 
 WINDOW_SECONDS = 60.0
 MAX_RECENT = 100_000  # sources remembered within a window; beyond it all begin anew
 IPV6_PREFIX = 64  # one customer's network counts as one address
 
 
+class Limits(Protocol):
+    """What SmtpConfig and ImapConfig have in common."""
+
+    @property
+    def max_connections(self) -> int: ...
+
+    @property
+    def max_connections_per_address(self) -> int: ...
+
+    @property
+    def max_connection_rate(self) -> int: ...
+
+
 class Admission:
-    def __init__(self, limits: SmtpConfig) -> None:
+    def __init__(self, limits: Limits) -> None:
         self.limits = limits  # may be replaced at any time
         self._open: Counter[str] = Counter()  # connections by source
         self._recent: Counter[str] = Counter()  # connections by source since the window began
