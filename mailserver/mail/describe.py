@@ -94,7 +94,7 @@ def _line_counts(octets: Octets, entities: Sequence[Entity]) -> list[int]:
 
     Embedded messages lie inside one another: each stretch of octets is counted once and the counts are summed up.
     """
-    if not any([entity.content.embeds for entity in entities]):
+    if not any(entity.content.embeds for entity in entities):
         return [octets.count(b"\n", e.body_start, e.end) if e.content.is_text else 0 for e in entities]
     counted = [entity for entity in entities if entity.content.embeds or entity.content.is_text]
     edges = sorted({edge for entity in counted for edge in (entity.body_start, entity.end)})

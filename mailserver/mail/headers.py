@@ -46,8 +46,8 @@ class Header:
         self._first: dict[bytes, bytes] = {}
         self._repeated: set[bytes] = set()
         first = self._first
-        for _, name, value in self._fields:
-            name = name.lower()
+        for _, written, value in self._fields:
+            name = written.lower()
             if name in first:
                 self._repeated.add(name)
             else:
