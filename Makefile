@@ -29,6 +29,7 @@ bench: packages $(VENV)/.dev
 	$(BIN)/python -m tests.bench $(BENCH)
 
 soak: packages $(VENV)/.dev
+	CRASH_ROUNDS=1000 $(BIN)/python -m pytest --timeout 0 tests/crash/test_sigkill.py
 	$(BIN)/python -m pytest -m soak --timeout 0 $(TESTS)
 
 # The foreign clients that tests and benches drive.
