@@ -11,7 +11,11 @@ from typing import Self
 
 
 class Refused(Exception):
-    """The server said no; the text is its reply."""
+    """The server said no; the text is its reply, `lines` is all that came with it."""
+
+    def __init__(self, text: str, lines: list[bytes]) -> None:
+        self.lines = lines
+        super().__init__(text)
 
 
 @dataclass(slots=True)
@@ -37,7 +41,7 @@ class SmtpClient:
             if line[3:4] != b"-":
                 break
         if lines[-1][:1] not in b"23":
-            raise Refused(b"".join(lines).decode("utf-8", "replace"))
+            raise Refused(b"".join(lines).decode("utf-8", "replace"), lines)
         return b"".join(lines)
 
     async def command(self, line: bytes) -> bytes:
@@ -121,7 +125,7 @@ class ImapClient:
             if line.startswith(tag + b" "):
                 break
         if not lines[-1].startswith(tag + b" OK"):
-            raise Refused(lines[-1].decode("utf-8", "replace"))
+            raise Refused(lines[-1].decode("utf-8", "replace"), lines)
         return lines
 
     async def close(self) -> None:

@@ -52,8 +52,9 @@ def _first_words(message: Octets, part: Part) -> str:
     """As `_beginning`, where few octets are enough to know it, as they nearly always are; else ""."""
     if part.media_type == "text/html":
         return ""
-    words = " ".join(part_text(message, part, FEW_OCTETS).split())
-    known = len(words) > PREVIEW_CHARACTERS + CUT and words.isascii() and words.isprintable()
+    text = part_text(message, part, FEW_OCTETS)
+    words = " ".join(text.split())
+    known = len(words) > PREVIEW_CHARACTERS + CUT and text.isascii() and words.isprintable()
     return words[:PREVIEW_CHARACTERS].rstrip() if known else ""
 
 

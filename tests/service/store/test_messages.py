@@ -1,12 +1,13 @@
 """UIDs, flags, change numbers, quota and files of messages, on a real database and a real disk."""
 
 import os
+import random
 from pathlib import Path
 
 import pytest
 
 from mailserver.mail.flags import FlagSet
-from mailserver.store import change_numbers, mailboxes, messages, quota
+from mailserver.store import change_numbers, fsck, mailboxes, messages, quota
 from mailserver.store.database import Rx, Tx
 from mailserver.store.events import FlagsChanged, MessagesAdded, MessagesRemoved
 from mailserver.store.mailboxes import Mailbox
@@ -198,3 +199,26 @@ async def test_no_mailbox_name_leaves_its_users_folder(store: Store, user_id: in
     assert folder_names(store, box) == [f"{message.key}:2,"]
     await store.write(mailboxes.remove, user_id, name)
     assert folder_names(store, await inbox(store, user_id)) == []
+
+
+async def test_the_quota_has_not_drifted_after_a_random_life(store: Store, user_id: int) -> None:
+    rng, names = random.Random(11), ["INBOX", "Archive", "Trash", "Box"]
+    await store.write(mailboxes.add, user_id, "Box")
+    for step in range(600):
+        source, target = [await inbox(store, user_id, name) for name in rng.sample(names, 2)]
+        uids = [message.uid for message in await store.read(messages.list, source.id)]
+        some = rng.sample(uids, min(len(uids), rng.randrange(1, 6)))
+        match rng.randrange(6):
+            case 0 | 1:
+                await deliver(store, source, rng.randbytes(rng.randrange(1, 3000)))
+            case 2:
+                await store.write(messages.copy, source.id, some, target.id, [store.new_key() for _ in some])
+            case 3:
+                await store.write(messages.move, source.id, some, target.id)
+            case 4:
+                await store.write(messages.remove, source.id, some)
+            case _ if step % 10 == 0:
+                await store.write(mailboxes.remove, user_id, "Box")
+                await store.write(mailboxes.add, user_id, "Box")
+    assert await store.write(quota.recount, user_id) == 0
+    assert await fsck.check(store, alone=True) == []
