@@ -1,16 +1,12 @@
-"""Listeners for IMAP: who may connect, with which TLS, and how everybody is sent home.
-
-Connections are accepted here rather than by loop.create_server: ceilings are checked before a TLS handshake is
-paid for, every handshake uses the certificate of the moment, and running out of descriptors is a pause.
-"""
+"""Listeners for IMAP: who may connect, with which TLS, and how everybody is sent home."""
 
 import asyncio
-import errno
 import itertools
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 import structlog
 
@@ -22,27 +18,11 @@ from mailserver.config.tree import ImapConfig, ListenerConfig, TlsMode
 from mailserver.imap.commands.table import COMMANDS
 from mailserver.imap.connection import HANDSHAKE_SECONDS, Connection, ConnectionLost
 from mailserver.imap.session import Session, Surroundings
+from mailserver.listening import Listener, last_word
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.store.store import Store
 
-BACKLOG = 512
-ACCEPT_PAUSE_SECONDS = 0.5  # after accepting failed, mostly for want of descriptors
-_NO_SUCH_FAMILY = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
-
 _log = structlog.get_logger("imap")
-
-
-@dataclass(slots=True)
-class Listener:
-    sockets: tuple[socket.socket, ...]
-    tasks: tuple["asyncio.Task[None]", ...]
-
-    async def close(self) -> None:
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
-        for listening in self.sockets:
-            listening.close()
 
 
 class ImapServer:
@@ -68,11 +48,7 @@ class ImapServer:
 
     async def start(self, config: ListenerConfig) -> list[Listener]:
         """Listen on all addresses; port 0 takes one free port for all of them. Raises OSError."""
-        sockets = _bind(config)
-        tasks = tuple(
-            asyncio.create_task(self._accept(listening, config.tls), name="imap-accept") for listening in sockets
-        )
-        listener = Listener(sockets, tasks)
+        listener = Listener.open(config, self._clock, partial(self._admit, config.tls))
         self._listeners.append(listener)
         return [listener]
 
@@ -104,24 +80,12 @@ class ImapServer:
 
     # ---- inside ----
 
-    async def _accept(self, listening: socket.socket, mode: TlsMode) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                accepted, address = await loop.sock_accept(listening)
-            except OSError as fault:
-                if fault.errno != errno.ECONNABORTED:  # that one: the peer changed its mind
-                    _log.warning("could not accept", error=str(fault))  # EMFILE, ENFILE: the connection waits
-                    await self._clock.sleep(ACCEPT_PAUSE_SECONDS)
-                continue
-            self._admit(accepted, str(address[0]), mode)
-
-    def _admit(self, accepted: socket.socket, peer: str, mode: TlsMode) -> None:
+    def _admit(self, mode: TlsMode, accepted: socket.socket, peer: str) -> None:
         limit = self._admission.refusal(peer, self._clock.monotonic())
         if limit is not None:
             _log.warning("connection refused", peer=peer, reason=limit)
             if mode is not TlsMode.IMPLICIT:
-                _say(accepted, b"* BYE [UNAVAILABLE] Too many connections\r\n")
+                last_word(accepted, b"* BYE [UNAVAILABLE] Too many connections\r\n")
             accepted.close()
             return
         self._admission.enter(peer)
@@ -167,34 +131,3 @@ class ImapServer:
             ssl=context,
             ssl_handshake_timeout=HANDSHAKE_SECONDS if context else None,
         )
-
-
-def _bind(config: ListenerConfig) -> tuple[socket.socket, ...]:
-    sockets: list[socket.socket] = []
-    port, fault = config.port, OSError(errno.EADDRNOTAVAIL, "no address to listen on")
-    for address in config.addresses:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        try:
-            listening = socket.create_server((address, port), family=family, backlog=BACKLOG)
-        except OSError as error:
-            fault = error
-            if error.errno in _NO_SUCH_FAMILY and len(config.addresses) > 1:
-                continue  # "::" on a machine without IPv6
-            for bound in sockets:
-                bound.close()
-            raise
-        listening.setblocking(False)
-        port = listening.getsockname()[1]
-        sockets.append(listening)
-    if not sockets:
-        raise fault
-    return tuple(sockets)
-
-
-def _say(accepted: socket.socket, line: bytes) -> None:
-    """A last word to a connection that nobody will serve; never waits."""
-    accepted.setblocking(False)
-    try:
-        accepted.send(line)
-    except OSError as fault:
-        _log.debug("refused peer did not listen", error=str(fault))

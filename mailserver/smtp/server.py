@@ -1,20 +1,17 @@
-"""Listeners for SMTP: who may connect, with which TLS, who has waited too long, and how everybody is sent home.
-
-Connections are accepted here rather than by loop.create_server: ceilings are checked before a TLS handshake is
-paid for, every handshake uses the certificate of the moment, and running out of descriptors is a pause.
-"""
+"""Listeners for SMTP: who may connect, with which TLS, who has waited too long, and how everybody is sent home."""
 
 import asyncio
 import contextlib
-import errno
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 import structlog
 
 from mailserver.auth.admission import Admission
 from mailserver.clock import Clock
 from mailserver.config.tree import ListenerConfig, SmtpConfig, TlsMode
+from mailserver.listening import Listener, last_word
 from mailserver.smtp.commands.table import COMMANDS
 from mailserver.smtp.connection import HANDSHAKE_SECONDS
 from mailserver.smtp.faces import Face, MxFace, SmtpRole, SubmissionFace
@@ -29,27 +26,11 @@ from mailserver.smtp.services import (
 )
 from mailserver.smtp.session import Session, Surroundings
 
-BACKLOG = 512
-ACCEPT_PAUSE_SECONDS = 0.5  # after accepting failed, mostly for want of descriptors
 SWEEP_SECONDS = 1.0  # between two looks at the deadlines of all sessions
 CUT_OFF_SECONDS = 5.0  # for sessions to notice, after they were cut off at the end of a stop
 TOO_MANY = b"421 4.7.0 Too many connections; try again later\r\n"
-_NO_SUCH_FAMILY = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
 
 _log = structlog.get_logger("smtp")
-
-
-@dataclass(slots=True)
-class Listener:
-    sockets: tuple[socket.socket, ...]
-    tasks: tuple["asyncio.Task[None]", ...]
-
-    async def close(self) -> None:
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
-        for listening in self.sockets:
-            listening.close()
 
 
 class SmtpServer:
@@ -77,11 +58,7 @@ class SmtpServer:
 
     async def start(self, config: ListenerConfig) -> list[Listener]:
         """Listen on all addresses; port 0 takes one free port for all of them. Raises OSError."""
-        sockets = _bind(config)
-        tasks = tuple(
-            asyncio.create_task(self._accept(listening, config.tls), name="smtp-accept") for listening in sockets
-        )
-        listener = Listener(sockets, tasks)
+        listener = Listener.open(config, self._around.clock, partial(self._admit, config.tls))
         self._listeners.append(listener)
         if self._sweeper is None:
             self._sweeper = asyncio.create_task(self._sweep(), name="smtp-sweep")
@@ -142,24 +119,12 @@ class SmtpServer:
                 if session is not None and session.deadline < now:
                     session.expire()
 
-    async def _accept(self, listening: socket.socket, mode: TlsMode) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                accepted, address = await loop.sock_accept(listening)
-            except OSError as fault:
-                if fault.errno != errno.ECONNABORTED:  # that one: the peer changed its mind
-                    _log.warning("could not accept", error=str(fault))  # EMFILE, ENFILE: the connection waits
-                    await self._around.clock.sleep(ACCEPT_PAUSE_SECONDS)
-                continue
-            self._admit(accepted, str(address[0]), mode)
-
-    def _admit(self, accepted: socket.socket, peer: str, mode: TlsMode) -> None:
+    def _admit(self, mode: TlsMode, accepted: socket.socket, peer: str) -> None:
         limit = self._admission.refusal(peer, self._around.clock.monotonic())
         if limit is not None:
             _log.warning("connection refused", peer=peer, reason=limit)
             if mode is not TlsMode.IMPLICIT:
-                _say(accepted, TOO_MANY)
+                last_word(accepted, TOO_MANY)
             accepted.close()
             return
         self._admission.enter(peer)
@@ -200,34 +165,3 @@ class SmtpServer:
             ssl_handshake_timeout=HANDSHAKE_SECONDS if implicit else None,
         )
         return session
-
-
-def _bind(config: ListenerConfig) -> tuple[socket.socket, ...]:
-    sockets: list[socket.socket] = []
-    port, fault = config.port, OSError(errno.EADDRNOTAVAIL, "no address to listen on")
-    for address in config.addresses:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        try:
-            listening = socket.create_server((address, port), family=family, backlog=BACKLOG)
-        except OSError as error:
-            fault = error
-            if error.errno in _NO_SUCH_FAMILY and len(config.addresses) > 1:
-                continue  # "::" on a machine without IPv6
-            for bound in sockets:
-                bound.close()
-            raise
-        listening.setblocking(False)
-        port = listening.getsockname()[1]
-        sockets.append(listening)
-    if not sockets:
-        raise fault
-    return tuple(sockets)
-
-
-def _say(accepted: socket.socket, line: bytes) -> None:
-    """A last word to a connection that nobody will serve; never waits."""
-    accepted.setblocking(False)
-    try:
-        accepted.send(line)
-    except OSError as fault:
-        _log.debug("refused peer did not listen", error=str(fault))
