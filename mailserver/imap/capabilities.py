@@ -16,7 +16,6 @@ _AFTER_LOGIN = (
     b"NAMESPACE",
     b"QUOTA",
     b"QUOTA=RES-STORAGE",
-    b"QUOTA=RES-MESSAGE",
     b"SPECIAL-USE",
     b"UIDPLUS",
     b"UNSELECT",

@@ -8,13 +8,15 @@ stay what the client thinks until it may be told EXPUNGE. RFC 3501 §7.4.1.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from mailserver.imap.wire import writer
 from mailserver.imap.wire.reader import BadSyntax
 from mailserver.mail.flags import SYSTEM_FLAGS, FlagSet
 from mailserver.mail.sequence import SequenceSet, merge
 from mailserver.mailboxes.index import MailboxIndex
+
+SCAN_SHARE = 8  # from an eighth of the mailbox on, going through all of it finds numbers faster than bisection
 
 Spans = list[tuple[int, int]]  # inclusive ranges of message numbers, ascending
 
@@ -54,8 +56,11 @@ class View:
         place = bisect_left(self.uids, uid, 0, self.length)
         return place + 1 if place < self.length and self.uids[place] == uid else None
 
-    def numbers(self, uids: Iterable[int]) -> list[int]:
-        """Of those the client knows."""
+    def numbers(self, uids: Sequence[int]) -> list[int]:
+        """Of those the client knows, ascending."""
+        if len(uids) * SCAN_SHARE > self.length:
+            wanted = set(uids)
+            return [number for number, uid in enumerate(self.uids[: self.length], 1) if uid in wanted]
         found = map(self.number, uids)
         return [number for number in found if number is not None]
 
@@ -194,8 +199,11 @@ class View:
         """`known`: how many messages the client had before this sync; it asks for the others' flags itself."""
         index, lines = self.index, []
         for changed, position in self._changed():
-            number, now = self.number(changed), index.modseqs[position]
-            if number is None or number > known or self._told.get(changed) == now:
+            now = index.modseqs[position]
+            if self._told.get(changed) == now:
+                continue
+            number = self.number(changed)
+            if number is None or number > known:
                 continue
             line = b"* %d FETCH (FLAGS (%b)" % (number, self.flags_wire(changed, index.flags[position]))
             line += b" UID %d" % changed if uid else b""

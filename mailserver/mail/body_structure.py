@@ -9,8 +9,10 @@ from mailserver.mail.scanner import Entity
 
 MAX_LANGUAGES = 100
 
-_IDENTITY = (b"content-id", b"content-description")
-_EXTENSION = (b"content-disposition", b"content-language", b"content-location")
+_OPTIONAL = (
+    *(b"content-id", b"content-description"),
+    *(b"content-md5", b"content-disposition", b"content-language", b"content-location"),
+)
 
 _Pair = tuple[bytes, bytes]  # BODY, BODYSTRUCTURE
 
@@ -40,47 +42,41 @@ def _multipart(entity: Entity, children: list[_Pair]) -> _Pair:
 
 
 def _message(entity: Entity, lines: int, embedded: _Pair) -> _Pair:
-    fields = _fields(entity)
+    fields, extension = _fields(entity)
     inner = envelope.read(entity.children[0].header).imap
-    body = b"%b %b %b %d" % (fields, inner, embedded[0], lines)
-    structure = b"%b %b %b %d" % (fields, inner, embedded[1], lines)
-    return b"(%b)" % body, b"(%b %b %b)" % (structure, _md5(entity), _extension(entity))
+    body, structure = (b"%b %b %b %d" % (fields, inner, rendered, lines) for rendered in embedded)
+    return b"(%b)" % body, b"(%b %b)" % (structure, extension)
 
 
 def _leaf(entity: Entity, lines: int) -> _Pair:
-    fields = _fields(entity)
+    fields, extension = _fields(entity)
     if entity.content.is_text:
         fields = b"%b %d" % (fields, lines)
-    return b"(%b)" % fields, b"(%b %b %b)" % (fields, _md5(entity), _extension(entity))
+    return b"(%b)" % fields, b"(%b %b)" % (fields, extension)
 
 
-def _fields(entity: Entity) -> bytes:
-    """type subtype params id description encoding octets"""
-    content, header = entity.content, entity.header
-    return b"%b %b %b %b %d" % (
-        content.imap_type,
-        content.imap_parameters,
-        b"NIL NIL" if header.lacks(_IDENTITY) else b" ".join(nstrings(*map(header.get, _IDENTITY))),
-        entity.encoding.imap,
-        entity.end - entity.body_start,
-    )
-
-
-def _md5(entity: Entity) -> bytes:
-    return nstring(entity.header.get(b"content-md5"))
+def _fields(entity: Entity) -> _Pair:
+    """(type subtype params id description encoding octets, md5 disposition language location)"""
+    header, content = entity.header, entity.content
+    identity, extension = b"NIL NIL", b"NIL NIL NIL NIL"
+    if not header.lacks(_OPTIONAL):
+        identity = b" ".join(nstrings(header.get(b"content-id"), header.get(b"content-description")))
+        extension = b"%b %b" % (nstring(header.get(b"content-md5")), _extension(entity))
+    octets = entity.end - entity.body_start
+    types = content.imap_type, content.imap_parameters
+    return b"%b %b %b %b %d" % (*types, identity, entity.encoding.imap, octets), extension
 
 
 def _extension(entity: Entity) -> bytes:
     """disposition language location"""
-    header = entity.header
-    if header.lacks(_EXTENSION):
-        return b"NIL NIL NIL"
+    get = entity.header.get
     value, found = entity.disposition
     disposition = b"(%b %b)" % (string(value), imap_parameters(found)) if value else NIL
-    language, location = header.get(b"content-language"), header.get(b"content-location")
-    return b"%b %b %b" % (disposition, _languages(language), nstring(location))
+    return b"%b %b %b" % (disposition, _languages(get(b"content-language")), nstring(get(b"content-location")))
 
 
 def _languages(field: bytes) -> bytes:
+    if not field:
+        return NIL
     tags = [tag for tag in (piece.strip() for piece in field.split(b",", MAX_LANGUAGES)[:MAX_LANGUAGES]) if tag]
     return string(tags[0]) if len(tags) == 1 else parenthesized(map(string, tags))

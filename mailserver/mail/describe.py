@@ -24,32 +24,32 @@ _decoder = msgspec.msgpack.Decoder(tuple[Part, ...])
 
 
 def describe(message: bytes | mmap.mmap) -> MessageDetail:
-    """Never raises on any octets, linear in them. A mapped file is read in windows, never whole."""
+    """Never raises on any octets, linear in them. A mapped file is read in windows, never letterle."""
     octets = octets_of(message)
     entities = scan(octets)
     lines = _line_counts(octets, entities)
     header = entities[0].header
-    who = envelope.read(header)
+    letter = envelope.read(header)
     body, structure = body_structure.render(entities, lines)
     parts = tuple(map(_part, entities, lines))
-    sent_at, sent_zone = dates.parse(header.get(b"date")) or (None, 0)
-    subject = encoded_words.decode(header.get(b"subject")[:MAX_SUBJECT_OCTETS])
+    sent_at, sent_zone = dates.parse(letter.date) or (None, 0)
+    subject = encoded_words.decode(letter.subject[:MAX_SUBJECT_OCTETS])
     return MessageDetail(
         size=len(octets),
         header_octets=parts[0].body_start,
-        envelope=who.imap,
+        envelope=letter.imap,
         body=body,
         body_structure=structure,
         parts=parts,
         header_fields=header.kept(),
         preview=preview(octets, [part for part, e in zip(parts, entities, strict=True) if not _is_attached(e)]),
         has_attachment=any(map(_is_attachment, entities, parts)),
-        message_id=message_id(header.get(b"message-id")),
+        message_id=message_id(letter.message_id),
         subject=subject,
-        from_address=who.from_.addr_specs[0] if who.from_.addr_specs else "",
-        from_name=who.from_.name,
-        to_addresses=tuple(filter(None, who.to.addr_specs + who.cc.addr_specs)),
-        in_reply_to=message_id(header.get(b"in-reply-to")),
+        from_address=letter.from_.addr_specs[0] if letter.from_.addr_specs else "",
+        from_name=letter.from_.name,
+        to_addresses=tuple(filter(None, letter.to.addr_specs + letter.cc.addr_specs)),
+        in_reply_to=message_id(letter.in_reply_to),
         references=message_ids(header.get(b"references")),
         base_subject=base_subject(subject),
         sent_at=sent_at,

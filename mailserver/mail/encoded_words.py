@@ -60,7 +60,7 @@ def parameter(parameters: Parameters, name: bytes) -> str:
     """
     extended = parameters.get(name + b"*")
     if extended is None:
-        return decode(parameters.get(name, b""))
+        return decode(parameters[name]) if name in parameters else ""
     charset, apostrophe, rest = extended.partition(b"'")
     if not apostrophe:
         charset, rest = b"", b"'" + extended

@@ -10,13 +10,15 @@ import msgspec
 
 from mailserver.mail import encoded_words, parameters
 from mailserver.mail.comments import without_comments
-from mailserver.mail.imap_strings import NIL, string
+from mailserver.mail.imap_strings import parenthesized, string
 from mailserver.mail.parameters import Parameters
 
 LONGEST_KEPT = 100  # octets of a field
 MAX_KEPT = 500  # fields of each kind
 LONGEST_ENCODING = 40
 LONGEST_CHARSET = 60
+
+_EMBEDDED = frozenset((b"message/rfc822", b"message/global"))
 
 
 class ContentType(msgspec.Struct, frozen=True):
@@ -51,28 +53,28 @@ def encoding(field: bytes) -> Encoding:
 
 def imap_parameters(found: Parameters) -> bytes:
     """In parentheses, NIL where there is none."""
-    if not found:
-        return NIL
-    return b"(%b)" % b" ".join([b"%b %b" % (string(name), string(value)) for name, value in found.items()])
+    return parenthesized([string(octets) for parameter in found.items() for octets in parameter])
 
 
 def typed(media_type: bytes, found: Parameters = parameters.NOTHING) -> ContentType:
     """What follows from a lower case media type and its parameters."""
     media, _, subtype = media_type.partition(b"/")
+    is_text = media == b"text"
     shown = found
-    if media == b"text" and b"charset" not in found and b"charset*" not in found:
+    if is_text and b"charset" not in found and b"charset*" not in found:
         shown = {b"charset": b"us-ascii", **found}  # the default of text, RFC 2046 §4.1.2, said aloud
+    imap_subtype = string(subtype)
     return ContentType(
         media_type=media_type,
         parameters=found,
-        is_text=media == b"text",
+        is_text=is_text,
         is_multipart=media == b"multipart",
-        embeds=media_type in {b"message/rfc822", b"message/global"},
+        embeds=media_type in _EMBEDDED,
         name=media_type.decode("utf-8", "replace"),
-        charset=_charset(found.get(b"charset", b"")),
-        filename=encoded_words.parameter(found, b"name") if found else "",
-        imap_type=b"%b %b" % (string(media), string(subtype)),
-        imap_subtype=string(subtype),
+        charset=_charset(found[b"charset"]) if b"charset" in found else "",
+        filename=encoded_words.parameter(found, b"name"),
+        imap_type=b"%b %b" % (string(media), imap_subtype),
+        imap_subtype=imap_subtype,
         imap_parameters=imap_parameters(shown),
     )
 

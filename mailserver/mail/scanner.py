@@ -17,8 +17,9 @@ message whatever the nesting, and nothing recurses. What senders get wrong is re
     more than MAX_PARTS                                             all the rest is one application/octet-stream
 """
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from mailserver.mail import parameters
 from mailserver.mail.headers import MAX_HEADER_OCTETS, Header, has_header, header_octets
@@ -39,8 +40,7 @@ _NO_HEADER = Header(b"")
 _NO_DISPOSITION: tuple[bytes, Parameters] = (b"", parameters.NOTHING)
 
 
-@dataclass(slots=True, eq=False)
-class Entity:
+class Entity(msgspec.Struct, eq=False):
     """One MIME entity while the tree is known; detail.Part is what is kept of it."""
 
     parent: "Entity | None"
@@ -54,7 +54,7 @@ class Entity:
     end: int = 0
     number: str = ""
     prefix: str = ""  # of its children's numbers
-    children: "list[Entity]" = field(default_factory=list)
+    children: "list[Entity]" = []
 
 
 class _Open(NamedTuple):
@@ -63,7 +63,7 @@ class _Open(NamedTuple):
     hidden: int | None  # the outer multipart with the same boundary
 
 
-class _Delimiter(NamedTuple):
+class _Delimiter(msgspec.Struct):
     at: int  # of the LF before it
     after: int  # one past its line
     level: int  # of the multipart on the stack

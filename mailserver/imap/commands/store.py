@@ -56,7 +56,7 @@ async def run(s: Session, c: StoreFlags) -> bytes:
     if stored.failed:
         named = stored.failed if c.by_uid else view.numbers(stored.failed)
         return b"[MODIFIED %b] Conditional STORE failed" % wire(named)
-    if not c.by_uid and any(view.index.position(uid) is None for uid in uids):
+    if not c.by_uid and not view.current and any(view.index.position(uid) is None for uid in uids):
         raise MessageGone
     return b"STORE completed"
 

@@ -4,8 +4,8 @@ Times are of the process's own CPU, the best of several runs, with a floor: a qu
 than any of it, since each family has at least 100 kB.
 """
 
-import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -16,11 +16,9 @@ from mailserver.mail.editing import HeaderBlock
 from mailserver.mail.html_text import text_of
 from mailserver.mail.message_ids import message_ids
 from mailserver.mail.subjects import base_subject
+from tests.growth import is_linear
 
 OCTETS = 100_000
-GROWTH = 3.0
-FLOOR = 0.1  # seconds for the double size; below, growth is noise
-RUNS = 3
 
 
 def header(name: bytes) -> Callable[[bytes], object]:
@@ -84,17 +82,4 @@ BODIES = [
 
 @pytest.mark.parametrize(("reader", "unit"), [*HEADERS, *BODIES])
 def test_twice_the_octets_take_about_twice_the_time(reader: Callable[[bytes], object], unit: bytes) -> None:
-    count = OCTETS // len(unit)
-    once, twice = (best_time(reader, unit * factor * count) for factor in (1, 2))
-    assert twice < FLOOR or twice < GROWTH * once
-
-
-def best_time(reader: Callable[[bytes], object], octets: bytes) -> float:
-    times = []
-    for _ in range(RUNS):
-        start = time.process_time()
-        reader(octets)
-        times.append(time.process_time() - start)
-        if times[-1] < FLOOR / 4:
-            break
-    return min(times)
+    assert is_linear(lambda count: partial(reader, unit * count), OCTETS // len(unit))
