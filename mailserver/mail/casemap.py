@@ -12,8 +12,3 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     return normalized("NFKD", normalized("NFKD", text).casefold())
-
-
-def contains(haystack: str, needle: str) -> bool:
-    """Substring match; an empty needle is everywhere."""
-    return fold(needle) in fold(haystack)

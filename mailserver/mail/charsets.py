@@ -4,6 +4,8 @@ Only the codecs listed here are ever looked up: Python's registry also holds thi
 hex, rot13, idna, unicode_escape), and importing one by a name of the sender's choice is his choice, not ours.
 """
 
+import codecs
+
 LONGEST_NAME = 60
 
 _SAME_NAME = (
@@ -60,3 +62,27 @@ def guess(data: bytes) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         return data.decode("cp1252", "replace")
+
+
+def decoder(charset: str) -> "codecs.IncrementalDecoder | Guess":
+    """For text that comes in pieces: as `decode`, but halves of surrogates stay."""
+    known = codec(charset)
+    return Guess() if known is None else codecs.getincrementaldecoder(known)("replace")
+
+
+class Guess:
+    """UTF-8 until something is not, then Windows-1252."""
+
+    def __init__(self) -> None:
+        self._utf8 = codecs.getincrementaldecoder("utf-8")()
+        self._is_utf8 = True
+
+    def decode(self, octets: bytes, final: bool = False) -> str:
+        begun = self._utf8.getstate()[0]
+        if self._is_utf8:
+            try:
+                return self._utf8.decode(octets, final)
+            except UnicodeDecodeError:
+                self._is_utf8 = False
+                self._utf8.reset()
+        return (begun + octets).decode("cp1252", "replace")

@@ -1,4 +1,4 @@
-"""Dates of mail: RFC 5322 §3.3 with the obsolete forms of §4.3 in, RFC 5322 and INTERNALDATE out."""
+"""Dates of mail: RFC 5322 §3.3 with the obsolete forms of §4.3 in, RFC 5322 out."""
 
 import re
 from datetime import date
@@ -72,30 +72,17 @@ def _zone(sign: bytes, zone_hours: bytes, zone_minutes: bytes) -> int:
 
 
 def format_date(epoch: int, zone: int = 0) -> str:
-    """The value of a Date field, RFC 5322 §3.3: Thu, 01 Jan 1970 00:00:00 +0000."""
-    days, clock = _local(epoch, zone)
-    return f"{_day(days)} {clock}"
-
-
-def internal_date(epoch: int, zone: int = 0) -> str:
-    """IMAP's date-time without its quotes, RFC 9051 §9: 01-Jan-1970 00:00:00 +0000."""
-    days, clock = _local(epoch, zone)
-    day = date.fromordinal(days)
-    return f"{day.day:02}-{_MONTHS[day.month - 1]}-{day.year:04} {clock}"
-
-
-@lru_cache(MAX_DAYS)
-def _day(ordinal: int) -> str:
-    day = date.fromordinal(ordinal)
-    return f"{_DAYS[day.weekday()]}, {day.day:02} {_MONTHS[day.month - 1]} {day.year:04}"
-
-
-def _local(epoch: int, zone: int) -> tuple[int, str]:
-    """The day's ordinal and "hh:mm:ss +zzzz" in the zone.
+    """The value of a Date field, RFC 5322 §3.3: Thu, 01 Jan 1970 00:00:00 +0000.
 
     Moments outside the years 1 to 9999 become the nearest inside.
     """
-    days, seconds = divmod(min(max(epoch + zone * 60, _FIRST_SECOND), _LAST_SECOND), _DAY)
+    day, second = divmod(min(max(epoch + zone * 60, _FIRST_SECOND), _LAST_SECOND), _DAY)
     hours, minutes = divmod(abs(zone), 60)
-    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-    return days + _EPOCH_DAY, f"{clock} {'-' if zone < 0 else '+'}{hours:02}{minutes:02}"
+    clock = f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
+    return f"{_day(day)} {clock} {'-' if zone < 0 else '+'}{hours:02}{minutes:02}"
+
+
+@lru_cache(MAX_DAYS)
+def _day(epoch_day: int) -> str:
+    day = date.fromordinal(epoch_day + _EPOCH_DAY)
+    return f"{_DAYS[day.weekday()]}, {day.day:02} {_MONTHS[day.month - 1]} {day.year:04}"

@@ -9,9 +9,9 @@ from mailserver.mail import body_structure, dates, encoded_words, envelope
 from mailserver.mail.detail import MessageDetail, Part
 from mailserver.mail.message_ids import message_id, message_ids
 from mailserver.mail.octets import Octets, octets_of
+from mailserver.mail.preview import preview
 from mailserver.mail.scanner import Entity, scan
 from mailserver.mail.subjects import base_subject
-from mailserver.mail.text import preview
 
 MAX_SUBJECT_OCTETS = 8 * 1024  # of a subject that are decoded
 MAX_NAME_CHARACTERS = 1024  # of a file name

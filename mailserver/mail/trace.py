@@ -1,7 +1,8 @@
 """Trace fields that a receiving server puts on top of a message. RFC 5321 §4.4, RFC 3848, RFC 6531 §3.7.3, RFC 8314."""
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from mailserver.mail.dates import format_date
 from mailserver.mail.editing import field_line
@@ -12,8 +13,7 @@ _NOT_NAME = re.compile(r"[^A-Za-z0-9.:_\[\]\-\u00a1-\ud7ff\uf900-\ufffd]")
 _NOT_ADDRESS = re.compile(r"[\x00-\x1f\x7f<>]")
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(msgspec.Struct, frozen=True):
     """What one Received field tells of the hop by which the message came."""
 
     helo: str  # as the client named itself
@@ -32,12 +32,11 @@ def received(hop: Received) -> bytes:
     """The field with its CRLF. Whatever the peer chose is cut down to the characters of names."""
     literal = f"IPv6:{hop.address}" if ":" in hop.address else hop.address
     reverse = f"{_plain(hop.name)} " if hop.name else ""
-    tls = f" (using {_plain(hop.tls[0])} with cipher {_plain(hop.tls[1])})" if hop.tls else ""
+    tls = f" (using {hop.tls[0]} with cipher {hop.tls[1]})" if hop.tls else ""
     recipient = f" for <{hop.recipient}>" if hop.recipient and not _NOT_ADDRESS.search(hop.recipient) else ""
     return field_line(
         "Received",
-        f"from {_plain(hop.helo)} ({reverse}[{_plain(literal)}]){tls}"
-        f" by {_plain(hop.by)} with {hop.protocol} id {_plain(hop.id)}{recipient};"
+        f"from {_plain(hop.helo)} ({reverse}[{literal}]){tls} by {hop.by} with {hop.protocol} id {hop.id}{recipient};"
         f" {format_date(hop.epoch, hop.zone)}",
     )
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import Flag, StrEnum, auto
 from typing import Generic, TypeVar
 
+from mailserver.mail import trace
+
 
 class Body(StrEnum):
     """What MAIL's BODY parameter promised of the content, RFC 6152 §3."""
@@ -84,7 +86,7 @@ class Envelope(Generic[Resolved]):
     @property
     def protocol(self) -> str:
         """The "with" word of a Received field: RFC 3848, and RFC 6531 §4.3 for SMTPUTF8."""
-        if not self.peer.esmtp:
-            return "SMTP"
-        name = "UTF8SMTP" if self.smtputf8 else "ESMTP"
-        return name + ("S" if self.peer.tls else "") + ("A" if self.peer.authenticated else "")
+        peer = self.peer
+        return trace.protocol(
+            extended=peer.esmtp, tls=bool(peer.tls), authenticated=bool(peer.authenticated), utf8=self.smtputf8
+        )

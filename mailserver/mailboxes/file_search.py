@@ -4,8 +4,8 @@ import os
 from collections.abc import Sequence
 from functools import partial
 
+from mailserver.mail.message_text import MessageOctets, body_has, header_has, text_has
 from mailserver.mail.search import Body, Header, Text
-from mailserver.mailboxes.message_text import MessageOctets, body_has, header_has, text_has
 from mailserver.store import details, messages
 from mailserver.store.database import Rx
 from mailserver.store.details import Detail, StoredDetail

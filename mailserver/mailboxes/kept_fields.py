@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Generic, TypeVar
 
-from mailserver.mail.headers import KEPT_FIELDS
-from mailserver.mailboxes.message_text import field_text
+from mailserver.mail.headers import kept_covers
+from mailserver.mail.message_text import field_text
 from mailserver.store import details
 from mailserver.store.database import Rx
 from mailserver.store.details import Detail
@@ -24,7 +24,7 @@ Decode = Callable[[Rx, int, list[int]], dict[int, T]]  # mailbox id, UIDs
 
 
 def is_kept(name: str) -> bool:
-    return name.lower().encode("utf-8", "replace") in KEPT_FIELDS
+    return kept_covers([name.encode("utf-8", "replace")])
 
 
 class KeptFields:

@@ -132,7 +132,8 @@ class Writer:
     def _text(self, letter: Letter, subtype: bytes) -> tuple[bytes, bytes]:
         text = "\r\n".join(self.phrase(12) for _ in range(self._random.randint(1, 4)))
         charset = self._charset(text)
-        octets = text.encode(charset)
+        shown = f"<title>{self.phrase(1)}</title><p class=lunch>{text}</p>" if subtype == b"html" else text
+        octets = shown.encode(charset, "xmlcharrefreplace")
         encoding = self._random.choice((b"8bit", b"base64", b"quoted-printable"))
         letter.texts.append(text)
         body = {b"8bit": octets, b"base64": encodebytes(octets).replace(b"\n", b"\r\n")}.get(encoding)

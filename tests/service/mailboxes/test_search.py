@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from mailserver.mail import message_text
 from mailserver.mail.flags import FlagSet
 from mailserver.mail.search import (
     All,
@@ -30,7 +31,7 @@ from mailserver.mail.search import (
     Uids,
 )
 from mailserver.mail.sequence import STAR, SequenceSet
-from mailserver.mailboxes import file_search, kept_fields, message_text, search
+from mailserver.mailboxes import file_search, kept_fields, search
 from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.mailboxes.values import FlagMode, SearchView

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.mail import charsets, transfer
+from mailserver.mail import charsets, html_text, message_text, transfer
 from mailserver.mail.describe import describe
-from mailserver.mailboxes import message_text
-from mailserver.mailboxes.message_text import MessageOctets, body_has, header_has, text_has
-from mailserver.mailboxes.transfer_decoding import decoder
+from mailserver.mail.html_text import HtmlText, text_of
+from mailserver.mail.message_text import MessageOctets, body_has, header_has, text_has
+from mailserver.mail.transfer import decoder
 
 QUOTED = st.lists(st.sampled_from([b"a", b"=", b"=C3=A9", b"=\r\n", b"=\n", b"\r\n", b"\n", b" ", b"=4", b"=zz"])).map(
     b"".join
@@ -68,6 +68,43 @@ def test_headers_of_embedded_messages_belong_to_the_body() -> None:
     assert not body_has(message(octets), "outer")
     assert text_has(message(octets), "subject: OUTER")
     assert not header_has(message(octets), "Subject", "übersicht")
+
+
+def html(body: str) -> MessageOctets:
+    return message(b"Content-Type: text/html; charset=utf-8\r\n\r\n" + body.encode())
+
+
+@pytest.mark.parametrize("window", [1, 5, 1000])
+def test_html_is_searched_as_the_words_it_shows(window: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(message_text, "WINDOW_OCTETS", window)
+    letter = html('<style>p.big {}</style><p class="odd">gr&uuml;<b>ß</b>e</p><!-- hidden -->end &amp; all')
+    assert body_has(letter, "GRÜSSE")
+    assert body_has(letter, "end & all")
+    for markup in ("big", "odd", "uuml", "hidden", "<b>"):
+        assert not body_has(letter, markup)
+
+
+HTML = st.lists(
+    st.sampled_from(
+        (
+            *("a", "&", "&amp;", "&amp", "&#x41;", "&#65", "&#" + "1" * 20, ";", "<", ">", "/", "-", " ", "</"),
+            *("<b>", "</b>", "<p x='y'>", "<style>", "</style>", "<script", "<!--", "-->", "<!doctype"),
+        )
+    )
+).map("".join)
+
+
+@given(HTML, st.lists(st.integers(0, 60)))
+def test_markup_does_not_see_where_pieces_are_cut(html: str, cuts: list[int]) -> None:
+    shown = HtmlText()
+    edges = [0, *sorted(cuts), len(html)]
+    assert "".join(shown.feed(html[a:b]) for a, b in itertools.pairwise(edges)) + shown.end() == text_of(html)
+
+
+def test_an_endless_comment_is_not_kept_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(html_text, "LONGEST_MARKUP", 100)
+    shown = HtmlText()
+    assert [shown.feed(piece) for piece in ("a<!--", "b" * 96, "c", "d")] == ["a", "", "", "d"]
 
 
 def test_what_is_not_text_is_not_searched() -> None:

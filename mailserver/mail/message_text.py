@@ -1,18 +1,18 @@
-"""What a message says, as text to search in: decoded headers and decoded text parts, folded for comparison.
+"""What SEARCH looks through: decoded headers and decoded text parts, folded for comparison. RFC 9051 §6.4.4.
 
-Text is read in windows that overlap by the length of what is looked for, so that a part of any size is searched
-in bounded memory.
+HTML is searched as the words it shows, without its markup: a search for "table" is not for every newsletter, and
+words are found through entities and tags. Text is read in windows that overlap by the length of what is looked
+for, so that a part of any size is searched in bounded memory.
 """
 
-import codecs
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from mailserver.mail import charsets, encoded_words, headers
+from mailserver.mail import charsets, encoded_words, headers, transfer
 from mailserver.mail.casemap import fold
 from mailserver.mail.detail import Part
 from mailserver.mail.headers import MAX_HEADER_OCTETS
-from mailserver.mailboxes.transfer_decoding import decoder
+from mailserver.mail.html_text import HtmlText
 
 WINDOW_OCTETS = 1 << 18  # read and decoded at once
 
@@ -69,6 +69,8 @@ def _windows(message: MessageOctets, part: Part, overlap: int) -> Iterator[str]:
     if part.media_type in _EMBEDDED:
         start = message.read(part.body_start, min(part.end, part.body_start + MAX_HEADER_OCTETS))
         yield _header_text(start[: headers.header_octets(start)])
+    elif part.media_type == "text/html":
+        yield from _overlapping(_shown(_decoded(message, part)), overlap)
     elif part.media_type.startswith("text/"):
         yield from _overlapping(_decoded(message, part), overlap)
 
@@ -82,32 +84,16 @@ def _overlapping(pieces: Iterator[str], overlap: int) -> Iterator[str]:
 
 
 def _decoded(message: MessageOctets, part: Part) -> Iterator[str]:
-    text = _text_decoder(part.charset)
-    undo = decoder(part.encoding)
+    text = charsets.decoder(part.charset)
+    undo = transfer.decoder(part.encoding)
     for start in range(part.body_start, part.end, WINDOW_OCTETS):
         octets = message.read(start, min(part.end, start + WINDOW_OCTETS))
         yield text.decode(undo.feed(octets))
     yield text.decode(undo.end(), final=True)
 
 
-class _Guess:
-    """UTF-8 until something is not, then Windows-1252: as charsets.guess for text that comes in pieces."""
-
-    def __init__(self) -> None:
-        self._utf8 = codecs.getincrementaldecoder("utf-8")()
-        self._is_utf8 = True
-
-    def decode(self, octets: bytes, final: bool = False) -> str:
-        begun = self._utf8.getstate()[0]
-        if self._is_utf8:
-            try:
-                return self._utf8.decode(octets, final)
-            except UnicodeDecodeError:
-                self._is_utf8 = False
-                self._utf8.reset()
-        return (begun + octets).decode("cp1252", "replace")
-
-
-def _text_decoder(charset: str) -> codecs.IncrementalDecoder | _Guess:
-    known = charsets.codec(charset)
-    return _Guess() if known is None else codecs.getincrementaldecoder(known)("replace")
+def _shown(pieces: Iterator[str]) -> Iterator[str]:
+    html = HtmlText()
+    for piece in pieces:
+        yield html.feed(piece)
+    yield html.end()
