@@ -1,32 +1,93 @@
-"""What the server says it can do, by the state of the session. RFC 9051 §7.2.2."""
+"""What the server says it can do, by the state of the session. RFC 9051 §7.2.2.
+
+A capability is a row: its name, and when it is told. Switched off, it is not told, what it enables is not enabled,
+and the commands whose rows name it are unknown: some clients do better without.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
 
 from mailserver.imap.states import State
 
-_ALWAYS = (b"IMAP4rev1", b"LITERAL+", b"SASL-IR", b"ID", b"ENABLE")
 
-_AFTER_LOGIN = (
-    b"CHILDREN",
-    b"CONDSTORE",
-    b"CREATE-SPECIAL-USE",
-    b"ESEARCH",
-    b"IDLE",
-    b"LIST-EXTENDED",
-    b"LIST-STATUS",
-    b"MOVE",
-    b"NAMESPACE",
-    b"QUOTA",
-    b"QUOTA=RES-STORAGE",
-    b"SPECIAL-USE",
-    b"UIDPLUS",
-    b"UNSELECT",
+class Told(Enum):
+    ALWAYS = "always"
+    BEFORE_LOGIN = "before login"  # only what somebody who logs in needs to know
+    AFTER_LOGIN = "after login"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What decides on the list."""
+
+    state: State
+    may_log_in: bool  # secure enough for a password
+    offers_tls: bool
+    max_append_octets: int
+    off: frozenset[bytes] = frozenset()  # switched off, upper case
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    name: bytes
+    told: Told = Told.AFTER_LOGIN
+    enables: bool = False  # ENABLE names it, RFC 5161
+    offered: Callable[[Facts], bool] = lambda _: True
+    value: Callable[[Facts], int] | None = None  # told as NAME=value
+
+    def wire(self, facts: Facts) -> bytes:
+        return self.name if self.value is None else b"%b=%d" % (self.name, self.value(facts))
+
+
+CAPABILITIES = (
+    Capability(b"IMAP4rev1", Told.ALWAYS),
+    Capability(b"LITERAL+", Told.ALWAYS),
+    Capability(b"SASL-IR", Told.ALWAYS),
+    Capability(b"ID", Told.ALWAYS),
+    Capability(b"ENABLE", Told.ALWAYS),
+    Capability(b"STARTTLS", Told.BEFORE_LOGIN, offered=lambda facts: facts.offers_tls),
+    Capability(b"LOGINDISABLED", Told.BEFORE_LOGIN, offered=lambda facts: not facts.may_log_in),
+    Capability(b"AUTH=PLAIN", Told.BEFORE_LOGIN, offered=lambda facts: facts.may_log_in),
+    Capability(b"AUTH=LOGIN", Told.BEFORE_LOGIN, offered=lambda facts: facts.may_log_in),
+    Capability(b"APPENDLIMIT", value=lambda facts: facts.max_append_octets),
+    Capability(b"CHILDREN"),
+    Capability(b"CONDSTORE", enables=True),
+    Capability(b"CREATE-SPECIAL-USE"),
+    Capability(b"ESEARCH"),
+    Capability(b"IDLE"),
+    Capability(b"LIST-EXTENDED"),
+    Capability(b"LIST-STATUS"),
+    Capability(b"MOVE"),
+    Capability(b"NAMESPACE"),
+    Capability(b"QUOTA"),
+    Capability(b"QUOTA=RES-STORAGE"),
+    Capability(b"SPECIAL-USE"),
+    Capability(b"UIDPLUS"),
+    Capability(b"UNSELECT"),
 )
 
-ENABLES = frozenset({"CONDSTORE"})  # what ENABLE switches on, RFC 5161
+
+_BY_NAME = {capability.name.upper(): capability for capability in CAPABILITIES}
 
 
-def capabilities(state: State, *, may_log_in: bool, offers_tls: bool, max_append_octets: int) -> bytes:
-    """The list behind CAPABILITY; before login only what somebody who logs in needs to know."""
-    if state is State.NOT_AUTHENTICATED:
-        login = (b"AUTH=PLAIN", b"AUTH=LOGIN") if may_log_in else (b"LOGINDISABLED",)
-        return b" ".join((*_ALWAYS, *((b"STARTTLS",) if offers_tls else ()), *login))
-    return b" ".join((*_ALWAYS, *_AFTER_LOGIN, b"APPENDLIMIT=%d" % max_append_octets))
+def capabilities(facts: Facts) -> bytes:
+    """The list behind CAPABILITY."""
+    return b" ".join(capability.wire(facts) for capability in CAPABILITIES if _is_told(capability, facts))
+
+
+def is_told(name: bytes, facts: Facts) -> bool:
+    capability = _BY_NAME.get(name.upper())
+    return capability is not None and _is_told(capability, facts)
+
+
+def enables(name: str, facts: Facts) -> bool:
+    """Whether ENABLE may switch it on, RFC 5161 §3.1."""
+    capability = _BY_NAME.get(name.upper().encode("ascii"))
+    return capability is not None and capability.enables and _is_told(capability, facts)
+
+
+def _is_told(capability: Capability, facts: Facts) -> bool:
+    before_login = facts.state is State.NOT_AUTHENTICATED
+    hidden = Told.AFTER_LOGIN if before_login else Told.BEFORE_LOGIN
+    return capability.told is not hidden and capability.name.upper() not in facts.off and capability.offered(facts)

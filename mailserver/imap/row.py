@@ -21,6 +21,7 @@ class Row:
     states: frozenset[State]
     uid: bool = False  # a UID form exists; Reader.uid tells parse which one this is
     holds_expunge: bool = False  # by number it may not be answered with EXPUNGE, RFC 9051 §7.5.1
+    capability: bytes = b""  # without it the command is unknown: it can be switched off, see capabilities.py
     on_deleted: bool = False  # legal although another session deleted the selected mailbox
     stream: "Callable[[Session, AppendStart], Awaitable[bytes]] | None" = None  # runs while its message comes in
 

@@ -18,7 +18,7 @@ from mailserver.auth.live_sessions import LiveSessions
 from mailserver.clock import Clock
 from mailserver.config.tree import ImapConfig
 from mailserver.errors import NoSuchMailbox, Refusal
-from mailserver.imap.capabilities import capabilities
+from mailserver.imap.capabilities import Facts, capabilities, enables, is_told
 from mailserver.imap.connection import Connection, ConnectionLost
 from mailserver.imap.row import Row, Rows
 from mailserver.imap.states import State
@@ -126,18 +126,38 @@ class Session:
         return "CONDSTORE" in self.enabled
 
     @property
+    def rev2(self) -> bool:
+        """The client enabled IMAP4rev2: what RFC 9051 made obsolete is withheld."""
+        return "IMAP4REV2" in self.enabled
+
+    @property
+    def utf8(self) -> bool:
+        """Names and quoted strings are UTF-8 in both directions, RFC 6855 §3, RFC 9051 §5.1."""
+        return not self.enabled.isdisjoint(("UTF8=ACCEPT", "IMAP4REV2"))
+
+    @property
     def may_log_in(self) -> bool:
         if self.connection.secure:
             return True
         return self.around.config.allow_plain_auth and _is_loopback(self.connection.peer)
 
     def capabilities(self) -> bytes:
-        return capabilities(
-            self.state,
-            may_log_in=self.may_log_in,
-            offers_tls=self.offers_tls,
-            max_append_octets=self.around.config.max_append_octets,
-        )
+        return capabilities(self._facts)
+
+    def can(self, capability: bytes) -> bool:
+        """Whether this session is offered the capability; of NAME=value the name."""
+        return is_told(capability, self._facts)
+
+    def may_enable(self, name: str) -> bool:
+        return enables(name, self._facts)
+
+    def name(self, mailbox: str) -> bytes:
+        """A mailbox name as this client reads it."""
+        return writer.mailbox(mailbox, utf8=self.utf8)
+
+    @property
+    def _facts(self) -> Facts:
+        return Facts(self.state, self.may_log_in, self.offers_tls, self.around.config.max_append_octets)
 
     def write(self, data: bytes) -> None:
         self.connection.write(data)
@@ -298,7 +318,9 @@ class Session:
         return word == b"OK"
 
     def _legal(self, row: Row | None) -> Row:
-        if row is None:
+        if row is None or (
+            row.capability and self.state is not State.NOT_AUTHENTICATED and not self.can(row.capability)
+        ):
             raise BadSyntax("Unknown command")
         if self.state not in row.states:
             raise BadSyntax(f"Not allowed {self.state.value}")

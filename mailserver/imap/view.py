@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from mailserver.imap.wire import writer
 from mailserver.imap.wire.reader import BadSyntax
 from mailserver.mail.flags import SYSTEM_FLAGS, FlagSet
-from mailserver.mail.sequence import SequenceSet, merge
+from mailserver.mail.sequence import SequenceSet, merge, ranges_of
 from mailserver.mailboxes.index import MailboxIndex
 
 SCAN_SHARE = 8  # from an eighth of the mailbox on, going through all of it finds numbers faster than bisection
@@ -37,6 +37,7 @@ class View:
         self._told_modseq = index.highestmodseq
         self._told: dict[int, int] = {}  # uid → modseq, told one by one since
         self._keywords = index.keywords
+        self.saved: Sequence[int] = ()  # UIDs of the saved search result, ascending, RFC 5182
         self._recent: list[tuple[int, int]] = (
             [(first_recent, index.uidnext - 1)] if first_recent < index.uidnext else []
         )
@@ -66,6 +67,8 @@ class View:
 
     def spans(self, messages: SequenceSet, *, by_uid: bool) -> Spans:
         """The messages a client means, as message numbers. Raises BadSyntax for numbers that do not exist."""
+        if messages.saved:
+            return list(ranges_of(self.numbers(self.saved)))
         return self._uid_spans(messages) if by_uid else self._number_spans(messages)
 
     def uids_in(self, spans: Spans) -> list[int]:

@@ -33,6 +33,8 @@ class MailboxIndex:
         self.sizes = columns.sizes  # octets
         self.internal_dates = columns.internal_dates  # epoch seconds
         self.content_ids = columns.content_ids
+        self.thread_ids = columns.thread_ids
+        self.save_dates = columns.save_dates  # epoch seconds
         self.highestmodseq = mailbox.highestmodseq
         self.uidnext = mailbox.uidnext
         self.recent_uid = mailbox.recent_uid  # UIDs from here on are \Recent and unclaimed
@@ -106,6 +108,8 @@ class MailboxIndex:
         self.sizes.extend([message.size for message in fresh])
         self.internal_dates.extend([message.internal_date for message in fresh])
         self.content_ids.extend([message.content_id for message in fresh])
+        self.thread_ids.extend([message.thread_id for message in fresh])
+        self.save_dates.extend([message.save_date for message in fresh])
         self.uidnext = fresh[-1].uid + 1
         self._note([(message.modseq, message.uid) for message in fresh])
         self._learn_keywords(message.flags for message in fresh)
@@ -139,6 +143,8 @@ class MailboxIndex:
         self.sizes = _pick(self.sizes, kept)
         self.internal_dates = _pick(self.internal_dates, kept)
         self.content_ids = _pick(self.content_ids, kept)
+        self.thread_ids = _pick(self.thread_ids, kept)
+        self.save_dates = _pick(self.save_dates, kept)
         flags: list[FlagSet] = []
         for first, end in kept:
             flags += self.flags[first:end]
@@ -160,6 +166,8 @@ class MailboxIndex:
                 changed.flags[place],
                 changed.modseqs[place],
                 changed.content_ids[place],
+                changed.thread_ids[place],
+                changed.save_dates[place],
             )
             for place in places
         )

@@ -13,6 +13,8 @@ class AddedMessage:
     flags: FlagSet
     modseq: int
     content_id: int
+    thread_id: int
+    save_date: int  # epoch seconds
 
 
 @dataclass(frozen=True, slots=True)

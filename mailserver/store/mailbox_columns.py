@@ -20,9 +20,12 @@ class Columns:
     sizes: "array[int]"  # octets
     internal_dates: "array[int]"  # epoch seconds
     content_ids: "array[int]"  # 0 where nothing is known of the content
+    thread_ids: "array[int]"
+    save_dates: "array[int]"  # epoch seconds
 
 
-_SELECT = """SELECT uid, flags, modseq, size, unixepoch(internal_date), coalesce(content_id, 0)
+_SELECT = """SELECT uid, flags, modseq, size, unixepoch(internal_date), coalesce(content_id, 0),
+    thread_id, coalesce(saved_at, unixepoch(internal_date))
     FROM messages WHERE mailbox_id = ?"""
 
 
@@ -42,7 +45,8 @@ def uids(rx: Rx, mailbox_id: int) -> "array[int]":
 
 
 def _columns(rows: list[Row]) -> Columns:
-    uid, flags, modseq, size, internal_date, content_id = zip(*rows, strict=True) if rows else ((),) * 6
+    columns = zip(*rows, strict=True) if rows else ((),) * 8
+    uid, flags, modseq, size, internal_date, content_id, thread_id, save_date = columns
     return Columns(
         array("q", uid),
         [FlagSet.from_text(text) for text in flags],
@@ -50,4 +54,6 @@ def _columns(rows: list[Row]) -> Columns:
         array("q", size),
         array("q", internal_date),
         array("q", content_id),
+        array("q", thread_id),
+        array("q", save_date),
     )

@@ -149,7 +149,7 @@ def add_to(tx: Tx, mailbox: Mailbox, staged: Staged, flags: FlagSet, internal_da
         letters(flags),
     )
     tx.show(staged.key, mailbox.folder, letters(flags))
-    added = AddedMessage(uid, detail.size, internal_date, flags, modseq, content_id)
+    added = AddedMessage(uid, detail.size, internal_date, flags, modseq, content_id, thread_id, save_date)
     tx.tell(MessagesAdded(mailbox.user_id, mailbox_id, (added,)))
     return Message(
         message_id,
@@ -191,7 +191,7 @@ def copy(
     )
     names = tuple((row.key, row.name_flags, key, letters(row.flags)) for row, key in zip(rows, new_keys, strict=False))
     tx.promise(disk_jobs.LinkFiles(source.folder, target.folder, names))
-    tx.tell(MessagesAdded(target.user_id, target_id, _added(rows, first, modseq)))
+    tx.tell(MessagesAdded(target.user_id, target_id, _added(tx, rows, first, modseq)))
     return [(row.uid, first + place) for place, row in enumerate(rows)]
 
 
@@ -215,7 +215,7 @@ def move(tx: Tx, source_id: int, uids: Sequence[int], target_id: int) -> builtin
     _bury(tx, source, modseq, [row.uid for row in rows])
     names = tuple((row.key, row.name_flags) for row in rows)
     tx.promise(disk_jobs.MoveFiles(source.folder, target.folder, names))
-    tx.tell(MessagesAdded(target.user_id, target_id, _added(rows, first, modseq)))
+    tx.tell(MessagesAdded(target.user_id, target_id, _added(tx, rows, first, modseq)))
     return [(row.uid, first + place) for place, row in enumerate(rows)]
 
 
@@ -284,18 +284,19 @@ class _Chosen:
     size: int
     internal_date: int
     content_id: int
+    thread_id: int
 
 
 def _chosen(rx: Rx, mailbox_id: int, uids: Sequence[int]) -> builtins.list[_Chosen]:
     """The messages of these UIDs that exist, by uid."""
     rows = rx.all(
         """SELECT m.id, m.uid, m.maildir_key, m.name_flags, m.flags, m.modseq, m.size, unixepoch(m.internal_date),
-               coalesce(m.content_id, 0)
+               coalesce(m.content_id, 0), m.thread_id
            FROM messages m WHERE m.mailbox_id = ? AND m.uid IN (SELECT value FROM json_each(?)) ORDER BY m.uid""",
         mailbox_id,
         json.dumps([*uids]),
     )
-    return [_Chosen(r[0], r[1], r[2], r[3], FlagSet.from_text(r[4]), r[5], r[6], r[7], r[8]) for r in rows]
+    return [_Chosen(r[0], r[1], r[2], r[3], FlagSet.from_text(r[4]), *r[5:]) for r in rows]
 
 
 def _apply(had: FlagSet, mode: FlagMode, flags: FlagSet) -> FlagSet:
@@ -339,9 +340,12 @@ def _bury(tx: Tx, mailbox: Mailbox, modseq: int, uids: builtins.list[int]) -> No
     tx.tell(MessagesRemoved(mailbox.user_id, mailbox.id, modseq, tuple(uids)))
 
 
-def _added(rows: builtins.list[_Chosen], first: int, modseq: int) -> tuple[AddedMessage, ...]:
+def _added(tx: Tx, rows: builtins.list[_Chosen], first: int, modseq: int) -> tuple[AddedMessage, ...]:
+    saved = tx.now_ms // 1000
     return tuple(
-        AddedMessage(first + place, row.size, row.internal_date, row.flags, modseq, row.content_id)
+        AddedMessage(
+            first + place, row.size, row.internal_date, row.flags, modseq, row.content_id, row.thread_id, saved
+        )
         for place, row in enumerate(rows)
     )
 

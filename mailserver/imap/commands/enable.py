@@ -1,6 +1,5 @@
 """ENABLE: the client says which extensions it understands. RFC 5161."""
 
-from mailserver.imap.capabilities import ENABLES
 from mailserver.imap.row import Row
 from mailserver.imap.session import Session
 from mailserver.imap.states import AUTHENTICATED
@@ -18,7 +17,7 @@ def parse(r: Reader) -> list[str]:
 
 async def run(s: Session, names: list[str]) -> bytes:
     """ENABLED names only what is newly on; unknown names are passed over. RFC 5161 §3.1, §3.2."""
-    fresh = [name for name in dict.fromkeys(names) if name in ENABLES and name not in s.enabled]
+    fresh = [name for name in dict.fromkeys(names) if s.may_enable(name) and name not in s.enabled]
     s.enabled.update(fresh)
     s.untagged(b" ".join([b"ENABLED", *(name.encode("ascii") for name in fresh)]))
     return b"ENABLE completed"

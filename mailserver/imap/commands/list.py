@@ -64,7 +64,7 @@ async def list_(s: Session, c: ListRequest) -> bytes:
     for name in told:
         attributes = names.attributes(name, subscribed=tell_subscribed)
         children = _child_info(c.selection) if name in parents_of else b""
-        s.untagged(_line(b"LIST", attributes, name) + children)
+        s.untagged(_line(s, b"LIST", attributes, name) + children)
         if name in status:
             s.untagged(status[name])
     return b"LIST completed"
@@ -76,7 +76,7 @@ async def lsub(s: Session, c: ListRequest) -> bytes:
     [pattern] = c.full_patterns
     candidates = subscribed | (_above(subscribed) if pattern.endswith("%") else set())
     for name in sorted(await _matching(candidates, (pattern,)), key=_order):
-        s.untagged(_line(b"LSUB", [] if name in subscribed else ["\\Noselect"], name))
+        s.untagged(_line(s, b"LSUB", [] if name in subscribed else ["\\Noselect"], name))
     return b"LSUB completed"
 
 
@@ -110,8 +110,8 @@ def _order(name: str) -> tuple[bool, list[str]]:
     return name != "INBOX", name.split(SEPARATOR)
 
 
-def _line(word: bytes, attributes: Iterable[str], name: str) -> bytes:
-    return b'%b %b "/" %b' % (word, writer.atoms(attributes), writer.mailbox(name))
+def _line(s: Session, word: bytes, attributes: Iterable[str], name: str) -> bytes:
+    return b'%b %b "/" %b' % (word, writer.atoms(attributes), s.name(name))
 
 
 ROWS = {"LIST": Row(parse_list, list_, AUTHENTICATED), "LSUB": Row(parse_lsub, lsub, AUTHENTICATED)}

@@ -64,7 +64,7 @@ async def get_quota(s: Session, root: bytes) -> bytes:
 async def get_quota_root(s: Session, name: str) -> bytes:
     if await s.mailboxes.find(s.user_id, name) is None:
         raise NoSuchMailbox
-    s.untagged(b"QUOTAROOT %b %b" % (writer.mailbox(name), writer.string(ROOT)))
+    s.untagged(b"QUOTAROOT %b %b" % (s.name(name), writer.string(ROOT)))
     await _tell(s)
     return b"GETQUOTAROOT completed"
 

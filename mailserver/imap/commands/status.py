@@ -7,7 +7,7 @@ from mailserver.errors import NoSuchMailbox
 from mailserver.imap.row import Row
 from mailserver.imap.session import Session
 from mailserver.imap.states import AUTHENTICATED
-from mailserver.imap.wire import status_items, writer
+from mailserver.imap.wire import status_items
 from mailserver.imap.wire.reader import Reader
 from mailserver.imap.wire.status_items import StatusItem
 from mailserver.mailboxes.values import Status
@@ -44,10 +44,7 @@ async def statuses(s: Session, names: list[str], items: tuple[StatusItem, ...]) 
         s.enabled.add("CONDSTORE")  # RFC 7162 §3.1.7
     found = await s.mailboxes.statuses(s.user_id, names, with_octets=StatusItem.SIZE in items)
     limit = s.around.config.max_append_octets
-    return {
-        name: b"STATUS %b (%b)" % (writer.mailbox(name), _values(status, items, limit))
-        for name, status in found.items()
-    }
+    return {name: b"STATUS %b (%b)" % (s.name(name), _values(status, items, limit)) for name, status in found.items()}
 
 
 def _values(status: Status, items: tuple[StatusItem, ...], append_limit: int) -> bytes:

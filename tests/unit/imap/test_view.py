@@ -28,6 +28,7 @@ def index_of(*uids: int) -> MailboxIndex:
     columns = Columns(
         uids=array("L", uids), flags=[EMPTY] * count, modseqs=array("Q", [10] * count), sizes=array("Q", [1] * count),
         internal_dates=array("q", [0] * count), content_ids=array("Q", [1] * count),
+        thread_ids=array("q", [1] * count), save_dates=array("q", [0] * count),
     )  # fmt: skip
     return MailboxIndex(mailbox, columns, ())
 
@@ -37,7 +38,7 @@ def view_of(index: MailboxIndex) -> View:
 
 
 def add(index: MailboxIndex, uid: int, modseq: int) -> None:
-    index.add([AddedMessage(uid, 1, 0, EMPTY, modseq, 1)])
+    index.add([AddedMessage(uid, 1, 0, EMPTY, modseq, 1, 1, 0)])
 
 
 def sync(view: View, *, expunge: bool = True) -> list[bytes]:

@@ -25,6 +25,8 @@ def columns(uids: Sequence[int], modseqs: Sequence[int] | None = None) -> Column
         array("q", [uid * 10 for uid in uids]),
         array("q", [uid * 100 for uid in uids]),
         array("q", [uid * 1000 for uid in uids]),
+        array("q", uids),
+        array("q", [uid * 100 for uid in uids]),
     )
 
 
@@ -37,7 +39,7 @@ def an_index(*uids: int) -> MailboxIndex:
 
 
 def added(uid: int, modseq: int) -> AddedMessage:
-    return AddedMessage(uid, uid * 10, uid * 100, EMPTY, modseq, uid * 1000)
+    return AddedMessage(uid, uid * 10, uid * 100, EMPTY, modseq, uid * 1000, uid, uid * 100)
 
 
 def assert_parallel(index: MailboxIndex) -> None:
@@ -46,6 +48,8 @@ def assert_parallel(index: MailboxIndex) -> None:
     assert [*index.sizes] == [uid * 10 for uid in uids]
     assert [*index.internal_dates] == [uid * 100 for uid in uids]
     assert [*index.content_ids] == [uid * 1000 for uid in uids]
+    assert [*index.thread_ids] == uids
+    assert [*index.save_dates] == [*index.internal_dates]
     assert len(index.flags) == len(index.modseqs) == len(uids)
 
 
@@ -146,7 +150,7 @@ def test_a_later_snapshot_brings_all_three_kinds_of_change() -> None:
     index = an_index(1, 2, 3)
     later = Columns(
         array("q", [2, 5]), [SEEN, EMPTY], array("q", [8, 9]), array("q", [20, 50]), array("q", [200, 500]),
-        array("q", [2000, 5000]),
+        array("q", [2000, 5000]), array("q", [2, 5]), array("q", [200, 500]),
     )  # fmt: skip
     assert index.catch_up(mailbox(6, 9), later, [2, 3, 5])
     assert [*index.uids] == [2, 3, 5]
