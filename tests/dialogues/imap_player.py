@@ -3,6 +3,7 @@ r"""Plays IMAP dialogues: what a client sends, what it must be answered, as an R
     == title of a scene            a scene has its own copy of the data; it is a sentence that can be false
     # comment
     @mail INBOX 3 \Seen            three messages are delivered, with flags; anywhere in the scene
+    @letter INBOX photo            letters/photo.eml is delivered
     @fresh                         sessions of this scene are not logged in
     @config max_errors=3           fields of ImapConfig
     @peer 192.0.2.1                where clients connect from
@@ -154,6 +155,8 @@ class Player:
         match what:
             case "mail":
                 await self._world.deliver(arguments[0], int(arguments[1]), arguments[2:])
+            case "letter":
+                await self._world.deliver_letter(*arguments)
             case "quota":
                 await self._world.set_quota(int(arguments[0]))
             case "disable":

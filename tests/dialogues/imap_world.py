@@ -22,6 +22,7 @@ from mailserver.store import domains, users
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
 
+LETTERS = Path(__file__).parent / "letters"
 ADDRESS, PASSWORD = "ann@example.test", "correct horse"
 STORE = StoreConfig(min_free_bytes=0, readers=2, file_threads=2)
 AUTH = AuthConfig(argon2_memory_kib=64, argon2_time_cost=1, argon2_parallelism=1)
@@ -89,6 +90,11 @@ class World:
         for number in itertools.islice(self._letters, count):
             staged = await self.store.stage_bytes(MESSAGE % (number, number, number))
             await self.mailboxes.append(self.user_id, mailbox, staged, FlagSet.of(flags), 1_772_359_200 + number)
+
+    async def deliver_letter(self, mailbox: str, name: str) -> None:
+        """One of the letters that lie beside the dialogues."""
+        staged = await self.store.stage_bytes((LETTERS / f"{name}.eml").read_bytes())
+        await self.mailboxes.append(self.user_id, mailbox, staged, FlagSet.of(()), 1_795_251_600)
 
     async def set_quota(self, octets: int) -> None:
         await self.store.write(users.set_quota, ADDRESS, octets)
