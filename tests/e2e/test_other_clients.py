@@ -11,7 +11,7 @@ from pathlib import Path
 import aioimaplib
 from imapclient import IMAPClient
 
-from tests.daemon import Demo, wait_until
+from tests.daemon import Demo
 
 PUSH_SECONDS = 10.0
 CLIENT_SECONDS = 90.0
