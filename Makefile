@@ -7,7 +7,7 @@ PIP     := $(BIN)/python -m pip install --quiet --disable-pip-version-check --re
 COMPILE := uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 JOBS    ?= 2
 
-.PHONY: run test lint format bench soak lock packages clean
+.PHONY: run test lint format bench soak fuzz lock packages clean
 
 run: $(VENV)/.run
 	$(BIN)/mailserver demo --dir ./var $(DEMO)
@@ -31,6 +31,11 @@ bench: packages $(VENV)/.dev
 soak: packages $(VENV)/.dev
 	CRASH_ROUNDS=1000 $(BIN)/python -m pytest --timeout 0 tests/crash/test_sigkill.py
 	$(BIN)/python -m pytest -m soak --timeout 0 $(TESTS)
+
+# Coverage-guided fuzzing of the IMAP grammar: make fuzz FUZZ=-max_total_time=600
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
+	$(BIN)/python -m tests.fuzz.atheris_imap $(FUZZ)
 
 # The foreign clients that tests and benches drive.
 packages:
