@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.bench import imap, limits
+from tests.bench import imap, imap_changes, imap_many, limits
 from tests.clients import SmtpClient
 from tests.daemon import Demo, running_demo
 
@@ -23,7 +23,6 @@ LIMIT_SHARE = 1 / 3  # of the machine's durable files a second that SMTP with 32
 IDLE_RSS_MB = 90
 BIG_MESSAGE_OCTETS = 50_000_000
 BIG_MESSAGE_RSS_MB = 20
-SESSIONS = 100
 
 Rows = list[dict[str, Any]]
 
@@ -70,7 +69,9 @@ def over_imap() -> Rows:
         filled = asyncio.run(imap.fill(data))
         rows: Rows = [{"name": "messages written into the store", "per_second": round(filled)}]
         with running_demo(data, "--relaxed", "--plain-auth") as demo:
-            rows += asyncio.run(imap.measure(demo))
+            rows += imap.measure(demo)
+            rows.append(asyncio.run(imap_many.mixed(demo)))
+            rows += imap_changes.measure(demo)
         return rows
 
 
@@ -83,11 +84,12 @@ def memory() -> Rows:
             rows: Rows = [{"name": "RSS idle", "mb": round(idle, 1), "goal_mb": IDLE_RSS_MB, "ok": idle <= IDLE_RSS_MB}]
             rows.append(asyncio.run(_big_message(demo)))
         asyncio.run(imap.fill(data))
+        started = time.perf_counter()
         with running_demo(data, "--relaxed", "--plain-auth") as demo:
-            octets = asyncio.run(imap.resident_with_sessions(demo, SESSIONS))
-            rows.append(
-                {"name": f"RSS with {SESSIONS} sessions on {imap.MESSAGES} messages", "mb": round(octets / 1e6, 1)}
-            )
+            rows.append({"name": "start to ready", "seconds": round(time.perf_counter() - started, 2)})
+            rows.append(asyncio.run(imap_many.resident(demo, imap_many.SESSIONS)))
+        with running_demo(data, "--relaxed", "--plain-auth") as demo:
+            rows.append(asyncio.run(imap_many.idle_tls(demo)))
         return rows
 
 
