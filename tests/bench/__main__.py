@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.bench import imap, imap_changes, imap_many, limits
+from tests.bench import imap, imap_changes, imap_many, limits, peer
 from tests.clients import SmtpClient
 from tests.daemon import Demo, running_demo
 
@@ -29,11 +29,17 @@ Rows = list[dict[str, Any]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=["smtp", "imap", "memory", "queries"], action="append")
+    parser.add_argument("--only", choices=["smtp", "imap", "peer", "memory", "queries"], action="append")
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--scale", type=float, default=1.0, help="size of the databases for the queries")
     wanted = parser.parse_args()
-    parts = {"memory": memory, "smtp": smtp, "imap": over_imap, "queries": lambda: queries(wanted.scale)}
+    parts = {
+        "memory": memory,
+        "smtp": smtp,
+        "imap": over_imap,
+        "peer": peer.measure,
+        "queries": lambda: queries(wanted.scale),
+    }
     result: dict[str, Rows] = {}
     for name, part in parts.items():
         if not wanted.only or name in wanted.only:

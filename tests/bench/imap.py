@@ -5,6 +5,7 @@ import statistics
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from mailserver.clock import SystemClock
 from mailserver.config.tree import StoreConfig
@@ -13,7 +14,7 @@ from mailserver.store import mailboxes, messages, users
 from mailserver.store.store import Store
 from tests.bench.corpus import messages as corpus
 from tests.bench.imap_client import Wire
-from tests.daemon import Demo
+from tests.daemon import Login
 
 MESSAGES = 10_000
 MAILBOX = "Archive"
@@ -23,6 +24,15 @@ LIST_ITEMS = "UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE"
 EIGHT_FIELDS = "FROM TO CC SUBJECT DATE MESSAGE-ID REFERENCES CONTENT-TYPE"
 
 Row = dict[str, object]
+
+
+class Server(Protocol):
+    """Ours, or a peer."""
+
+    @property
+    def users(self) -> list[Login]: ...
+
+    def port(self, face: str) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +87,11 @@ async def fill(data: Path, mailbox: str = MAILBOX, count: int = MESSAGES) -> flo
         return count / (loop.time() - started)
 
 
-def measure(demo: Demo) -> list[Row]:
+def measure(demo: Server) -> list[Row]:
     return [first_select(demo), again(demo), *(_question(demo, name, each) for name, each in QUESTIONS.items())]
 
 
-def first_select(demo: Demo) -> Row:
+def first_select(demo: Server) -> Row:
     """The first of this mailbox since the start."""
     wire = login(demo)
     row = result("SELECT, first after the start", [wire.timed(f"SELECT {MAILBOX}".encode())], 20.0)
@@ -89,7 +99,7 @@ def first_select(demo: Demo) -> Row:
     return row
 
 
-def again(demo: Demo) -> Row:
+def again(demo: Server) -> Row:
     """A client that comes back: its password was seen before."""
     times = []
     for _ in range(REPEAT):
@@ -101,18 +111,18 @@ def again(demo: Demo) -> Row:
     return result("connect + LOGIN + SELECT", times, 4.0)
 
 
-def login(demo: Demo) -> Wire:
+def login(demo: Server) -> Wire:
     user = demo.users[0]
     return Wire.login(demo.port("imap"), user.email, user.password)
 
 
-def selected(demo: Demo, mailbox: str = MAILBOX) -> Wire:
+def selected(demo: Server, mailbox: str = MAILBOX) -> Wire:
     wire = login(demo)
     wire.command(f"SELECT {mailbox}".encode())
     return wire
 
 
-def _question(demo: Demo, name: str, asked: Question) -> Row:
+def _question(demo: Server, name: str, asked: Question) -> Row:
     wire = selected(demo)
     command = asked.command.encode()
     first = wire.timed(command)

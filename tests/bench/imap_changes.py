@@ -8,9 +8,8 @@ import time
 from collections.abc import Iterator
 
 from tests.bench.corpus import messages as corpus
-from tests.bench.imap import LIST_ITEMS, MAILBOX, MESSAGES, Row, login, result, selected
+from tests.bench.imap import LIST_ITEMS, MAILBOX, MESSAGES, Row, Server, login, result, selected
 from tests.bench.imap_client import Wire
-from tests.daemon import Demo
 
 MANY = 1000  # messages moved, copied, expunged
 ROUNDS = 4
@@ -18,7 +17,7 @@ APPENDS = 200
 IDLE_ROUNDS = 40
 
 
-def measure(demo: Demo) -> list[Row]:
+def measure(demo: Server) -> list[Row]:
     return [
         flags_of_all(demo),
         flags_of_one(demo),
@@ -29,21 +28,21 @@ def measure(demo: Demo) -> list[Row]:
     ]
 
 
-def flags_of_all(demo: Demo) -> Row:
+def flags_of_all(demo: Server) -> Row:
     wire = selected(demo)
     times = [wire.timed(f"STORE 1:* {sign}FLAGS (\\Answered)".encode()) for sign in "+-" * ROUNDS]
     wire.close()
     return result("STORE 1:* ±FLAGS", times, 50.0)
 
 
-def flags_of_one(demo: Demo) -> Row:
+def flags_of_one(demo: Server) -> Row:
     wire = selected(demo)
     times = [wire.timed(b"STORE %d +FLAGS (\\Draft)" % number) for number in range(1, 60)]
     wire.close()
     return result("STORE of one", times, None)
 
 
-def after_a_change(demo: Demo) -> list[Row]:
+def after_a_change(demo: Server) -> list[Row]:
     """Ten messages changed by another session: what a client asks when it comes back."""
     wire, other = selected(demo), selected(demo)
     wire.command(b"ENABLE CONDSTORE")
@@ -62,7 +61,7 @@ def after_a_change(demo: Demo) -> list[Row]:
     ]
 
 
-def transfers(demo: Demo) -> list[Row]:
+def transfers(demo: Server) -> list[Row]:
     copied, moved, expunged = [], [], []
     for _ in range(ROUNDS):
         wire = selected(demo)
@@ -80,7 +79,7 @@ def transfers(demo: Demo) -> list[Row]:
     ]
 
 
-def append(demo: Demo) -> Row:
+def append(demo: Server) -> Row:
     wire = login(demo)
     times = []
     for text in corpus(APPENDS, seed=99):
@@ -91,7 +90,7 @@ def append(demo: Demo) -> Row:
     return row
 
 
-def idle(demo: Demo) -> Row:
+def idle(demo: Server) -> Row:
     """From the OK that the changing session reads to the news that the idling one reads."""
     idler, sender = selected(demo, "Drafts"), login(demo)
     idler.send(b"i IDLE\r\n")
