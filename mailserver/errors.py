@@ -107,6 +107,10 @@ class BadContent(Refusal):
     smtp, text = "554 5.6.0", "The message is not valid"
 
 
+class UnknownEncoding(Refusal):
+    imap, http, text = "UNKNOWN-CTE", 422, "The part's transfer encoding is not known"  # RFC 3516 §4.3
+
+
 # --- room ----------------------------------------------------------------------------------------------------
 
 

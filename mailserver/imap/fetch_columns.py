@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mailserver.imap.view import View
-from mailserver.imap.wire import writer
+from mailserver.imap.wire import object_ids, writer
 from mailserver.imap.wire.fetch_items import Attribute, BodySection, FetchItem, SectionText
 from mailserver.mail import headers
 from mailserver.mailboxes.values import Detail, StoredDetail
@@ -29,6 +29,7 @@ class Chunk:
     uids: Sequence[int]
     positions: Sequence[int]  # in the columns of the index
     details: Sequence[StoredDetail]
+    utf8: bool = False  # the client reads UTF-8 in quoted strings, RFC 6855
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,9 @@ def column_of(item: FetchItem) -> Column | None:
     """None for what must be read from the file."""
     if isinstance(item, Attribute):
         return _COLUMNS[item]
-    return Column(lambda chunk: _kept_fields(chunk, item), Detail.HEADER_FIELDS) if _is_kept(item) else None
+    if isinstance(item, BodySection) and _is_kept(item):
+        return Column(lambda chunk: _kept_fields(chunk, item), Detail.HEADER_FIELDS)
+    return None
 
 
 def lines(chunk: Chunk, columns: Sequence[Column]) -> list[bytes]:
@@ -96,6 +99,30 @@ def _size(chunk: Chunk) -> list[bytes]:
     return [b"RFC822.SIZE %d" % sizes[position] for position in chunk.positions]
 
 
+def _email_id(chunk: Chunk) -> list[bytes]:
+    contents = chunk.view.index.content_ids
+    return [
+        b"EMAILID (%b)"
+        % (object_ids.email_id(content) if (content := contents[position]) else _undescribed(chunk, uid))
+        for uid, position in zip(chunk.uids, chunk.positions, strict=True)
+    ]
+
+
+def _undescribed(chunk: Chunk, uid: int) -> bytes:
+    """Of a message that came with an older version and whose content nobody has read since: its own name."""
+    return b"U%d-%d" % (chunk.view.index.mailbox.uidvalidity, uid)
+
+
+def _thread_id(chunk: Chunk) -> list[bytes]:
+    threads = (chunk.view.index.thread_ids[position] for position in chunk.positions)
+    return [b"THREADID (%b)" % object_ids.thread_id(thread) if thread else b"THREADID NIL" for thread in threads]
+
+
+def _save_date(chunk: Chunk) -> list[bytes]:
+    dates = chunk.view.index.save_dates
+    return [b"SAVEDATE " + _date_time(dates[position]) for position in chunk.positions]
+
+
 # ---- from what was kept when the message was stored ----
 
 
@@ -109,6 +136,11 @@ def _body(chunk: Chunk) -> list[bytes]:
 
 def _body_structure(chunk: Chunk) -> list[bytes]:
     return [b"BODYSTRUCTURE " + detail.body_structure for detail in chunk.details]
+
+
+def _preview(chunk: Chunk) -> list[bytes]:
+    """UTF-8, which is quoted only to clients that enabled it."""
+    return [b"PREVIEW " + writer.text_string(detail.preview, utf8=chunk.utf8) for detail in chunk.details]
 
 
 def _is_kept(item: BodySection) -> bool:
@@ -136,4 +168,8 @@ _COLUMNS = {
     Attribute.ENVELOPE: Column(_envelope, Detail.ENVELOPE),
     Attribute.BODY: Column(_body, Detail.BODY),
     Attribute.BODYSTRUCTURE: Column(_body_structure, Detail.BODY_STRUCTURE),
+    Attribute.EMAILID: Column(_email_id),
+    Attribute.THREADID: Column(_thread_id),
+    Attribute.SAVEDATE: Column(_save_date),
+    Attribute.PREVIEW: Column(_preview, Detail.PREVIEW),
 }

@@ -67,8 +67,4 @@ async def _stream(s: Session, file: MessageFile, name: bytes, window: sections.W
 
 
 def _cut(window: sections.Window, partial: Partial | None) -> sections.Window:
-    start, end = window
-    if partial is None:
-        return window
-    first = min(start + partial.start, end)
-    return first, min(first + partial.octets, end)
+    return window if partial is None else sections.cut(window, partial.start, partial.octets)

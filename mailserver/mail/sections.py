@@ -17,13 +17,13 @@ def window(parts: Sequence[Part], number: str, text: Text | None = None) -> Wind
     """
     if number == "":
         return _whole(parts[0], text)
-    part = _part(parts, number)
-    if part is None:
+    found = part(parts, number)
+    if found is None:
         return None
     if text == "MIME":
-        return part.header_start, part.body_start
+        return found.header_start, found.body_start
     if text is None:
-        return part.body_start, part.end
+        return found.body_start, found.end
     embedded = _embedded(parts, number)
     if embedded is None:
         return None
@@ -38,17 +38,23 @@ def _whole(message: Part, text: Text | None) -> Window:
     return message.header_start, message.body_start
 
 
-def _part(parts: Sequence[Part], number: str) -> Part | None:
+def cut(window: Window, start: int, octets: int) -> Window:
+    """The part of a window that a FETCH partial asks for; empty past its end."""
+    first = min(window[0] + start, window[1])
+    return first, min(first + octets, window[1])
+
+
+def part(parts: Sequence[Part], number: str) -> Part | None:
     """A message that is no multipart is its own part 1."""
     if number == "1" and not parts[0].media_type.startswith("multipart/"):
         return parts[0]
-    return next((part for part in parts if part.number == number and not number.endswith("TEXT")), None)
+    return next((each for each in parts if each.number == number and not number.endswith("TEXT")), None)
 
 
 def _embedded(parts: Sequence[Part], number: str) -> Part | None:
     """The message inside a message/rfc822 part: its header and body, under the number it is kept by."""
-    part = _part(parts, number)
-    if part is None or part.media_type not in {"message/rfc822", "message/global"}:
+    found = part(parts, number)
+    if found is None or found.media_type not in {"message/rfc822", "message/global"}:
         return None
     names = {f"{number}.TEXT", f"{number}.1"}
     return next((inner for inner in parts if inner.number in names), None)

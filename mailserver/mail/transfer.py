@@ -11,6 +11,14 @@ _BASE64_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 _NOT_BASE64 = bytes(octet for octet in range(256) if octet not in _BASE64_ALPHABET)
 
 
+IDENTITY = frozenset(("7bit", "8bit", "binary"))  # encodings that change nothing, RFC 2045 §6.2
+
+
+def is_known(encoding: str) -> bool:
+    """Whether this lower case encoding can be undone; others are passed through as they are."""
+    return encoding in IDENTITY or encoding in _DECODERS
+
+
 def decode(data: bytes, encoding: str) -> bytes:
     """The octets meant; an identity or unknown encoding leaves them as they are. Never raises."""
     if encoding == "base64":

@@ -6,7 +6,8 @@ Lines are made and sent in chunks, so that a client that asks for everything kee
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 
-from mailserver.imap import fetch_sections
+from mailserver.errors import UnknownEncoding
+from mailserver.imap import fetch_binary, fetch_sections
 from mailserver.imap.connection import ConnectionLost
 from mailserver.imap.fetch_columns import NOTHING, Chunk, Column, column_of, lines
 from mailserver.imap.row import Row
@@ -15,20 +16,33 @@ from mailserver.imap.states import SELECTED
 from mailserver.imap.view import Spans, View
 from mailserver.imap.wire.fetch_items import (
     Attribute,
+    Binary,
+    BinarySize,
     BodySection,
     FetchItem,
     FetchModifiers,
+    FileItem,
     parse_items,
     parse_modifiers,
 )
-from mailserver.imap.wire.reader import Reader
+from mailserver.imap.wire.reader import BadSyntax, Reader
+from mailserver.mail.detail import Part
 from mailserver.mail.flags import FlagSet
 from mailserver.mail.sequence import SequenceSet
+from mailserver.mailboxes.files import MessageFile
 from mailserver.mailboxes.values import Detail, FlagMode, MessageGone, StoredDetail
 
 CHUNK = 256  # messages whose lines are made in one turn of the loop
 SEEN = FlagSet.of(["\\Seen"])
 NO_DETAIL = StoredDetail(0)
+CAPABILITIES: dict[FetchItem | type[FetchItem], bytes] = {  # of items that are not there where it is switched off
+    Attribute.EMAILID: b"OBJECTID",
+    Attribute.THREADID: b"OBJECTID",
+    Attribute.SAVEDATE: b"SAVEDATE",
+    Attribute.PREVIEW: b"PREVIEW",
+    Binary: b"BINARY",
+    BinarySize: b"BINARY",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +58,7 @@ class Plan:
     """What is sent of each message."""
 
     columns: tuple[Column, ...]
-    sections: tuple[BodySection, ...]  # from the file, after the columns
+    sections: tuple[FileItem, ...]  # from the file, after the columns
     details: Detail
     tells_flags: bool
     tells_modseq: bool
@@ -53,12 +67,24 @@ class Plan:
     @classmethod
     def of(cls, items: Sequence[FetchItem]) -> "Plan":
         columns = tuple(column for item in items if (column := column_of(item)) is not None)
-        sections = tuple(item for item in items if isinstance(item, BodySection) and column_of(item) is None)
-        details = Detail.PARTS if any(map(fetch_sections.needs_parts, sections)) else NOTHING
+        sections = tuple(item for item in items if not isinstance(item, Attribute) and column_of(item) is None)
+        details = Detail.PARTS if any(map(_needs_parts, sections)) else NOTHING
         for column in columns:
             details |= column.details
-        sets_seen = any(isinstance(item, BodySection) and not item.peek for item in items)
+        sets_seen = any(not isinstance(item, Attribute) and not item.peek for item in items)
         return cls(columns, sections, details, Attribute.FLAGS in items, Attribute.MODSEQ in items, sets_seen)
+
+
+@dataclass(slots=True)
+class Missed:
+    """What of the answer could not be given."""
+
+    gone: bool = False  # a message was removed meanwhile
+    unknown: bool = False  # an encoding is none we can undo
+
+
+def _needs_parts(item: FileItem) -> bool:
+    return not isinstance(item, BodySection) or fetch_sections.needs_parts(item)
 
 
 def parse(r: Reader) -> Fetch:
@@ -74,6 +100,10 @@ def parse(r: Reader) -> Fetch:
 
 async def run(s: Session, c: Fetch) -> bytes:
     view = s.selected
+    for item in c.items:
+        capability = CAPABILITIES.get(item if isinstance(item, Attribute) else type(item))
+        if capability is not None and not s.can(capability):
+            raise BadSyntax("Unknown FETCH item")
     spans = view.spans(c.messages, by_uid=c.by_uid)
     numbers = [number for first, last in spans for number in range(first, last + 1)]
     items = dict.fromkeys(c.items)
@@ -87,8 +117,10 @@ async def run(s: Session, c: Fetch) -> bytes:
         s.enabled.add("CONDSTORE")
     plan = Plan.of(tuple(items))
     newly_seen = await _set_seen(s, spans) if plan.sets_seen and not view.read_only else frozenset[int]()
-    complete = await _send(s, plan, numbers, newly_seen)
-    if not complete and not c.by_uid:
+    missed = await _send(s, plan, numbers, newly_seen)
+    if missed.unknown:
+        raise UnknownEncoding
+    if missed.gone and not c.by_uid:
         raise MessageGone
     return b"FETCH completed"
 
@@ -106,15 +138,14 @@ async def _set_seen(s: Session, spans: Spans) -> frozenset[int]:
     return frozenset((await s.mailboxes.set_flags(index, unseen, FlagMode.ADD, SEEN)).changed)
 
 
-async def _send(s: Session, plan: Plan, numbers: Sequence[int], newly_seen: frozenset[int]) -> bool:
-    """Whether all messages were still there."""
-    view, found = s.selected, 0
+async def _send(s: Session, plan: Plan, numbers: Sequence[int], newly_seen: frozenset[int]) -> Missed:
+    view, found, missed = s.selected, 0, Missed()
     pending = view.pending() if plan.tells_flags else set()
     async for chunk in _chunks(s, plan, numbers):
         found += len(chunk.uids)
         heads = lines(chunk, plan.columns) if plan.columns else [b"* %d FETCH (" % number for number in chunk.numbers]
         if plan.sections:
-            found -= await _send_sections(s, plan, chunk, heads, newly_seen)
+            await _send_sections(s, plan, chunk, heads, newly_seen, missed)
         elif newly_seen:
             tails = [_seen_tail(s, plan, uid, newly_seen) for uid in chunk.uids]
             s.write(b"".join([head + tail + b")\r\n" for head, tail in zip(heads, tails, strict=True)]))
@@ -124,7 +155,8 @@ async def _send(s: Session, plan: Plan, numbers: Sequence[int], newly_seen: froz
             if uid in pending:
                 view.told(uid, view.index.modseqs[position])
         await s.drain()
-    return found == len(numbers)
+    missed.gone = missed.gone or found < len(numbers)
+    return missed
 
 
 async def _chunks(s: Session, plan: Plan, numbers: Sequence[int]) -> AsyncIterator[Chunk]:
@@ -137,20 +169,21 @@ async def _chunks(s: Session, plan: Plan, numbers: Sequence[int]) -> AsyncIterat
             details = {}
             async for part in s.mailboxes.details(view.index, uids, plan.details):
                 details |= {detail.uid: detail for detail in part}
-        yield _chunk(view, chosen, details)
+        yield _chunk(view, chosen, details, s.utf8)
 
 
-def _chunk(view: View, numbers: Sequence[int], details: dict[int, StoredDetail] | None) -> Chunk:
+def _chunk(view: View, numbers: Sequence[int], details: dict[int, StoredDetail] | None, utf8: bool) -> Chunk:
     """Those of the messages that are there, as the index has them now."""
     if view.current and details is None:
-        return Chunk(view, numbers, [view.uids[number - 1] for number in numbers], [n - 1 for n in numbers], ())
+        uids = [view.uids[number - 1] for number in numbers]
+        return Chunk(view, numbers, uids, [number - 1 for number in numbers], (), utf8)
     there = [
         (number, uid, position, NO_DETAIL if details is None else details[uid])
         for number, uid, position in _positions(view, numbers)
         if details is None or uid in details
     ]
-    chosen, uids, positions, kept = zip(*there, strict=True) if there else ((), (), (), ())
-    return Chunk(view, chosen, uids, positions, kept)
+    chosen, uids_there, positions, kept = zip(*there, strict=True) if there else ((), (), (), ())
+    return Chunk(view, chosen, uids_there, positions, kept, utf8)
 
 
 def _positions(view: View, numbers: Sequence[int]) -> Iterator[tuple[int, int, int]]:
@@ -162,31 +195,45 @@ def _positions(view: View, numbers: Sequence[int]) -> Iterator[tuple[int, int, i
 
 
 async def _send_sections(
-    s: Session, plan: Plan, chunk: Chunk, heads: Sequence[bytes], newly_seen: frozenset[int]
-) -> int:
-    """How many messages had no file any more."""
-    gone = 0
+    s: Session, plan: Plan, chunk: Chunk, heads: Sequence[bytes], newly_seen: frozenset[int], missed: Missed
+) -> None:
     for place, (uid, head) in enumerate(zip(chunk.uids, heads, strict=True)):
         try:
             file = await s.mailboxes.open(chunk.view.index, uid)
         except MessageGone:
-            gone += 1
+            missed.gone = True
             continue
+        parts = chunk.details[place].parts if plan.details else ()
+        known = tuple(
+            item for item in plan.sections if isinstance(item, BodySection) or fetch_binary.is_known(item, parts)
+        )
+        missed.unknown = missed.unknown or len(known) < len(plan.sections)
         try:
-            s.write(head)
-            parts = chunk.details[place].parts if plan.details else ()
-            for first, item in enumerate(plan.sections):
-                s.write(b" " if first or plan.columns else b"")
-                await fetch_sections.send(s, file, item, parts)
+            if known or plan.columns:
+                await _send_line(s, plan, file, head, known, parts)
+                s.write(_seen_tail(s, plan, uid, newly_seen) + b")\r\n")
         except OSError as fault:  # in the middle of a line nothing else can be said
             s.connection.abort()
             raise ConnectionLost from fault
         finally:
             file.close()
-        s.write(_seen_tail(s, plan, uid, newly_seen) + b")\r\n")
         if s.connection.behind:
             await s.drain()
-    return gone
+
+
+async def _send_line(
+    s: Session, plan: Plan, file: MessageFile, head: bytes, items: Sequence[FileItem], parts: Sequence[Part]
+) -> None:
+    s.write(head)
+    for first, item in enumerate(items):
+        s.write(b" " if first or plan.columns else b"")
+        match item:
+            case BodySection():
+                await fetch_sections.send(s, file, item, parts)
+            case Binary():
+                await fetch_binary.send(s, file, item, parts)
+            case BinarySize():
+                await fetch_binary.send_size(s, file, item, parts)
 
 
 def _seen_tail(s: Session, plan: Plan, uid: int, newly_seen: frozenset[int]) -> bytes:

@@ -6,6 +6,7 @@ from mailserver.errors import UseAttribute
 from mailserver.imap.row import Row
 from mailserver.imap.session import Session
 from mailserver.imap.states import AUTHENTICATED
+from mailserver.imap.wire import object_ids
 from mailserver.imap.wire.reader import BadSyntax, Reader
 
 
@@ -60,10 +61,11 @@ def parse_rename(r: Reader) -> Rename:
 
 
 async def create(s: Session, c: Create) -> bytes:
+    """The OK names the new mailbox's id, RFC 8474 §4.1."""
     if len(c.special_uses) > 1:
         raise UseAttribute("A mailbox has one special use")
-    await s.mailboxes.create(s.user_id, c.name, c.special_uses[0] if c.special_uses else None)
-    return b"CREATE completed"
+    made = await s.mailboxes.create(s.user_id, c.name, c.special_uses[0] if c.special_uses else None)
+    return b"[MAILBOXID (%b)] CREATE completed" % object_ids.mailbox_id(made.id)
 
 
 async def delete(s: Session, name: str) -> bytes:

@@ -6,7 +6,7 @@ from mailserver.imap.row import Row
 from mailserver.imap.session import Session
 from mailserver.imap.states import AUTHENTICATED
 from mailserver.imap.view import View
-from mailserver.imap.wire import select_items
+from mailserver.imap.wire import object_ids, select_items
 from mailserver.imap.wire.reader import Reader
 from mailserver.imap.wire.select_items import SelectParameters
 from mailserver.mail.flags import FlagSet
@@ -49,6 +49,7 @@ def _describe(s: Session, view: View) -> None:
         s.untagged(b"OK [UNSEEN %d] First unseen message" % unseen)
     s.untagged(b"OK [UIDVALIDITY %d] UIDs are valid" % index.mailbox.uidvalidity)
     s.untagged(b"OK [UIDNEXT %d] Next UID" % index.uidnext)
+    s.untagged(b"OK [MAILBOXID (%b)] The same for ever" % object_ids.mailbox_id(index.mailbox.id))  # RFC 8474 §4.2
     s.untagged(b"OK [HIGHESTMODSEQ %d] Highest change number" % index.highestmodseq)
 
 

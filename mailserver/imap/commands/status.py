@@ -7,7 +7,7 @@ from mailserver.errors import NoSuchMailbox
 from mailserver.imap.row import Row
 from mailserver.imap.session import Session
 from mailserver.imap.states import AUTHENTICATED
-from mailserver.imap.wire import status_items
+from mailserver.imap.wire import object_ids, status_items
 from mailserver.imap.wire.reader import Reader
 from mailserver.imap.wire.status_items import StatusItem
 from mailserver.mailboxes.values import Status
@@ -48,10 +48,13 @@ async def statuses(s: Session, names: list[str], items: tuple[StatusItem, ...]) 
 
 
 def _values(status: Status, items: tuple[StatusItem, ...], append_limit: int) -> bytes:
-    return b" ".join(
-        b"%b %d" % (item.wire, append_limit if item is StatusItem.APPENDLIMIT else _VALUES[item](status))
-        for item in items
-    )
+    return b" ".join(b"%b %b" % (item.wire, _value(status, item, append_limit)) for item in items)
+
+
+def _value(status: Status, item: StatusItem, append_limit: int) -> bytes:
+    if item is StatusItem.MAILBOXID:
+        return b"(%b)" % object_ids.mailbox_id(status.mailbox_id)
+    return b"%d" % (append_limit if item is StatusItem.APPENDLIMIT else _VALUES[item](status))
 
 
 _VALUES: dict[StatusItem, Callable[[Status], int]] = {

@@ -28,6 +28,10 @@ class Attribute(Enum):
     ENVELOPE = b"ENVELOPE"
     BODY = b"BODY"
     BODYSTRUCTURE = b"BODYSTRUCTURE"
+    EMAILID = b"EMAILID"  # RFC 8474
+    THREADID = b"THREADID"  # RFC 8474
+    SAVEDATE = b"SAVEDATE"  # RFC 8514
+    PREVIEW = b"PREVIEW"  # RFC 8970
 
     @property
     def wire(self) -> bytes:
@@ -80,7 +84,33 @@ class BodySection:
         return b"BODY[%b]%b" % (self.section.wire, b"<%d>" % self.partial.start if self.partial else b"")
 
 
-FetchItem = Attribute | BodySection
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """A part without its transfer encoding; "" is the message, which has none. RFC 9051 §6.4.5.1, RFC 3516."""
+
+    part: str
+    peek: bool = False
+    partial: Partial | None = None  # of the decoded octets
+
+    @property
+    def wire(self) -> bytes:
+        return b"BINARY[%b]%b" % (self.part.encode("ascii"), b"<%d>" % self.partial.start if self.partial else b"")
+
+
+@dataclass(frozen=True, slots=True)
+class BinarySize:
+    """How many octets Binary would have."""
+
+    part: str
+    peek: bool = True
+
+    @property
+    def wire(self) -> bytes:
+        return b"BINARY.SIZE[%b]" % self.part.encode("ascii")
+
+
+FileItem = BodySection | Binary | BinarySize  # which are not kept but read from the message
+FetchItem = Attribute | FileItem
 
 _FAST = (Attribute.FLAGS, Attribute.INTERNALDATE, Attribute.RFC822_SIZE)
 MACROS: dict[str, tuple[FetchItem, ...]] = {
@@ -141,21 +171,55 @@ def _item(r: Reader, name: str) -> FetchItem:
     item = _PLAIN.get(name)
     if item is None:
         raise BadSyntax("Unknown FETCH item")
+    if item is Attribute.PREVIEW:
+        _preview_modifiers(r)
     return item
 
 
+def _preview_modifiers(r: Reader) -> None:
+    """[SP "(" "LAZY" ")"]: only if it costs nothing, as ours always do. RFC 8970 §3.2."""
+    if r.accept(b" (LAZY"):
+        r.expect(b")")
+
+
 def _body(r: Reader) -> FetchItem:
-    return BodySection(_section(r), False, _partial(r))
+    return BodySection(parse_section(r), False, _partial(r))
 
 
 def _body_peek(r: Reader) -> FetchItem:
-    return BodySection(_section(r), True, _partial(r))
+    return BodySection(parse_section(r), True, _partial(r))
 
 
-_WITH_SECTION: dict[str, Callable[[Reader], FetchItem]] = {"BODY": _body, "BODY.PEEK": _body_peek}
+def _binary(r: Reader) -> FetchItem:
+    return Binary(_section_binary(r), False, _partial(r))
 
 
-def _section(r: Reader) -> Section:
+def _binary_peek(r: Reader) -> FetchItem:
+    return Binary(_section_binary(r), True, _partial(r))
+
+
+def _binary_size(r: Reader) -> FetchItem:
+    return BinarySize(_section_binary(r))
+
+
+_WITH_SECTION: dict[str, Callable[[Reader], FetchItem]] = {
+    "BODY": _body,
+    "BODY.PEEK": _body_peek,
+    "BINARY": _binary,
+    "BINARY.PEEK": _binary_peek,
+    "BINARY.SIZE": _binary_size,
+}
+
+
+def _section_binary(r: Reader) -> str:
+    """section-binary = "[" [section-part] "]" """
+    section = parse_section(r)
+    if section.text is not SectionText.ALL:
+        raise BadSyntax("A part's number expected")
+    return section.part
+
+
+def parse_section(r: Reader) -> Section:
     """section = "[" [section-msgtext / (section-part ["." section-text])] "]" """
     r.expect(b"[")
     numbers: list[int] = []

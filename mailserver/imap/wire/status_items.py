@@ -1,4 +1,7 @@
-"""What STATUS, and LIST with RETURN (STATUS …), may ask for. RFC 9051 §6.3.11, RFC 7162 §3.1.7, RFC 7889 §5."""
+"""What STATUS, and LIST with RETURN (STATUS …), may ask for.
+
+RFC 9051 §6.3.11, RFC 7162 §3.1.7, RFC 7889 §5, RFC 8474 §4.3.
+"""
 
 from enum import Enum
 
@@ -17,6 +20,7 @@ class StatusItem(Enum):
     SIZE = "SIZE"
     HIGHESTMODSEQ = "HIGHESTMODSEQ"
     APPENDLIMIT = "APPENDLIMIT"
+    MAILBOXID = "MAILBOXID"
 
     @property
     def wire(self) -> bytes:
