@@ -13,7 +13,7 @@ from typing import ClassVar
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error of ours
-    imap: ClassVar[str | None] = None
+    imap: str | None = None
     smtp: ClassVar[str] = "550 5.0.0"
     http: ClassVar[int] = 400
     exit: ClassVar[int] = 65  # EX_DATAERR
@@ -107,6 +107,17 @@ class BadContent(Refusal):
     smtp, text = "554 5.6.0", "The message is not valid"
 
 
+class BadUrl(Refusal):
+    """A URL of CATENATE that leads nowhere; the code names it. RFC 4469 §4.1."""
+
+    http = 422
+
+    def __init__(self, url: str, text: str) -> None:
+        """`url`: what may stand in a response code, no "]" and no control character."""
+        self.imap = f"BADURL {url}"
+        super().__init__(text)
+
+
 class UnknownEncoding(Refusal):
     imap, http, text = "UNKNOWN-CTE", 422, "The part's transfer encoding is not known"  # RFC 3516 §4.3
 
@@ -127,7 +138,7 @@ class LimitReached(Refusal):
 
 
 class InsufficientStorage(Refusal):
-    imap, smtp, http, exit, text = "UNAVAILABLE", "452 4.3.1", 507, 75, "The server's disk is full; try again later"
+    imap, smtp, http, exit, text = "OVERQUOTA", "452 4.3.1", 507, 75, "The server's disk is full; try again later"
 
 
 class Unavailable(Refusal):

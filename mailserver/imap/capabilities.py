@@ -52,6 +52,7 @@ CAPABILITIES = (
     Capability(b"AUTH=LOGIN", Told.BEFORE_LOGIN, offered=lambda facts: facts.may_log_in),
     Capability(b"APPENDLIMIT", value=lambda facts: facts.max_append_octets),
     Capability(b"BINARY"),
+    Capability(b"CATENATE"),
     Capability(b"CHILDREN"),
     Capability(b"CONDSTORE", enables=True),
     Capability(b"CREATE-SPECIAL-USE"),
@@ -60,15 +61,18 @@ CAPABILITIES = (
     Capability(b"LIST-EXTENDED"),
     Capability(b"LIST-STATUS"),
     Capability(b"MOVE"),
+    Capability(b"MULTIAPPEND"),
     Capability(b"NAMESPACE"),
     Capability(b"OBJECTID"),
     Capability(b"PREVIEW"),
     Capability(b"QUOTA"),
     Capability(b"QUOTA=RES-STORAGE"),
+    Capability(b"REPLACE"),
     Capability(b"SAVEDATE"),
     Capability(b"SPECIAL-USE"),
     Capability(b"UIDPLUS"),
     Capability(b"UNSELECT"),
+    Capability(b"UTF8=ACCEPT", enables=True),
 )
 
 

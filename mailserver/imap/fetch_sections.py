@@ -31,15 +31,22 @@ def needs_parts(item: BodySection) -> bool:
 
 async def send(s: Session, file: MessageFile, item: BodySection, parts: Sequence[Part]) -> None:
     """`BODY[…] {n}` and the octets; NIL for a part that is not there, "" for a partial past the end."""
+    found = await locate(file, item, parts)
+    if found is None:
+        s.write(b"%b NIL" % item.wire)
+    elif isinstance(found, bytes):
+        s.write(b"%b {%d}\r\n%b" % (item.wire, len(found), found))
+    else:
+        await _stream(s, file, item.wire, found)
+
+
+async def locate(file: MessageFile, item: BodySection, parts: Sequence[Part]) -> bytes | sections.Window | None:
+    """Where the octets lie in the file, or themselves where they are a choice of fields; None: not there."""
     section = item.section
     window = sections.window(parts, section.part, _TEXTS[section.text]) if needs_parts(item) else (0, file.size)
     if window is None:
-        s.write(b"%b NIL" % item.wire)
-    elif section.text in _FIELDS:
-        octets = await _fields(file, item, window)
-        s.write(b"%b {%d}\r\n%b" % (item.wire, len(octets), octets))
-    else:
-        await _stream(s, file, item.wire, _cut(window, item.partial))
+        return None
+    return await _fields(file, item, window) if section.text in _FIELDS else _cut(window, item.partial)
 
 
 async def _fields(file: MessageFile, item: BodySection, window: sections.Window) -> bytes:

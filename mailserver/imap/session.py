@@ -17,7 +17,7 @@ from mailserver.auth.authenticator import Authenticator
 from mailserver.auth.live_sessions import LiveSessions
 from mailserver.clock import Clock
 from mailserver.config.tree import ImapConfig
-from mailserver.errors import NoSuchMailbox, Refusal
+from mailserver.errors import LimitReached, NoSuchMailbox, Refusal, TooBig
 from mailserver.imap.capabilities import Facts, capabilities, enables, is_told
 from mailserver.imap.connection import Connection, ConnectionLost
 from mailserver.imap.row import Row, Rows
@@ -219,13 +219,19 @@ class Session:
         self._framer.refuse()
 
     async def next_piece(self) -> Item:
-        """Of a message that streams in: a LiteralChunk, then what follows. Raises BadSyntax for a refused rest."""
+        """Of a message that streams in: a LiteralChunk, then what follows.
+
+        Raises BadSyntax for a refused rest, TooBig or LimitReached where that is what it was refused for.
+        """
         item = await self._next_item()
         if not isinstance(item, Refused):
             return item
         if item.close:
             raise Ending(item.text)
-        raise BadSyntax(item.text.decode("ascii", "replace"))
+        code, _, text = item.text.decode("ascii", "replace").partition("] ")
+        if item.status == b"NO":
+            raise (TooBig if code == "[TOOBIG" else LimitReached)(text)
+        raise BadSyntax(text or code)
 
     def tell_news(self, *, expunge: bool, uid: bool = False) -> None:
         """EXPUNGE, EXISTS, RECENT and FETCH of what happened meanwhile."""

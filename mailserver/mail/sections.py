@@ -15,6 +15,8 @@ def window(parts: Sequence[Part], number: str, text: Text | None = None) -> Wind
     HEADER.FIELDS is a choice from the window of HEADER: headers.select. HEADER and TEXT of a part are those of the
     message it embeds, and absent for any other part.
     """
+    if not parts:  # nothing is known of the message
+        return None
     if number == "":
         return _whole(parts[0], text)
     found = part(parts, number)

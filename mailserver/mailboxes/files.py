@@ -3,8 +3,9 @@
 import os
 from io import FileIO
 
-from mailserver.mailboxes.values import MessageGone
-from mailserver.store import messages
+from mailserver.mail.detail import Part
+from mailserver.mailboxes.values import Detail, MessageGone
+from mailserver.store import details, mailboxes, messages
 from mailserver.store.database import Rx
 from mailserver.store.maildir import Maildir
 from mailserver.store.store import Store
@@ -36,6 +37,22 @@ async def open_file(store: Store, mailbox_id: int, uid: int) -> MessageFile:
     """Raises MessageGone."""
     file, size, head = await store.read(_open, store.maildir, mailbox_id, uid)
     return MessageFile(store, file, size, head)
+
+
+async def open_by_name(
+    store: Store, user_id: int, name: str, uid: int, uidvalidity: int | None
+) -> tuple[MessageFile, tuple[Part, ...]]:
+    """A message of a mailbox that need not be selected, and its parts. Raises NoSuchMailbox, MessageGone."""
+
+    def read(rx: Rx) -> tuple[FileIO, int, bytes, tuple[Part, ...]]:
+        mailbox = mailboxes.get(rx, user_id, name)
+        if uidvalidity not in {None, mailbox.uidvalidity}:
+            raise MessageGone
+        parts = next((found.parts for found in details.read(rx, mailbox.id, [uid], Detail.PARTS)), ())
+        return *_open(rx, store.maildir, mailbox.id, uid), parts
+
+    file, size, head, parts = await store.read(read)
+    return MessageFile(store, file, size, head), parts
 
 
 def _open(rx: Rx, maildir: Maildir, mailbox_id: int, uid: int) -> tuple[FileIO, int, bytes]:

@@ -4,25 +4,30 @@ import asyncio
 import builtins
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from mailserver.clock import Clock
 from mailserver.config.tree import StoreConfig
-from mailserver.errors import LimitReached, NoSuchMailbox, NoSuchTarget, OverQuota
+from mailserver.errors import InsufficientStorage, LimitReached, NoSuchMailbox, NoSuchTarget, OverQuota
+from mailserver.mail.detail import Part
 from mailserver.mail.flags import FlagSet
 from mailserver.mail.search import SearchKey
 from mailserver.mailboxes import names, naming, transfers
 from mailserver.mailboxes.details import stored_details
-from mailserver.mailboxes.files import MessageFile, open_file
+from mailserver.mailboxes.files import MessageFile, open_by_name, open_file
 from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.indexes import Indexes
 from mailserver.mailboxes.scan import Scanner
 from mailserver.mailboxes.search import Searcher
 from mailserver.mailboxes.values import (
     Appended,
+    AppendedAll,
     Copied,
     Detail,
     FlagMode,
+    MessageGone,
+    NewMessage,
     Quota,
     SearchView,
     Status,
@@ -146,6 +151,30 @@ class Mailboxes:
             await self._store.unstage(staged)
             raise
 
+    async def check_append(
+        self, user_id: int, name: str, octets: int, replaces: tuple[MailboxIndex, int] | None = None
+    ) -> None:
+        """Before the octets come. `replaces`: the mailbox and UID that REPLACE makes room in.
+
+        Raises NoSuchTarget, OverQuota, MessageGone.
+        """
+        replaced = None if replaces is None else (replaces[0].mailbox.id, replaces[1])
+        await self._store.read(transfers.check_append, user_id, names.canonical(name), octets, replaced)
+
+    async def append_all(self, user_id: int, name: str, new: Sequence[NewMessage]) -> AppendedAll:
+        """All or none. Raises NoSuchTarget, OverQuota, LimitReached; the staged files are removed then."""
+        async with self._unstaging(new):
+            return await self._store.write(transfers.append_all, user_id, names.canonical(name), new)
+
+    async def replace(self, index: MailboxIndex, uid: int, user_id: int, name: str, new: NewMessage) -> AppendedAll:
+        """Add the one and remove the other, in one step. Raises as append_all, and MessageGone."""
+        async with self._unstaging([new]):
+            done = await self._store.write(
+                transfers.replace, index.mailbox.id, uid, user_id, names.canonical(name), new
+            )
+        await self._indexes.settled(index)
+        return done
+
     async def copy(self, index: MailboxIndex, uids: Sequence[int], target: str) -> Copied:
         """All or none. Raises NoSuchTarget, OverQuota, MessageGone."""
         keys = [self._store.new_key() for _ in uids]
@@ -192,7 +221,23 @@ class Mailboxes:
         """Raises MessageGone."""
         return await open_file(self._store, index.mailbox.id, uid)
 
+    async def open_by_name(
+        self, user_id: int, name: str, uid: int, uidvalidity: int | None
+    ) -> tuple[MessageFile, tuple[Part, ...]]:
+        """The message and its parts, of a mailbox that need not be selected. Raises NoSuchMailbox, MessageGone."""
+        return await open_by_name(self._store, user_id, names.canonical(name), uid, uidvalidity)
+
     # ---- inside ----
+
+    @asynccontextmanager
+    async def _unstaging(self, new: Sequence[NewMessage]) -> AsyncIterator[None]:
+        """A refused transaction names no file: they are removed. Of one that failed in another way nobody knows."""
+        try:
+            yield
+        except (NoSuchMailbox, OverQuota, LimitReached, MessageGone, InsufficientStorage):
+            for each in new:
+                await self._store.unstage(each.staged)
+            raise
 
     async def _write_claim(self, mailbox_id: int, uidnext: int) -> None:
         await self._store.write(mailbox_status.claim_recent, mailbox_id, uidnext)

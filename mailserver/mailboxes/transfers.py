@@ -1,12 +1,15 @@
-"""APPEND, COPY, MOVE and EXPUNGE as transactions: all of it or nothing. RFC 9051 §6.3.12, §6.4.3, §6.4.7, §6.4.8."""
+"""APPEND, REPLACE, COPY, MOVE and EXPUNGE as transactions: all of it or nothing.
+
+RFC 9051 §6.3.12, §6.4.3, §6.4.7, §6.4.8, RFC 8508.
+"""
 
 from collections.abc import Sequence
 
 from mailserver.errors import NoSuchTarget
 from mailserver.mail.flags import FlagSet
-from mailserver.mailboxes.values import Appended, Copied, MessageGone
+from mailserver.mailboxes.values import Appended, AppendedAll, Copied, MessageGone, NewMessage
 from mailserver.store import mailbox_status, mailboxes, messages, quota
-from mailserver.store.database import Tx
+from mailserver.store.database import Rx, Tx
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.staging import Staged
 
@@ -17,6 +20,34 @@ def append(tx: Tx, user_id: int, name: str, staged: Staged, flags: FlagSet, inte
     date = tx.now_ms // 1000 if internal_date is None else internal_date
     message = messages.add(tx, target.id, staged, flags, date)
     return Appended(target.uidvalidity, message.uid, target.id)
+
+
+def check_append(rx: Rx, user_id: int, name: str, octets: int, replaced: tuple[int, int] | None) -> None:
+    """What would refuse an APPEND, known before its octets come; of a REPLACE the mailbox id and UID it is for."""
+    _target(rx, user_id, name)
+    quota.require_room(rx, user_id, octets - (_octets(rx, replaced[0], [replaced[1]]) if replaced else 0))
+
+
+def append_all(tx: Tx, user_id: int, name: str, new: Sequence[NewMessage]) -> AppendedAll:
+    target = _target(tx, user_id, name)
+    quota.require_room(tx, user_id, sum(each.staged.size for each in new))
+    return _added(tx, target, new)
+
+
+def replace(tx: Tx, source_id: int, uid: int, user_id: int, name: str, new: NewMessage) -> AppendedAll:
+    """Only the difference needs room. Nothing is added where the old message is gone. RFC 8508 §3.4."""
+    target = _target(tx, user_id, name)
+    quota.require_room(tx, user_id, new.staged.size - _octets(tx, source_id, [uid]))
+    added = _added(tx, target, [new])
+    messages.remove(tx, source_id, [uid])
+    return added
+
+
+def _added(tx: Tx, target: Mailbox, new: Sequence[NewMessage]) -> AppendedAll:
+    now = tx.now_ms // 1000
+    arrivals = [(each.staged, each.flags, now if each.internal_date is None else each.internal_date) for each in new]
+    uids = messages.add_all(tx, target, arrivals)
+    return AppendedAll(target.uidvalidity, tuple(uids), target.id)
 
 
 def copy(tx: Tx, source: Mailbox, uids: Sequence[int], name: str, keys: Sequence[str]) -> Copied:
@@ -40,16 +71,16 @@ def expunge(tx: Tx, mailbox_id: int, uids: Sequence[int] | None) -> list[int]:
     return messages.remove(tx, mailbox_id, deleted)
 
 
-def _target(tx: Tx, user_id: int, name: str) -> Mailbox:
-    target = mailboxes.find(tx, user_id, name)
+def _target(rx: Rx, user_id: int, name: str) -> Mailbox:
+    target = mailboxes.find(rx, user_id, name)
     if target is None:
         raise NoSuchTarget
     return target
 
 
-def _octets(tx: Tx, mailbox_id: int, uids: Sequence[int]) -> int:
+def _octets(rx: Rx, mailbox_id: int, uids: Sequence[int]) -> int:
     """Raises MessageGone unless all are there: what a client asked for is not silently less, RFC 2180 §4.4.1."""
-    count, octets = mailbox_status.measure(tx, mailbox_id, uids)
+    count, octets = mailbox_status.measure(rx, mailbox_id, uids)
     if count < len(uids):
         raise MessageGone
     return octets

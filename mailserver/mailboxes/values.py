@@ -4,17 +4,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mailserver.errors import Refusal
-from mailserver.mail.flags import FlagMode
+from mailserver.mail.flags import FlagMode, FlagSet
 from mailserver.store.details import Detail, StoredDetail
 from mailserver.store.mailbox_status import Status
 from mailserver.store.quota import Quota
+from mailserver.store.staging import Staged
 
 __all__ = [
     "Appended",
+    "AppendedAll",
     "Copied",
     "Detail",
     "FlagMode",
     "MessageGone",
+    "NewMessage",
     "Quota",
     "SearchView",
     "Status",
@@ -33,6 +36,22 @@ class MessageGone(Refusal):
 class Appended:
     uidvalidity: int
     uid: int
+    mailbox_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """To be added to a mailbox."""
+
+    staged: Staged
+    flags: FlagSet
+    internal_date: int | None  # epoch seconds; None: now
+
+
+@dataclass(frozen=True, slots=True)
+class AppendedAll:
+    uidvalidity: int
+    uids: tuple[int, ...]  # ascending, in the order of the messages
     mailbox_id: int
 
 

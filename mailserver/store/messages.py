@@ -115,11 +115,35 @@ def add(tx: Tx, mailbox_id: int, staged: Staged, flags: FlagSet, internal_date: 
 
 def add_to(tx: Tx, mailbox: Mailbox, staged: Staged, flags: FlagSet, internal_date: int) -> Message:
     """`add` for a mailbox that was read in this transaction."""
-    mailbox_id = mailbox.id
-    flags = keywords.register(tx, mailbox_id, flags)
-    detail = staged.detail
     modseq = change_numbers.take(tx, mailbox.user_id)
-    uid = _take_uids(tx, mailbox_id, 1, modseq)
+    uid = _take_uids(tx, mailbox.id, 1, modseq)
+    flags = keywords.register(tx, mailbox.id, flags)
+    message = _insert(tx, mailbox, staged, flags, internal_date, uid, modseq)
+    tx.tell(MessagesAdded(mailbox.user_id, mailbox.id, (_told(message),)))
+    return message
+
+
+def add_all(tx: Tx, mailbox: Mailbox, arrivals: Sequence[tuple[Staged, FlagSet, int]]) -> builtins.list[int]:
+    """`add` of many, each with flags and internal date: their UIDs, in this order. They are told as one event.
+
+    Each has a change number of its own, which may become that of a thread.
+    """
+    count = len(arrivals)
+    last = change_numbers.take(tx, mailbox.user_id, count)
+    first_uid = _take_uids(tx, mailbox.id, count, last)
+    spelled = {flags: keywords.register(tx, mailbox.id, flags) for flags in {flags for _, flags, _ in arrivals}}
+    added = [
+        _insert(tx, mailbox, staged, spelled[flags], date, first_uid + place, last - count + 1 + place)
+        for place, (staged, flags, date) in enumerate(arrivals)
+    ]
+    tx.tell(MessagesAdded(mailbox.user_id, mailbox.id, tuple([_told(message) for message in added])))
+    return [message.uid for message in added]
+
+
+def _insert(
+    tx: Tx, mailbox: Mailbox, staged: Staged, flags: FlagSet, internal_date: int, uid: int, modseq: int
+) -> Message:
+    detail = staged.detail
     content_id = tx.known.get(staged.key) or contents.add(tx, detail)
     tx.known[staged.key] = content_id
     thread_id = threads.join(tx, mailbox.user_id, detail, modseq)
@@ -129,7 +153,7 @@ def add_to(tx: Tx, mailbox: Mailbox, staged: Staged, flags: FlagSet, internal_da
                from_address, to_addresses, in_reply_to, references_header, created_at, content_id, modseq, thread_id,
                saved_at, name_flags)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-        mailbox_id,
+        mailbox.id,
         uid,
         staged.key,
         detail.size,
@@ -149,11 +173,9 @@ def add_to(tx: Tx, mailbox: Mailbox, staged: Staged, flags: FlagSet, internal_da
         letters(flags),
     )
     tx.show(staged.key, mailbox.folder, letters(flags))
-    added = AddedMessage(uid, detail.size, internal_date, flags, modseq, content_id, thread_id, save_date)
-    tx.tell(MessagesAdded(mailbox.user_id, mailbox_id, (added,)))
     return Message(
         message_id,
-        mailbox_id,
+        mailbox.id,
         uid,
         staged.key,
         detail.size,
@@ -163,6 +185,19 @@ def add_to(tx: Tx, mailbox: Mailbox, staged: Staged, flags: FlagSet, internal_da
         content_id,
         thread_id,
         save_date,
+    )
+
+
+def _told(message: Message) -> AddedMessage:
+    return AddedMessage(
+        message.uid,
+        message.size,
+        message.internal_date,
+        message.flags,
+        message.modseq,
+        message.content_id,
+        message.thread_id,
+        message.save_date,
     )
 
 

@@ -1,4 +1,4 @@
-"""What APPEND says of a message before its literal. RFC 9051 §6.3.12."""
+"""What APPEND says of a message before its octets. RFC 9051 §6.3.12, RFC 4466 §2.5."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class AppendItem:
 
 
 def parse(r: Reader) -> AppendItem:
-    """SP [flag-list SP] [date-time SP], up to where the literal begins. See framing.AppendStart.
+    """SP [flag-list SP] [date-time SP], up to where the octets begin.
 
     Stands behind the mailbox name, or behind the message before it (RFC 3502).
     """
@@ -25,5 +25,4 @@ def parse(r: Reader) -> AppendItem:
     if r.peek() == b'"':
         internal_date = r.date_time()
         r.sp()
-    r.end()
     return AppendItem(flags, internal_date)

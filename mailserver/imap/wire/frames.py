@@ -65,7 +65,7 @@ class AppendStart:
     """A message is announced. `refuse`, or write "+" if `synchronising` and go on: chunks follow, the last is marked.
 
     The reader stands before the SP of the arguments and ends where the literal begins: ` INBOX (\\Seen) `. For the
-    second and later messages of MULTIAPPEND it holds what stands between them: ` (\\Seen) `.
+    second and later literals, of MULTIAPPEND or CATENATE, it holds what stands between them: ` (\\Seen) `.
     """
 
     tag: bytes

@@ -35,8 +35,15 @@ from mailserver.imap.wire.reader import Reader
 
 TAIL_OCTETS = 64  # kept of a swallowed line, to see a literal announced at its end
 
-# Commands with a message in a literal, and what stands between the name and a literal that is an argument instead.
-_MESSAGE_COMMANDS = {"APPEND": re.compile(rb" ")}
+# Commands with messages in literals, and what stands between the name and a literal that is an argument instead: the
+# mailbox, or a URL of CATENATE. After the first message only a URL can be one.
+_URL = rb".* CATENATE \((?:.* )?URL "
+_MESSAGE_COMMANDS = {
+    "APPEND": re.compile(rb" |" + _URL, re.IGNORECASE | re.DOTALL),
+    "REPLACE": re.compile(rb" [0-9*]{1,10} |" + _URL, re.IGNORECASE | re.DOTALL),
+    "UID REPLACE": re.compile(rb" [0-9*]{1,10} |" + _URL, re.IGNORECASE | re.DOTALL),
+}
+_LATER_ARGUMENT = re.compile(rb"(?:.*[ (])?URL ", re.IGNORECASE | re.DOTALL)
 
 
 class _State(Enum):
@@ -109,7 +116,7 @@ class CommandFramer:
             self._begin()
         elif self._state in (_State.LITERAL, _State.MESSAGE):
             self._state = _State.SKIP_LITERAL
-        elif self._name:
+        elif self._name and self._state is _State.LINE:
             self._state = _State.SKIP_LINE
 
     def expect_line(self, limit: int) -> None:
@@ -190,7 +197,7 @@ class CommandFramer:
         argument = _MESSAGE_COMMANDS.get(self._name)
         if argument is not None and self.limits.append is not None:
             before = b"".join([*self._text, content[: literal.start]])
-            if not argument.fullmatch(before):
+            if not (_LATER_ARGUMENT if self._messages else argument).fullmatch(before):
                 return self._message_start(literal, before, self.limits.append)
         if literal.octets is None or (fault := self._fault(literal.octets)):
             return self._refuse(literal, b"[TOOBIG] Literal too large" if literal.octets is None else fault)
@@ -221,7 +228,8 @@ class CommandFramer:
         self._messages += 1
         self._text = [before]
         reader = self._reader()
-        self._text, self._literals = [], []
+        self._text, self._literals, self._text_octets = [], [], 0  # limits are of what stands between two messages
+        self._literal_count = self._literal_octets = 0
         self._left, self._state, self._asked = literal.octets, _State.MESSAGE, literal.synchronising
         first = self._messages == 1
         return AppendStart(self._tag, reader, literal.octets, literal.synchronising, literal.literal8, first)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
-from typing import ClassVar
 
 from mailserver.errors import Refusal
 from mailserver.imap.wire.charsets import CHARSETS, decode
@@ -39,7 +38,7 @@ MAX_KEYS = 1000
 
 
 class BadCharset(Refusal):
-    imap: ClassVar[str | None] = f"BADCHARSET ({' '.join(CHARSETS)})"
+    imap = f"BADCHARSET ({' '.join(CHARSETS)})"
     text = "The charset is not known"
 
 

@@ -365,3 +365,51 @@ def test_time_is_linear(octet: bytes) -> None:
         return lambda: run(data, list(range(0, len(data), 1000)))
 
     assert is_linear(framed, 20_000 // len(octet))
+
+
+APPENDS = [  # what each message literal has before it, and what follows the last
+    (b"APPEND x {1+}\r\na (\\Seen) ~{1+}\r\nb {1+}\r\nc\r\n", [b" x ", b" (\\Seen) ", b" "], b""),
+    (b"APPEND {1+}\r\nx {1+}\r\na\r\n", [b" {1+}\r\n "], b""),
+    (b"APPEND URL {1+}\r\na\r\n", [b" URL "], b""),  # a mailbox of that name
+    (b"APPEND x CATENATE (TEXT {1+}\r\na URL {3+}\r\n/u1 TEXT {1+}\r\nb URL /u2)\r\n",
+     [b" x CATENATE (TEXT ", b" URL {3+}\r\n TEXT "], b" URL /u2)"),
+    (b"APPEND x CATENATE (URL {3+}\r\n/u1 TEXT {1+}\r\na)\r\n", [b" x CATENATE (URL {3+}\r\n TEXT "], b")"),
+    (b"APPEND x {1+}\r\na CATENATE (URL {3+}\r\n/u1)\r\n", [b" x "], b" CATENATE (URL {3+}\r\n)"),
+    (b"APPEND x UTF8 (~{1+}\r\na) {1+}\r\nb\r\n", [b" x UTF8 (", b") "], b""),
+    (b"REPLACE 5 x {1+}\r\na\r\n", [b" 5 x "], b""),
+    (b"UID REPLACE * {1+}\r\nx {1+}\r\na\r\n", [b" * {1+}\r\n "], b""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "before", "tail"), APPENDS)
+def test_messages_are_told_from_other_literals(command: bytes, before: list[bytes], tail: bytes) -> None:
+    for cuts in ([], list(range(len(command) + 2))):
+        seen = run(b"a " + command, cuts)
+        starts = [item for item in seen if isinstance(item, tuple) and item[0] == "append"]
+        assert [start[2] for start in starts] == before
+        assert [start[-1] for start in starts] == [True] + [False] * (len(before) - 1)
+        assert [found[2] for found in commands(seen)] == [tail]
+        assert not refusals(seen)
+
+
+def test_a_thousand_messages_are_no_long_command() -> None:
+    data = b"a APPEND x" + b' (\\Seen $Label1 $Label2) "17-Jul-1996 02:44:25 -0700" {3+}\r\nabc' * 1000 + b"\r\n"
+    assert not refusals(run(data))
+    refused = run(b"a APPEND x" + b" {3+}\r\nabc" * 1001 + b"\r\nb NOOP\r\n")
+    assert refusals(refused) == [(b"a", b"NO", False)]
+    assert commands(refused) == [(b"b", "NOOP", b"", ())]
+
+
+def test_what_is_refused_in_the_middle_is_swallowed_and_not_run() -> None:
+    """The framer refused the second message by itself; the session then says that the command was answered."""
+    framer = CommandFramer(AFTER)
+    framer.feed(b"a APPEND x {3+}\r\nabc {1000001+}\r\n" + b"z LOGOUT\r\n" * 100_000 + b"!")
+    framer.feed(b"\r\nb NOOP\r\n")
+    seen = []
+    while (item := framer.next()) is not None:
+        seen.append(item)
+        if isinstance(item, Refused):
+            framer.refuse()
+    assert refusals(seen) == [(b"a", b"NO", False)]
+    assert [item.tag for item in seen if isinstance(item, Command)][-1:] == [b"b"]
+    assert not any(item.name == "LOGOUT" for item in seen if isinstance(item, Command))

@@ -84,7 +84,9 @@ APPENDS = [
 
 @pytest.mark.parametrize(("text", "wanted"), APPENDS)
 def test_append(text: bytes, wanted: AppendItem) -> None:
-    assert append_items.parse(reader(text)) == wanted
+    r = reader(text)
+    assert append_items.parse(r) == wanted
+    r.end()
 
 
 @pytest.mark.parametrize(
@@ -102,8 +104,10 @@ def test_append(text: bytes, wanted: AppendItem) -> None:
     ],
 )
 def test_not_append(text: bytes) -> None:
+    r = reader(text)
     with pytest.raises(BadSyntax):
-        append_items.parse(reader(text))
+        append_items.parse(r)
+        r.end()
 
 
 def test_select() -> None:
@@ -118,7 +122,7 @@ def test_not_select(text: bytes) -> None:
 
 
 def test_status() -> None:
-    text = b"(messages RECENT UIDNEXT UIDVALIDITY UNSEEN DELETED SIZE HIGHESTMODSEQ APPENDLIMIT MESSAGES)"
+    text = b"(messages RECENT UIDNEXT UIDVALIDITY UNSEEN DELETED SIZE HIGHESTMODSEQ APPENDLIMIT MAILBOXID MESSAGES)"
     assert status_items.parse_items(reader(text)) == tuple(StatusItem)
     assert [item.wire for item in StatusItem][:2] == [b"MESSAGES", b"RECENT"]
 
