@@ -18,6 +18,7 @@ from mailserver.auth.live_sessions import LiveSessions
 from mailserver.clock import Clock
 from mailserver.config.tree import ImapConfig
 from mailserver.errors import LimitReached, NoSuchMailbox, Refusal, TooBig
+from mailserver.imap import contexts
 from mailserver.imap.capabilities import Facts, capabilities, enables, is_told
 from mailserver.imap.connection import Connection, ConnectionLost
 from mailserver.imap.row import Row, Rows
@@ -236,6 +237,8 @@ class Session:
     def tell_news(self, *, expunge: bool, uid: bool = False) -> None:
         """EXPUNGE, EXISTS, RECENT and FETCH of what happened meanwhile."""
         if self.view is not None:
+            for line in contexts.departures(self.view) if expunge else ():
+                self.write(line)
             for line in self.view.sync(expunge=expunge, uid=uid or self.condstore, modseq=self.condstore):
                 self.write(line)
 
@@ -317,6 +320,7 @@ class Session:
             word, text = b"NO", b"[SERVERBUG] Internal error; it was logged"
         if row is not None:
             self.tell_news(expunge=reader.uid or not row.holds_expunge, uid=reader.uid)
+            await contexts.tell(self)
         self.write(writer.status(tag, word, text))
         self._count_errors(word)
         if self.secure_after_reply:

@@ -10,6 +10,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 
+from mailserver.imap.search_context import Context
 from mailserver.imap.wire import writer
 from mailserver.imap.wire.reader import BadSyntax
 from mailserver.mail.flags import SYSTEM_FLAGS, FlagSet
@@ -37,6 +38,7 @@ class View:
         self._told_modseq = index.highestmodseq
         self._told: dict[int, int] = {}  # uid → modseq, told one by one since
         self._keywords = index.keywords
+        self.contexts: dict[bytes, Context] = {}  # results kept up to date, by the tag of their command
         self.saved: Sequence[int] = ()  # UIDs of the saved search result, ascending, RFC 5182
         self._recent: list[tuple[int, int]] = (
             [(first_recent, index.uidnext - 1)] if first_recent < index.uidnext else []

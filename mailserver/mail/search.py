@@ -4,6 +4,7 @@ The IMAP grammar makes these; whoever holds the mailbox evaluates them. Text is 
 substring without case (i;unicode-casemap, RFC 5051).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
@@ -79,6 +80,22 @@ class InternalDate:
 
 
 @dataclass(frozen=True, slots=True)
+class Within:
+    """OLDER and YOUNGER: by the internal date and the time of asking; exactly this age is both. RFC 5032."""
+
+    older: bool
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class SaveDate:
+    """By the day, UTC, on which the message came into its mailbox. RFC 8514."""
+
+    test: DateTest
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
 class SentDate:
     """By the Date field's day in the zone it was written in, RFC 9051 §6.4.4; without a Date nothing matches."""
 
@@ -114,6 +131,23 @@ class ModSeq:
     modseq: int
 
 
+@dataclass(frozen=True, slots=True)
+class EmailId:
+    content_id: int | None  # None: an id that no message has, RFC 8474 §6
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadId:
+    thread_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fuzzy:
+    """As people search: all words of the text, in any order, in other forms too. RFC 6203."""
+
+    key: "Header | Body | Text"
+
+
 SearchKey = (
     All
     | And
@@ -126,9 +160,44 @@ SearchKey = (
     | Larger
     | Smaller
     | InternalDate
+    | Within
+    | SaveDate
     | SentDate
     | Header
     | Body
     | Text
     | ModSeq
+    | EmailId
+    | ThreadId
+    | Fuzzy
 )
+
+
+def fuzzily(key: SearchKey) -> SearchKey:
+    """FUZZY before a key: every key in it that looks for text does so fuzzily, RFC 6203 §5."""
+    match key:
+        case Header() | Body() | Text():
+            return Fuzzy(key)
+        case And():
+            return And(tuple(map(fuzzily, key.keys)))
+        case Or():
+            return Or(fuzzily(key.first), fuzzily(key.second))
+        case Not():
+            return Not(fuzzily(key.key))
+        case _:
+            return key
+
+
+def leaves(key: SearchKey) -> Iterator[SearchKey]:
+    """The keys that are no combination of others."""
+    match key:
+        case And():
+            for each in key.keys:
+                yield from leaves(each)
+        case Or():
+            yield from leaves(key.first)
+            yield from leaves(key.second)
+        case Not():
+            yield from leaves(key.key)
+        case _:
+            yield key

@@ -24,6 +24,17 @@ def base_subject(subject: str) -> str:
         subject = forwarded[1]
 
 
+def is_reply_or_forward(subject: str) -> bool:
+    """Whether finding the base subject took more away than blobs and white space. RFC 5256 §2.1."""
+    subject = _SPACES.sub(" ", subject[:LONGEST])
+    if _without_trailers(subject) != subject.rstrip(" "):
+        return True
+    replies = _REPLIES.match(subject)
+    if replies is not None and replies[0].strip(" "):
+        return True
+    return _FORWARDED.fullmatch(_without_leaders(subject.rstrip(" "))) is not None
+
+
 def _without_trailers(subject: str) -> str:
     """Step 2: (fwd) and white space at the end."""
     subject = subject.rstrip(" ")

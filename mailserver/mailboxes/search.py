@@ -5,45 +5,72 @@ memory for a while; other fields and bodies are read from the files, in threads 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
 
+from mailserver.mail import fuzzy
 from mailserver.mail.casemap import fold
-from mailserver.mail.search import And, Body, Header, Not, Or, SearchKey, SentDate, Text
+from mailserver.mail.search import And, Body, Fuzzy, Header, Not, Or, SearchKey, SentDate, Text
 from mailserver.mailboxes.file_search import scan
 from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.kept_fields import KeptFields, is_kept
 from mailserver.mailboxes.snapshot import Filter, Snapshot, day_bounds, filter_of
-from mailserver.mailboxes.values import SearchView
+from mailserver.mailboxes.values import LEAST, Found, SearchView
 from mailserver.store.store import Store
 
 CHUNK = 5000  # messages looked at in memory before others get their turn
+FUZZY_CHUNK = 250  # compared with a word that may be mistyped before others get their turn
 FILE_CHUNK = 50  # messages read from disk in one step of a thread
 FILE_SEARCHES = 2  # reading at the same time: deliveries need the threads too
 
 IN_MEMORY, STORED, IN_FILES = range(3)  # what a key costs
 
 
+class TextIndex(Protocol):
+    """An index of the words in stored contents."""
+
+    async def fuzzy(self, needle: str, content_ids: Sequence[int]) -> Mapping[int, int]:
+        """Which of these contents have the words, in some form: their scores, LEAST to MOST."""
+
+
 class Searcher:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, text: TextIndex | None = None) -> None:
         self._store = store
+        self._text = text
         self._kept = KeptFields(store)
         self._reading = asyncio.Semaphore(FILE_SEARCHES)
 
-    async def search(self, index: MailboxIndex, key: SearchKey, view: SearchView) -> list[int]:
-        """UIDs ascending."""
-        search = _Search(self._store, self._kept, self._reading, index.mailbox.id, Snapshot(index, view))
-        return [search.snapshot.uids[place] for place in await search.run(key, search.snapshot.places)]
+    async def search(self, index: MailboxIndex, key: SearchKey, view: SearchView) -> Found:
+        snapshot = Snapshot(index, view)
+        search = _Search(self._store, self._kept, self._reading, index.mailbox.id, snapshot, self._text)
+        places = await search.run(key, snapshot.places)
+        scores = {snapshot.uids[place]: search.score(place) for place in places} if search.scores else {}
+        return Found([snapshot.uids[place] for place in places], scores)
 
 
 class _Search:
     def __init__(
-        self, store: Store, kept: KeptFields, reading: asyncio.Semaphore, mailbox_id: int, snapshot: Snapshot
+        self,
+        store: Store,
+        kept: KeptFields,
+        reading: asyncio.Semaphore,
+        mailbox_id: int,
+        snapshot: Snapshot,
+        text: TextIndex | None,
     ) -> None:
         self._store = store
         self._kept = kept
         self._reading = reading
         self._mailbox_id = mailbox_id
+        self._text = text
         self.snapshot = snapshot
+        self.scores: dict[int, list[int]] = {}  # place → what each FUZZY key gave it
+
+    def score(self, place: int) -> int:
+        """The mean of its FUZZY keys."""
+        given = self.scores.get(place, [])
+        return max(sum(given) // len(given), LEAST) if given else LEAST
 
     async def run(self, key: SearchKey, places: Sequence[int]) -> list[int]:
         """The places among these that match, ascending."""
@@ -59,6 +86,8 @@ class _Search:
                 return await _without(places, await self.run(key.key, places))
             case SentDate():
                 return await self._sent(key, places)
+            case Fuzzy():
+                return await self._fuzzy(key.key, places)
             case Header() if is_kept(key.name):
                 return await self._header(key, places)
             case Header() | Body() | Text():
@@ -89,6 +118,42 @@ class _Search:
 
         return await _in_chunks(passes, places)
 
+    async def _fuzzy(self, key: Header | Body | Text, places: Sequence[int]) -> list[int]:
+        wanted = fuzzy.words(fold(key.text))
+        if not wanted:  # nothing but punctuation
+            return await self.run(key, places)
+        if isinstance(key, Header):
+            scored = await self._fuzzy_header(key, wanted, places)
+        elif self._text is not None:
+            scored = await self._indexed(self._text, key, places)
+        else:
+            found = await self.run(And(tuple(replace(key, text=word) for word in wanted)), places)
+            scored = dict.fromkeys(found, fuzzy.WITHIN)
+        for place, score in scored.items():
+            self.scores.setdefault(place, []).append(score)
+        return sorted(scored)
+
+    async def _fuzzy_header(self, key: Header, wanted: list[str], places: Sequence[int]) -> dict[int, int]:
+        if not is_kept(key.name):
+            found = await self.run(And(tuple(replace(key, text=word) for word in wanted)), places)
+            return dict.fromkeys(found, fuzzy.WITHIN)
+        uids = self.snapshot.uids
+        texts = await self._kept.texts(self._mailbox_id, key.name, [uids[place] for place in places])
+        scored: dict[int, int] = {}
+
+        def passes(chunk: Sequence[int]) -> list[int]:
+            scores = ((place, fuzzy.score(wanted, texts.get(uids[place]) or "")) for place in chunk)
+            scored.update((place, score) for place, score in scores if score)
+            return []
+
+        await _in_chunks(passes, places, FUZZY_CHUNK)
+        return scored
+
+    async def _indexed(self, text: TextIndex, key: Body | Text, places: Sequence[int]) -> dict[int, int]:
+        content_ids = self.snapshot.content_ids
+        scores = await text.fuzzy(key.text, [content_ids[place] for place in places])
+        return {place: score for place in places if (score := scores.get(content_ids[place]))}
+
     async def _sent(self, key: SentDate, places: Sequence[int]) -> list[int]:
         first, end = day_bounds(key.test, key.day)
         uids = self.snapshot.uids
@@ -118,6 +183,8 @@ def cost(key: SearchKey) -> int:
             return max(cost(key.first), cost(key.second))
         case Not():
             return cost(key.key)
+        case Fuzzy():
+            return cost(key.key)
         case Header():
             return STORED if is_kept(key.name) else IN_FILES
         case SentDate():
@@ -133,10 +200,11 @@ async def _without(places: Sequence[int], gone: Sequence[int]) -> list[int]:
     return await _in_chunks(lambda chunk: [place for place in chunk if place not in excluded], places)
 
 
-async def _in_chunks(passes: Filter, places: Sequence[int]) -> list[int]:
+async def _in_chunks(passes: Filter, places: Sequence[int], chunk: int | None = None) -> list[int]:
     """One client's large mailbox does not hold up the others: they get the loop between chunks."""
-    found = passes(places[:CHUNK])
-    for start in range(CHUNK, len(places), CHUNK):
+    chunk = chunk or CHUNK
+    found = passes(places[:chunk])
+    for start in range(chunk, len(places), chunk):
         await asyncio.sleep(0)
-        found += passes(places[start : start + CHUNK])
+        found += passes(places[start : start + chunk])
     return found

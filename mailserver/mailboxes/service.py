@@ -13,6 +13,8 @@ from mailserver.errors import InsufficientStorage, LimitReached, NoSuchMailbox, 
 from mailserver.mail.detail import Part
 from mailserver.mail.flags import FlagSet
 from mailserver.mail.search import SearchKey
+from mailserver.mail.sorting import SortKey
+from mailserver.mail.threading import Algorithm, Threads
 from mailserver.mailboxes import names, naming, transfers
 from mailserver.mailboxes.details import stored_details
 from mailserver.mailboxes.files import MessageFile, open_by_name, open_file
@@ -20,12 +22,14 @@ from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.indexes import Indexes
 from mailserver.mailboxes.scan import Scanner
 from mailserver.mailboxes.search import Searcher
+from mailserver.mailboxes.sorting import Sorter
 from mailserver.mailboxes.values import (
     Appended,
     AppendedAll,
     Copied,
     Detail,
     FlagMode,
+    Found,
     MessageGone,
     NewMessage,
     Quota,
@@ -46,6 +50,7 @@ class Mailboxes:
         self._indexes = Indexes(store)
         self._scanner = Scanner(store, clock, config.scan_seconds)
         self._searcher = Searcher(store)
+        self._sorter = Sorter(store)
         self._claims: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
@@ -209,7 +214,28 @@ class Mailboxes:
 
     async def search(self, index: MailboxIndex, key: SearchKey, view: SearchView) -> builtins.list[int]:
         """UIDs ascending, of messages that the session sees and that are still there."""
+        return (await self._searcher.search(index, key, view)).uids
+
+    async def search_scored(self, index: MailboxIndex, key: SearchKey, view: SearchView) -> Found:
+        """As `search`, with the scores of FUZZY keys."""
         return await self._searcher.search(index, key, view)
+
+    async def sort(self, index: MailboxIndex, keys: tuple[SortKey, ...], found: Found) -> builtins.list[int]:
+        """What a search found, in order; without messages that are gone meanwhile."""
+        return await self._sorter.sort(index, keys, found)
+
+    async def thread(self, index: MailboxIndex, algorithm: Algorithm, uids: Sequence[int]) -> Threads:
+        """What a search found, ascending, as conversations; without messages that are gone meanwhile."""
+        return await self._sorter.thread(index, algorithm, uids)
+
+    @asynccontextmanager
+    async def look_into(self, mailbox: Mailbox) -> AsyncIterator[MailboxIndex]:
+        """A mailbox's index without selecting it. Raises NoSuchMailbox."""
+        index = await self._indexes.attach(mailbox.id)
+        try:
+            yield index
+        finally:
+            self._indexes.release(index)
 
     def details(
         self, index: MailboxIndex, uids: Sequence[int], columns: Detail

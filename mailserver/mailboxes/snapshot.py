@@ -10,15 +10,19 @@ from mailserver.mail.flags import FlagSet
 from mailserver.mail.search import (
     All,
     DateTest,
+    EmailId,
     HasFlag,
     InternalDate,
     Larger,
     ModSeq,
     Numbers,
     Recent,
+    SaveDate,
     SearchKey,
     Smaller,
+    ThreadId,
     Uids,
+    Within,
 )
 from mailserver.mail.sequence import Ranges
 from mailserver.mailboxes.index import MailboxIndex
@@ -39,6 +43,9 @@ class Snapshot:
         self.modseqs = index.modseqs[:]
         self.sizes = index.sizes
         self.internal_dates = index.internal_dates
+        self.save_dates = index.save_dates
+        self.content_ids = index.content_ids
+        self.thread_ids = index.thread_ids
         self.places = _places(index.uids, view.uids)
 
 
@@ -59,6 +66,10 @@ def filter_of(s: Snapshot, key: SearchKey) -> Filter | None:
             return _has_flag(s.flags, key.flag)
         case Recent():
             return lambda places: [place for place in places if s.view.is_recent(s.uids[place])]
+        case Numbers() if key.numbers.saved:
+            return _in_uids(s, set(s.view.saved))
+        case Uids() if key.uids.saved:
+            return _in_uids(s, set(s.view.saved))
         case Numbers():
             seen = s.view.uids
             return _in_uids(s, _uids_of(seen, key.numbers.resolve(len(seen))))
@@ -71,6 +82,18 @@ def filter_of(s: Snapshot, key: SearchKey) -> Filter | None:
         case InternalDate():
             first, end = day_bounds(key.test, key.day)
             return lambda places: [place for place in places if first <= s.internal_dates[place] < end]
+        case Within():
+            then = s.view.now - key.seconds
+            if key.older:
+                return lambda places: [place for place in places if s.internal_dates[place] <= then]
+            return lambda places: [place for place in places if s.internal_dates[place] >= then]
+        case SaveDate():
+            first, end = day_bounds(key.test, key.day)
+            return lambda places: [place for place in places if first <= s.save_dates[place] < end]
+        case EmailId():
+            return lambda places: [place for place in places if s.content_ids[place] == key.content_id]
+        case ThreadId():
+            return lambda places: [place for place in places if s.thread_ids[place] == key.thread_id]
         case ModSeq():
             return lambda places: [place for place in places if s.modseqs[place] >= key.modseq]
         case _:

@@ -1,7 +1,7 @@
 """What the mailbox service takes and gives: plain values."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from mailserver.errors import Refusal
 from mailserver.mail.flags import FlagMode, FlagSet
@@ -11,11 +11,14 @@ from mailserver.store.quota import Quota
 from mailserver.store.staging import Staged
 
 __all__ = [
+    "LEAST",
+    "MOST",
     "Appended",
     "AppendedAll",
     "Copied",
     "Detail",
     "FlagMode",
+    "Found",
     "MessageGone",
     "NewMessage",
     "Quota",
@@ -74,3 +77,14 @@ class SearchView:
 
     uids: Sequence[int]  # ascending; may still name messages that are gone
     is_recent: Callable[[int], bool]
+    saved: Sequence[int] = ()  # UIDs of "$", the saved search result, RFC 5182
+    now: int = 0  # epoch seconds, for the keys that ask for an age
+
+
+LEAST, MOST = 1, 100  # RELEVANCY, RFC 6203 §4
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    uids: list[int]  # ascending
+    scores: Mapping[int, int] = field(default_factory=dict)  # uid → LEAST to MOST, of those that a FUZZY key found

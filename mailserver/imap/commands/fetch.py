@@ -28,7 +28,7 @@ from mailserver.imap.wire.fetch_items import (
 from mailserver.imap.wire.reader import BadSyntax, Reader
 from mailserver.mail.detail import Part
 from mailserver.mail.flags import FlagSet
-from mailserver.mail.sequence import SequenceSet
+from mailserver.mail.sequence import SequenceSet, ranges_of
 from mailserver.mailboxes.files import MessageFile
 from mailserver.mailboxes.values import Detail, FlagMode, MessageGone, StoredDetail
 
@@ -113,10 +113,14 @@ async def run(s: Session, c: Fetch) -> bytes:
         items[Attribute.MODSEQ] = None  # RFC 7162 §3.1.4.1
         changed = set(view.index.changed_since(c.modifiers.changed_since))
         numbers = [number for number in numbers if view.uids[number - 1] in changed]
+    chosen = spans
+    if c.modifiers.partial is not None:
+        numbers = [*c.modifiers.partial.of(numbers)]
+        chosen = [*ranges_of(numbers)]
     if Attribute.MODSEQ in items:
         s.enabled.add("CONDSTORE")
     plan = Plan.of(tuple(items))
-    newly_seen = await _set_seen(s, spans) if plan.sets_seen and not view.read_only else frozenset[int]()
+    newly_seen = await _set_seen(s, chosen) if plan.sets_seen and not view.read_only else frozenset[int]()
     missed = await _send(s, plan, numbers, newly_seen)
     if missed.unknown:
         raise UnknownEncoding

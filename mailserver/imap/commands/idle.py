@@ -2,6 +2,7 @@
 
 import asyncio
 
+from mailserver.imap import contexts
 from mailserver.imap.row import Row, no_arguments
 from mailserver.imap.session import Ending, Session
 from mailserver.imap.states import AUTHENTICATED
@@ -13,6 +14,7 @@ KEEPALIVE_SECONDS = 240.0  # home routers forget a silent connection after five 
 async def run(s: Session, _: None) -> bytes:
     """What happens in one turn of the loop is told together, after the client has read what came before."""
     s.tell_news(expunge=True)
+    await contexts.tell(s)
     deaf = s.view.index.listen(s.connection.wake) if s.view is not None else _nothing
     try:
         line = await _until_line(s)
@@ -34,6 +36,7 @@ async def _until_line(s: Session) -> bytes:
             return line
         prompt = None
         s.tell_news(expunge=True)
+        await contexts.tell(s)
         if now() >= end:
             raise Ending(b"[UNAVAILABLE] Idle for too long")
         if now() >= keepalive:

@@ -1,16 +1,18 @@
-"""SEARCH, answered with SEARCH or ESEARCH. RFC 3501 §6.4.4, RFC 4731, RFC 7162 §3.1.5."""
+"""SEARCH, answered with SEARCH or ESEARCH. RFC 9051 §6.4.4, RFC 3501 §6.4.4, RFC 4731, RFC 5182, RFC 7162 §3.1.5."""
 
 from dataclasses import dataclass
 
+from mailserver.errors import Refusal
+from mailserver.imap import contexts, esearch
+from mailserver.imap.esearch import Results
 from mailserver.imap.row import Row
 from mailserver.imap.session import Session
 from mailserver.imap.states import SELECTED
-from mailserver.imap.view import View
-from mailserver.imap.wire import search_keys, writer
-from mailserver.imap.wire.reader import Reader
-from mailserver.imap.wire.search_keys import SearchRequest, SearchReturn
-from mailserver.mail.sequence import wire
-from mailserver.mailboxes.values import SearchView
+from mailserver.imap.wire import search_keys, search_returns
+from mailserver.imap.wire.reader import BadSyntax, Reader
+from mailserver.imap.wire.search_keys import SearchRequest
+from mailserver.imap.wire.search_returns import Returns, SearchReturn
+from mailserver.mailboxes.values import Found
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,51 +26,53 @@ def parse(r: Reader) -> Search:
 
 
 async def run(s: Session, c: Search) -> bytes:
-    view, request = s.selected, c.request
-    if request.modseq:
+    view, program = s.selected, c.request.program
+    returns = c.request.returns or (search_returns.ALL if s.rev2 else None)
+    esearch.require_options(s, returns)
+    if program.charset and "UTF8=ACCEPT" in s.enabled:
+        raise BadSyntax("No CHARSET once UTF8=ACCEPT is enabled: RFC 6855 §3")
+    contexts.require_free_tag(s, returns)
+    if program.modseq:
         s.enabled.add("CONDSTORE")
-    seen = SearchView(view.uids[: view.length], view.is_recent)
-    found = await s.mailboxes.search(view.index, request.key, seen)
-    named = found if c.by_uid else view.numbers(found)
-    if request.returns is None:
-        modseq = b" (MODSEQ %d)" % _highest(view, found) if request.modseq and found else b""
-        s.untagged(b" ".join([b"SEARCH", *(b"%d" % number for number in named)]) + modseq)
+    since = view.index.highestmodseq
+    found = await found_or_forgotten(s, c.request, returns)
+    named = found.uids if c.by_uid else view.numbers(found.uids)
+    if returns is None:
+        s.untagged(b"SEARCH" + plain(s, c.request, found.uids, named))
     else:
-        s.untagged(_esearch(s.tag, c, request.returns, named, found, view))
+        results = Results(view.index, found.uids, named, found.scores)
+        answer(s, c.request, returns, results, by_uid=c.by_uid)
+        contexts.begin(s, c.request.program, returns, found.uids, since, by_uid=c.by_uid)
     return b"SEARCH completed"
 
 
-def _esearch(
-    tag: bytes, c: Search, returns: frozenset[SearchReturn], named: list[int], found: list[int], view: View
-) -> bytes:
-    """Nothing found: COUNT alone has something to say. RFC 4731 §3.1."""
-    line = b"ESEARCH (TAG %b)" % writer.string(tag) + (b" UID" if c.by_uid else b"")
-    if named and SearchReturn.MIN in returns:
-        line += b" MIN %d" % named[0]
-    if named and SearchReturn.MAX in returns:
-        line += b" MAX %d" % named[-1]
-    if SearchReturn.COUNT in returns:
-        line += b" COUNT %d" % len(named)
-    if named and SearchReturn.ALL in returns:
-        line += b" ALL " + wire(named)
-    if found and c.request.modseq:
-        line += b" MODSEQ %d" % _highest(view, _told(returns, found))
-    return line
+async def found_or_forgotten(s: Session, request: SearchRequest, returns: Returns | None) -> Found:
+    """A SAVE that fails leaves an empty result behind, RFC 5182 §2.1."""
+    view = s.selected
+    try:
+        if request.refusal is not None:
+            raise request.refusal
+        return await s.mailboxes.search_scored(view.index, request.program.key, esearch.search_view(s, view))
+    except Refusal:
+        if returns is not None and SearchReturn.SAVE in returns:
+            view.saved = ()
+        raise
 
 
-def _told(returns: frozenset[SearchReturn], found: list[int]) -> list[int]:
-    """Whose modseq counts: of MIN and MAX alone only theirs, else of everything found. RFC 4731 §3.2."""
-    if not returns <= {SearchReturn.MIN, SearchReturn.MAX}:
-        return found
-    ends = {SearchReturn.MIN: found[0], SearchReturn.MAX: found[-1]}
-    return [ends[option] for option in returns]
+def plain(s: Session, request: SearchRequest, uids: list[int], named: list[int]) -> bytes:
+    """The numbers of a SEARCH or SORT response."""
+    numbers = b"".join([b" %d" % number for number in named])
+    if not request.program.modseq or not uids:
+        return numbers
+    return numbers + b" (MODSEQ %d)" % esearch.highest_modseq(s.selected.index, uids)
 
 
-def _highest(view: View, uids: list[int]) -> int:
-    """0 where all of them are gone again."""
-    index = view.index
-    positions = map(index.position, uids)
-    return max((index.modseqs[position] for position in positions if position is not None), default=0)
+def answer(s: Session, request: SearchRequest, returns: Returns, results: Results, *, by_uid: bool) -> None:
+    if SearchReturn.SAVE in returns:
+        s.selected.saved = sorted(returns.concerned(results.uids))
+    if not returns.silent:
+        line = esearch.correlator(s, s.tag, by_uid=by_uid)
+        s.untagged(line + esearch.return_data(returns, request.program, results))
 
 
 ROWS = {"SEARCH": Row(parse, run, SELECTED, uid=True, holds_expunge=True)}

@@ -3,6 +3,7 @@
 from mailserver.imap.commands import (
     any_state,
     append,
+    cancel_update,
     copying,
     enable,
     expunge,
@@ -11,14 +12,17 @@ from mailserver.imap.commands import (
     leave,
     login,
     mailbox_names,
+    multisearch,
     namespace,
     quota,
     replace,
     search,
     select,
+    sort,
     starttls,
     status,
     store,
+    thread,
 )
 from mailserver.imap.commands import id as id_
 from mailserver.imap.commands import list as list_
@@ -27,6 +31,7 @@ from mailserver.imap.row import Row, Rows
 _FAMILIES: tuple[Rows, ...] = (
     any_state.ROWS,
     append.ROWS,
+    cancel_update.ROWS,
     copying.ROWS,
     enable.ROWS,
     expunge.ROWS,
@@ -37,14 +42,17 @@ _FAMILIES: tuple[Rows, ...] = (
     list_.ROWS,
     login.ROWS,
     mailbox_names.ROWS,
+    multisearch.ROWS,
     namespace.ROWS,
     quota.ROWS,
     replace.ROWS,
     search.ROWS,
     select.ROWS,
+    sort.ROWS,
     starttls.ROWS,
     status.ROWS,
     store.ROWS,
+    thread.ROWS,
 )
 
 

@@ -7,7 +7,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
+from mailserver.imap.wire import partial_range
+from mailserver.imap.wire.partial_range import PartialRange
 from mailserver.imap.wire.reader import BadSyntax, Reader
 from mailserver.imap.wire.writer import astring
 
@@ -129,6 +132,7 @@ _PLAIN: dict[str, FetchItem] = {**{item.value.decode("ascii"): item for item in 
 @dataclass(frozen=True, slots=True)
 class FetchModifiers:
     changed_since: int | None = None  # modseq
+    partial: PartialRange | None = None  # a page of what is left, RFC 9394 §3.3
 
 
 def parse_items(r: Reader) -> tuple[FetchItem, ...]:
@@ -144,7 +148,7 @@ def parse_items(r: Reader) -> tuple[FetchItem, ...]:
 
 def parse_modifiers(r: Reader) -> FetchModifiers:
     """[SP "(" fetch-modifier *(SP fetch-modifier) ")"], RFC 4466 §2.4."""
-    values: dict[str, int] = {}
+    values: dict[str, Any] = {}
     if r.accept(b" "):
         for name, value in r.parenthesised(lambda: _modifier(r)):
             if name in values:
@@ -153,15 +157,19 @@ def parse_modifiers(r: Reader) -> FetchModifiers:
     return FetchModifiers(**values)
 
 
-def _modifier(r: Reader) -> tuple[str, int]:
-    field = _MODIFIERS.get(r.word())
-    if field is None:
+def _modifier(r: Reader) -> tuple[str, object]:
+    found = _MODIFIERS.get(r.word())
+    if found is None:
         raise BadSyntax("Unknown FETCH modifier")
+    field, read = found
     r.sp()
-    return field, r.number64()
+    return field, read(r)
 
 
-_MODIFIERS = {"CHANGEDSINCE": "changed_since"}
+_MODIFIERS: dict[str, tuple[str, Callable[[Reader], object]]] = {
+    "CHANGEDSINCE": ("changed_since", Reader.number64),
+    "PARTIAL": ("partial", partial_range.parse),
+}
 
 
 def _item(r: Reader, name: str) -> FetchItem:

@@ -1,22 +1,25 @@
-"""The grammar of SEARCH: from octets to the values of mail/search.py. RFC 9051 §6.4.4, RFC 3501 §6.4.4, RFC 7162.
+"""The grammar of SEARCH: from octets to the values of mail/search.py. RFC 9051 §6.4.4, RFC 3501 §6.4.4.
 
 A search key is a row of _KEYS. Nesting is bounded where it costs a call: parentheses, NOT before OR. Chains of OR,
 which clients write a hundred long, are no nesting: they are read in one loop and become a balanced tree.
 """
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from enum import Enum
 
 from mailserver.errors import Refusal
+from mailserver.imap.wire import object_ids, search_returns
 from mailserver.imap.wire.charsets import CHARSETS, decode
 from mailserver.imap.wire.reader import BadSyntax, Reader
+from mailserver.imap.wire.search_returns import Returns, SearchReturn
 from mailserver.mail.search import (
     All,
     And,
     Body,
     DateTest,
+    EmailId,
     HasFlag,
     Header,
     InternalDate,
@@ -26,11 +29,15 @@ from mailserver.mail.search import (
     Numbers,
     Or,
     Recent,
+    SaveDate,
     SearchKey,
     SentDate,
     Smaller,
     Text,
+    ThreadId,
     Uids,
+    Within,
+    fuzzily,
 )
 
 MAX_DEPTH = 50
@@ -42,55 +49,73 @@ class BadCharset(Refusal):
     text = "The charset is not known"
 
 
-class SearchReturn(Enum):
-    """Result options of ESEARCH; the value is the name on the wire. RFC 4731."""
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What is searched for."""
 
-    MIN = "MIN"
-    MAX = "MAX"
-    COUNT = "COUNT"
-    ALL = "ALL"
+    key: SearchKey
+    modseq: bool = False  # a MODSEQ key is in it: the answer tells the highest modseq, RFC 7162 §3.1.5
+    fuzzy: bool = False  # a FUZZY key is in it
+    numbers: bool = False  # message numbers are in it, which mean something in the selected mailbox alone
+    charset: bool = False  # CHARSET was given
 
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    key: SearchKey
-    returns: frozenset[SearchReturn] | None = None  # None: no RETURN, answered with SEARCH instead of ESEARCH
-    modseq: bool = False  # a MODSEQ key is in it: the answer tells the highest modseq, RFC 7162 §3.1.5
+    program: Program
+    returns: Returns | None = None  # None: no RETURN, answered with SEARCH instead of ESEARCH
+    refusal: BadCharset | None = None  # to be raised by whoever empties the saved result first, RFC 5182 §2.1
 
 
 def parse(r: Reader) -> SearchRequest:
-    """search = "SEARCH" [SP "RETURN" SP "(" … ")"] SP ["CHARSET" SP charset SP] search-key *(SP search-key)
+    """search = "SEARCH" [SP "RETURN" SP "(" … ")"] SP search-program
 
     Raises BadSyntax, and BadCharset once it is clear that nothing else is wrong with the arguments before it.
     """
     r.sp()
-    returns = _returns(r)
-    parser = _KeyParser(r, _charset(r))
-    key = parser.all_of(r.at_end)
-    r.end()
-    return SearchRequest(key, returns, parser.modseq)
+    return parse_request(r)
 
 
-def _returns(r: Reader) -> frozenset[SearchReturn] | None:
-    if not r.accept_word(b"RETURN"):
-        return None
-    r.sp()
-    names = r.parenthesised(r.word, empty=True)
-    if not set(names) <= SearchReturn.__members__.keys():
-        raise BadSyntax("Unknown SEARCH return option")
-    r.sp()
-    return frozenset(SearchReturn[name] for name in names) or frozenset({SearchReturn.ALL})  # RFC 4731 §3.1
+def parse_request(r: Reader) -> SearchRequest:
+    """What stands behind SEARCH SP."""
+    returns = search_returns.parse(r)
+    return request_of(returns, lambda: parse_program(r))
 
 
-def _charset(r: Reader) -> str | None:
+def request_of(returns: Returns | None, read: Callable[[], Program]) -> SearchRequest:
+    try:
+        program = read()
+    except BadCharset as refusal:
+        if returns is None or SearchReturn.SAVE not in returns:
+            raise
+        return SearchRequest(Program(All()), returns, refusal)
+    if returns is not None and SearchReturn.RELEVANCY in returns and not program.fuzzy:
+        raise BadSyntax("RELEVANCY needs a FUZZY key")  # RFC 6203 §4
+    return SearchRequest(program, returns)
+
+
+def parse_program(r: Reader) -> Program:
+    """search-program = ["CHARSET" SP charset SP] search-key *(SP search-key), to the end of the command"""
     if not r.accept_word(b"CHARSET"):
-        return None
+        return parse_keys(r, None)
     r.sp()
+    return replace(parse_keys(r, parse_charset(r)), charset=True)
+
+
+def parse_charset(r: Reader) -> str:
+    """charset SP"""
     charset = r.astring().decode("ascii", "replace").upper()
     r.sp()
     if charset not in CHARSETS:
         raise BadCharset
     return charset
+
+
+def parse_keys(r: Reader, charset: str | None) -> Program:
+    parser = _KeyParser(r, charset)
+    key = parser.all_of(r.at_end)
+    r.end()
+    return Program(key, parser.modseq, parser.fuzzy, parser.numbers)
 
 
 class _KeyParser:
@@ -99,6 +124,8 @@ class _KeyParser:
     def __init__(self, r: Reader, charset: str | None) -> None:
         self.r = r
         self.modseq = False
+        self.fuzzy = False
+        self.numbers = False
         self._charset = charset
         self._depth = 0
         self._keys = 0
@@ -143,7 +170,7 @@ class _KeyParser:
         if self.r.accept(b"("):
             return self._nested(self._group)
         if self.r.peek() in _SEQUENCE_STARTS:
-            return Numbers(self.r.sequence_set())
+            return self._numbers()
         read = _KEYS.get(self.r.word())
         if read is None:
             raise BadSyntax("Unknown search key")
@@ -157,6 +184,11 @@ class _KeyParser:
         self._depth -= 1
         return key
 
+    def _numbers(self) -> SearchKey:
+        numbers = self.r.sequence_set()
+        self.numbers = True
+        return Numbers(numbers)
+
     def _group(self) -> SearchKey:
         key = self.all_of(lambda: self.r.peek() == b")")
         self.r.expect(b")")
@@ -167,15 +199,34 @@ class _KeyParser:
         self.r.sp()
         return decode(self.r.astring(), self._charset)
 
+    def fuzzy_key(self) -> SearchKey:
+        """FUZZY SP search-key"""
+        self.fuzzy = True
+        self.r.sp()
+        return fuzzily(self._nested(self.key))
+
     def number(self) -> int:
         self.r.sp()
         return self.r.number64()
+
+    def seconds(self) -> int:
+        self.r.sp()
+        return self.r.nz_number()
+
+    def object_id(self, letter: str) -> int | None:
+        """SP objectid: the number in it"""
+        self.r.sp()
+        written = self.r.atom()
+        if not _OBJECT_ID.fullmatch(written):
+            raise BadSyntax("Not an object id")
+        return object_ids.number_of(written.decode("ascii"), letter)
 
     def date(self) -> date:
         self.r.sp()
         return self.r.date()
 
 
+_OBJECT_ID = re.compile(rb"[A-Za-z0-9_-]{1,255}")
 _SEQUENCE_STARTS = frozenset(b"%d" % digit for digit in range(1, 10)) | {b"*", b"$"}
 
 
@@ -214,7 +265,9 @@ def _keyword(p: _KeyParser) -> SearchKey:
 
 def _uid(p: _KeyParser) -> SearchKey:
     p.r.sp()
-    return Uids(p.r.sequence_set())
+    uids = p.r.sequence_set()
+    p.numbers |= uids.saved
+    return Uids(uids)
 
 
 def _modseq(p: _KeyParser) -> SearchKey:
@@ -257,6 +310,15 @@ _KEYS: dict[str, Callable[[_KeyParser], SearchKey]] = {
     "SENTBEFORE": lambda p: SentDate(DateTest.BEFORE, p.date()),
     "SENTON": lambda p: SentDate(DateTest.ON, p.date()),
     "SENTSINCE": lambda p: SentDate(DateTest.SINCE, p.date()),
+    "OLDER": lambda p: Within(True, p.seconds()),
+    "YOUNGER": lambda p: Within(False, p.seconds()),
+    "SAVEDBEFORE": lambda p: SaveDate(DateTest.BEFORE, p.date()),
+    "SAVEDON": lambda p: SaveDate(DateTest.ON, p.date()),
+    "SAVEDSINCE": lambda p: SaveDate(DateTest.SINCE, p.date()),
+    "SAVEDATESUPPORTED": _always(All()),  # in all mailboxes, so for all messages
+    "EMAILID": lambda p: EmailId(p.object_id("M")),
+    "THREADID": lambda p: ThreadId(p.object_id("T")),
+    "FUZZY": _KeyParser.fuzzy_key,
     "UID": _uid,
     "MODSEQ": _modseq,
 }

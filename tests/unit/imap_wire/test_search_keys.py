@@ -7,13 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailserver.imap.wire import search_returns
+from mailserver.imap.wire.partial_range import PartialRange
 from mailserver.imap.wire.reader import BadSyntax, Reader
-from mailserver.imap.wire.search_keys import BadCharset, SearchRequest, SearchReturn, parse
+from mailserver.imap.wire.search_keys import BadCharset, Program, SearchRequest, parse
+from mailserver.imap.wire.search_returns import Returns, SearchReturn
 from mailserver.mail.search import (
     All,
     And,
     Body,
     DateTest,
+    EmailId,
+    Fuzzy,
     HasFlag,
     Header,
     InternalDate,
@@ -23,11 +28,14 @@ from mailserver.mail.search import (
     Numbers,
     Or,
     Recent,
+    SaveDate,
     SearchKey,
     SentDate,
     Smaller,
     Text,
+    ThreadId,
     Uids,
+    Within,
 )
 from mailserver.mail.sequence import STAR, SequenceSet
 from tests.growth import is_linear
@@ -41,7 +49,11 @@ def search(text: bytes, *literals: bytes, utf8: bool = False) -> SearchRequest:
 
 
 def key(text: bytes, *literals: bytes) -> SearchKey:
-    return search(text, *literals).key
+    return search(text, *literals).program.key
+
+
+def returns(*options: SearchReturn) -> Returns:
+    return Returns(frozenset(options))
 
 
 KEYS: list[tuple[bytes, SearchKey]] = [
@@ -89,6 +101,21 @@ KEYS: list[tuple[bytes, SearchKey]] = [
     (b"2,5:7", Numbers(SequenceSet(((2, 2), (5, 7))))),
     (b"*", Numbers(SequenceSet(((STAR, STAR),)))),
     (b"$", Numbers(SequenceSet((), saved=True))),
+    (b"OLDER 3600", Within(True, 3600)),
+    (b"YOUNGER 1", Within(False, 1)),
+    (b"SAVEDBEFORE 1-Feb-1994", SaveDate(DateTest.BEFORE, DAY)),
+    (b"SAVEDON 1-Feb-1994", SaveDate(DateTest.ON, DAY)),
+    (b"SAVEDSINCE 1-Feb-1994", SaveDate(DateTest.SINCE, DAY)),
+    (b"SAVEDATESUPPORTED", All()),
+    (b"EMAILID M17", EmailId(17)),
+    (b"EMAILID m17", EmailId(None)),  # ids have a case, and this is none of ours
+    (b"EMAILID T17", EmailId(None)),
+    (b"EMAILID M017", EmailId(None)),
+    (b"THREADID T99999999999999999999999", ThreadId(None)),
+    (b"THREADID T3", ThreadId(3)),
+    (b"FUZZY SUBJECT x", Fuzzy(Header("Subject", "x"))),
+    (b"FUZZY NOT OR BODY x (TEXT y SEEN)", Not(Or(Fuzzy(Body("x")), And((Fuzzy(Text("y")), SEEN))))),
+    (b"FUZZY FUZZY BODY x BODY y", And((Fuzzy(Body("x")), Body("y")))),
     (b"(SEEN)", SEEN),
     (b"((SEEN) (ALL))", And((SEEN, All()))),
     (b"MODSEQ 620162338", ModSeq(620162338)),
@@ -107,14 +134,32 @@ def test_keys(text: bytes, wanted: SearchKey) -> None:
 
 def test_returns() -> None:
     assert search(b"ALL").returns is None
-    assert search(b"RETURN () ALL").returns == {SearchReturn.ALL}
-    assert search(b"RETURN (min MAX) CHARSET UTF-8 ALL").returns == {SearchReturn.MIN, SearchReturn.MAX}
-    assert search(b"RETURN (COUNT ALL) SEEN") == SearchRequest(SEEN, frozenset({SearchReturn.COUNT, SearchReturn.ALL}))
+    assert search(b"RETURN () ALL").returns == search_returns.ALL
+    assert search(b"RETURN (min MAX) CHARSET UTF-8 ALL").returns == returns(SearchReturn.MIN, SearchReturn.MAX)
+    assert search(b"RETURN (COUNT ALL) SEEN") == SearchRequest(
+        Program(SEEN), returns(SearchReturn.COUNT, SearchReturn.ALL)
+    )
+    assert search(b"RETURN (SAVE CONTEXT UPDATE) SEEN").returns == returns(
+        SearchReturn.SAVE, SearchReturn.CONTEXT, SearchReturn.UPDATE
+    )
+    assert search(b"RETURN (PARTIAL -1:-10) SEEN").returns == Returns(
+        frozenset({SearchReturn.PARTIAL}), PartialRange(1, 10, True, b"-1:-10")
+    )
 
 
 def test_modseq_is_told() -> None:
-    assert search(b"OR SEEN NOT (MODSEQ 1)").modseq
-    assert not search(b"SEEN").modseq
+    assert search(b"OR SEEN NOT (MODSEQ 1)").program.modseq
+    assert not search(b"SEEN").program.modseq
+
+
+def test_what_means_something_in_one_mailbox_or_at_one_moment_alone_is_told() -> None:
+    assert search(b"NOT (1:2)").program.numbers
+    assert search(b"OR SEEN UID $").program.numbers
+    assert not search(b"UID 1:2").program.numbers
+    assert search(b"FUZZY SEEN").program.fuzzy
+    assert not search(b"SEEN").program.fuzzy
+    assert search(b"CHARSET UTF-8 SEEN").program.charset
+    assert not search(b"SEEN").program.charset
 
 
 CHARSETS = [
@@ -170,6 +215,24 @@ REFUSED = [
     b"RETURN ALL",
     b"RETURN (NOSUCH) ALL",
     b"RETURN (ALL)",
+    b"RETURN (PARTIAL) ALL",
+    b"RETURN (PARTIAL 0:5) ALL",
+    b"RETURN (PARTIAL 1:*) ALL",
+    b"RETURN (PARTIAL -1:5) ALL",
+    b"RETURN (PARTIAL 5) ALL",
+    b"RETURN (PARTIAL 1:4294967296) ALL",
+    b"RETURN (PARTIAL 1:2 PARTIAL 3:4) ALL",
+    b"RETURN (PARTIAL 1:2 ALL) ALL",
+    b"RETURN (ALL ALL) ALL",
+    b"RETURN (RELEVANCY) ALL",
+    b"OLDER 0",
+    b"YOUNGER -1",
+    b"SAVEDON today",
+    b"EMAILID",
+    b"EMAILID M=1",
+    b"THREADID " + b"a" * 256,
+    b"FUZZY",
+    b"FUZZY " * 60 + b"ALL",
     b"MODSEQ",
     b'MODSEQ "/flags/x" none 5',
     b"CHARSET UTF-8 SUBJECT {2}\r\n",
