@@ -82,7 +82,7 @@ def _slowly(envelope: bytes) -> Names:
             octets, place = _string(envelope, found)
             if depth == 1:
                 fields.append([octets])
-            elif len(fields[-1]) < 4:
+            elif fields and len(fields[-1]) < 4:
                 fields[-1].append(octets)
         place += envelope[place : place + 1] == b" "
     from_, to, cc = (_first(fields, field) for field in (_FROM, _TO, _CC))

@@ -10,8 +10,11 @@ from mailserver.imap.wire import (
     append_items,
     fetch_items,
     list_items,
+    partial_range,
     search_keys,
+    search_sources,
     select_items,
+    sort_keys,
     status_items,
     store_items,
 )
@@ -25,7 +28,11 @@ PARSERS: list[Callable[[Reader], object]] = [
     fetch_items.parse_modifiers,
     list_items.parse_list,
     list_items.parse_lsub,
+    partial_range.parse,
     search_keys.parse,
+    search_sources.parse,
+    sort_keys.parse_algorithm,
+    sort_keys.parse_criteria,
     select_items.parse,
     status_items.parse_items,
     store_items.parse,
@@ -50,7 +57,8 @@ WORDS = st.sampled_from(
     b'\xff|\xc3\xa9|"|\\|"a b"|"\\\\"|NIL|UID|APPEND|FETCH|SEARCH|STORE|LIST|INBOX|&AOk-|&|%|1:*|1,2|0|4294967296|$|'
     b"FLAGS|+FLAGS.SILENT|\\Seen|\\Recent|BODY.PEEK[|BODY[1.2.HEADER.FIELDS (a)]<1.2>|ALL|NOT|OR|CHARSET|UTF-8|RETURN|"
     b'MODSEQ|1-Jan-2024|" 1-Jan-2024 10:00:00 +0100"|SUBJECT|KEYWORD|STATUS|MESSAGES|CONDSTORE|CHANGEDSINCE|'
-    b"UNCHANGEDSINCE|SUBSCRIBED|RECURSIVEMATCH".split(b"|")
+    b"UNCHANGEDSINCE|PARTIAL|-1:-5|SAVE|FUZZY|RELEVANCY|OLDER|EMAILID|M1|IN|SUBTREE|REVERSE|DATE|REFERENCES|"
+    b"SUBSCRIBED|RECURSIVEMATCH".split(b"|")
 )
 TEXT = st.lists(WORDS | st.binary(max_size=3), max_size=25).map(b"".join) | st.lists(WORDS, max_size=15).map(b" ".join)
 

@@ -1,9 +1,10 @@
 """SEARCH against a brute-force oracle: random letters, random expressions, and the few rules worth a line."""
 
 import random
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -15,6 +16,8 @@ from mailserver.mail.search import (
     And,
     Body,
     DateTest,
+    EmailId,
+    Fuzzy,
     HasFlag,
     Header,
     InternalDate,
@@ -24,11 +27,14 @@ from mailserver.mail.search import (
     Numbers,
     Or,
     Recent,
+    SaveDate,
     SearchKey,
     SentDate,
     Smaller,
     Text,
+    ThreadId,
     Uids,
+    Within,
 )
 from mailserver.mail.sequence import STAR, SequenceSet
 from mailserver.mailboxes import file_search, kept_fields, search
@@ -36,6 +42,7 @@ from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.mailboxes.values import FlagMode, SearchView
 from mailserver.store.store import Store
+from tests.fakes import START
 from tests.service.mailboxes.conftest import Put, sees
 from tests.service.mailboxes.letters import WORDS, Letter, Writer
 
@@ -44,6 +51,7 @@ EXPRESSIONS = 400
 FLAGS = ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft", "$Work", "Later")
 NAMES = ("Subject", "FROM", "to", "Cc", "Bcc", "x-odd-field", "Comments", "Date", "Nothing")
 FIRST_DAY = date(2026, 1, 30)
+SAVED = frozenset(range(3, 300, 7))  # "$"; some of them are gone
 
 
 @dataclass(slots=True)
@@ -57,6 +65,8 @@ class Known:
     arrived: datetime
     modseq: int
     recent: bool
+    content_id: int = 0
+    thread_id: int = 0
 
 
 def same(text: str) -> str:
@@ -71,7 +81,9 @@ def passes(test: DateTest, day: date, moment: date) -> bool:
     return {DateTest.BEFORE: moment < day, DateTest.ON: moment == day, DateTest.SINCE: moment >= day}[test]
 
 
-def in_set(numbers: SequenceSet, number: int, largest: int) -> bool:
+def in_set(numbers: SequenceSet, number: int, largest: int, *, saved: bool) -> bool:
+    if numbers.saved:
+        return saved
     ends = ((first or largest, last or largest) for first, last in numbers.ranges)
     return any(min(pair) <= number <= max(pair) for pair in ends)
 
@@ -91,9 +103,9 @@ def matches(key: SearchKey, m: Known, count: int, last_uid: int) -> bool:
         case Recent():
             return m.recent
         case Numbers():
-            return in_set(key.numbers, m.number, count)
+            return in_set(key.numbers, m.number, count, saved=m.uid in SAVED)
         case Uids():
-            return in_set(key.uids, m.uid, last_uid)
+            return in_set(key.uids, m.uid, last_uid, saved=m.uid in SAVED)
         case Larger():
             return len(m.letter.octets) > key.octets
         case Smaller():
@@ -111,6 +123,19 @@ def matches(key: SearchKey, m: Known, count: int, last_uid: int) -> bool:
             return not key.text or inside(key.text, [*lines, *m.letter.texts])
         case ModSeq():
             return m.modseq >= key.modseq
+        case Within():
+            age = (START - m.arrived).total_seconds()
+            return age >= key.seconds if key.older else age <= key.seconds
+        case SaveDate():
+            return passes(key.test, key.day, START.date())
+        case EmailId():
+            return key.content_id == m.content_id
+        case ThreadId():
+            return key.thread_id == m.thread_id
+        case Fuzzy():
+            words = re.findall(r"\w+", same(key.key.text))
+            plain = [replace(key.key, text=word) for word in words] or [key.key]
+            return all(matches(each, m, count, last_uid) for each in plain)
 
 
 class Asker:
@@ -133,6 +158,12 @@ class Asker:
             lambda: Body(self._needle()),
             lambda: Text(self._needle()),
             lambda: ModSeq(random.choice(mailbox).modseq),
+            lambda: Within(random.random() < 0.5, self._age()),
+            lambda: SaveDate(random.choice([*DateTest]), START.date() + timedelta(days=random.randint(-1, 1))),
+            lambda: EmailId(random.choice([None, random.choice(mailbox).content_id])),
+            lambda: ThreadId(random.choice([None, random.choice(mailbox).thread_id])),
+            lambda: Fuzzy(random.choice((Body, Text))(self._needle())),
+            lambda: Fuzzy(Header("X-Odd-Field", self._needle())),
         )
 
     def key(self, depth: int = 3) -> SearchKey:
@@ -145,7 +176,15 @@ class Asker:
             return And(tuple(self.key(depth - 1) for _ in range(self._random.randint(0, 3))))
         return self._random.choice(self._kinds)()
 
+    def _age(self) -> int:
+        """Now and then exactly that of a message."""
+        age = (START - self._random.choice(self._mailbox).arrived).total_seconds()
+        return max(int(age) + self._random.choice((0, 0, 1, -1, 5000)), 1)
+
     def _set(self, largest: int) -> SequenceSet:
+        if self._random.random() < 0.1:
+            return SequenceSet((), saved=True)
+
         def number() -> int:
             return self._random.choice((STAR, *(self._random.randint(1, largest) for _ in range(5))))
 
@@ -181,6 +220,7 @@ async def mailbox(service: Mailboxes, store: Store, user_id: int, put: Put) -> t
         place = index.position(m.uid)
         assert place is not None
         m.number, m.modseq, m.recent = number, index.modseqs[place], m.uid > 200
+        m.content_id, m.thread_id = index.content_ids[place], index.thread_ids[place]
     return index, known
 
 
@@ -191,7 +231,7 @@ async def test_random_expressions_find_what_the_oracle_finds(
     monkeypatch.setattr(kept_fields, "CHUNK", 90)
     monkeypatch.setattr(message_text, "WINDOW_OCTETS", 37)  # every part comes in many pieces
     index, known = mailbox
-    view = SearchView([m.uid for m in known], lambda uid: uid > 200)
+    view = SearchView([m.uid for m in known], lambda uid: uid > 200, sorted(SAVED), int(START.timestamp()))
     asker = Asker(random.Random(7), known)
     hits = 0
     for _ in range(EXPRESSIONS):
