@@ -1,6 +1,7 @@
 """The names that SORT compares, read back out of a stored ENVELOPE. RFC 5256 §3, RFC 5957 §3."""
 
 import re
+from enum import Enum
 from typing import NamedTuple
 
 from mailserver.mail import encoded_words
@@ -9,13 +10,24 @@ from mailserver.mail.casemap import fold
 _STRING = rb'(?:NIL|"(?:[^"\\]|\\.)*+")'
 _PERSON = rb"\(%b %b %b %b\)" % ((_STRING,) * 4)
 _LIST = rb"(?:NIL|\((?:%b)*+\))" % _PERSON
-_FIRST = rb"(?:NIL|\(\((%b) %b (%b) (%b)\)(?:%b)*+\))" % (_STRING, _STRING, _STRING, _STRING, _PERSON)
-_ENVELOPE = re.compile(
-    rb"\(%b %b %b %b %b %b %b " % (_STRING, _STRING, _FIRST, _LIST, _LIST, _FIRST, _FIRST), re.DOTALL
-)
+_FIRST = rb"(?:NIL|\(\((%b) %b (%b) (%b)\))" % ((_STRING,) * 4)
 _TOKEN = re.compile(rb'([()])|NIL|"((?:[^"\\]|\\.)*+)"|\{([0-9]+)\}\r\n', re.DOTALL)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
-_FROM, _TO, _CC = 2, 5, 6  # places in an envelope
+
+
+class Field(Enum):
+    """The value is the place in an envelope, from 0 on."""
+
+    FROM = 2
+    TO = 5
+    CC = 6
+
+
+# date and subject, then lists of people; what stands behind the field is not looked at
+_FIELDS = {
+    field: re.compile(rb"\(%b %b %b%b" % (_STRING, _STRING, (_LIST + b" ") * (field.value - 2), _FIRST), re.DOTALL)
+    for field in Field
+}
 
 
 class Person(NamedTuple):
@@ -42,33 +54,23 @@ class Person(NamedTuple):
 NOBODY = Person()
 
 
-class Names(NamedTuple):
-    from_: Person
-    to: Person
-    cc: Person
-
-
-def names(envelope: bytes) -> Names:
+def first(envelope: bytes, field: Field) -> Person:
     """Of what envelope.read made."""
-    found = _ENVELOPE.match(envelope)
+    found = _FIELDS[field].match(envelope)
     if found is None:
-        return _slowly(envelope)
-    parts = found.groups()
-    return Names(_person(*parts[0:3]), _person(*parts[3:6]), _person(*parts[6:9]))
-
-
-def _person(name: bytes | None, local: bytes | None, domain: bytes | None) -> Person:
+        return _slowly(envelope, field)
+    name, local, domain = found.groups()
     return NOBODY if local is None else Person(_text(name), _text(local), _text(domain))
 
 
-def _text(string: bytes | None) -> bytes:
-    if string is None or string == b"NIL":
+def _text(string: bytes) -> bytes:
+    if string == b"NIL":
         return b""
     text = string[1:-1]
     return _ESCAPED.sub(rb"\1", text) if b"\\" in text else text
 
 
-def _slowly(envelope: bytes) -> Names:
+def _slowly(envelope: bytes, wanted: Field) -> Person:
     """Where literals stand in it."""
     fields: list[list[bytes]] = []  # of each field the strings, at most those of its first address
     depth = place = 0
@@ -85,8 +87,7 @@ def _slowly(envelope: bytes) -> Names:
             elif fields and len(fields[-1]) < 4:
                 fields[-1].append(octets)
         place += envelope[place : place + 1] == b" "
-    from_, to, cc = (_first(fields, field) for field in (_FROM, _TO, _CC))
-    return Names(from_, to, cc)
+    return _first(fields, wanted.value)
 
 
 def _string(envelope: bytes, found: "re.Match[bytes]") -> tuple[bytes, int]:

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from mailserver.mail import envelope_names
 from mailserver.mail.casemap import fold
-from mailserver.mail.envelope_names import Names
+from mailserver.mail.envelope_names import Field
 from mailserver.mail.sorting import Criterion, Value
 from mailserver.mail.subjects import is_reply_or_forward
 from mailserver.mail.threading import Letter
@@ -14,7 +14,7 @@ from mailserver.store import sort_columns
 from mailserver.store.database import Rx
 from mailserver.store.store import Store
 
-CHUNK = 500  # messages decoded in one step of a thread
+CHUNK = 1000  # messages decoded in one step of a thread
 MAX_KEPT = 1_000_000  # values of all mailboxes together, about 120 octets each
 
 T = TypeVar("T")
@@ -54,10 +54,18 @@ def subjects(rx: Rx, mailbox_id: int, uids: list[int]) -> dict[int, Value]:
     return {uid: fold(subject) for uid, subject in sort_columns.subjects(rx, mailbox_id, uids)}
 
 
-def _names(choose: Callable[[Names], str]) -> Decode[Value]:
+def _sorted_as(field: Field) -> Decode[Value]:
     def decode(rx: Rx, mailbox_id: int, uids: list[int]) -> dict[int, Value]:
         rows = sort_columns.envelopes(rx, mailbox_id, uids)
-        return {uid: choose(envelope_names.names(envelope)) for uid, envelope in rows}
+        return {uid: envelope_names.first(envelope, field).sorted_as for uid, envelope in rows}
+
+    return decode
+
+
+def _displayed_as(field: Field) -> Decode[Value]:
+    def decode(rx: Rx, mailbox_id: int, uids: list[int]) -> dict[int, Value]:
+        rows = sort_columns.envelopes(rx, mailbox_id, uids)
+        return {uid: envelope_names.first(envelope, field).displayed_as for uid, envelope in rows}
 
     return decode
 
@@ -65,16 +73,15 @@ def _names(choose: Callable[[Names], str]) -> Decode[Value]:
 STORED: dict[Criterion, Decode[Value]] = {
     Criterion.DATE: sent,
     Criterion.SUBJECT: subjects,
-    Criterion.FROM: _names(lambda names: names.from_.sorted_as),
-    Criterion.TO: _names(lambda names: names.to.sorted_as),
-    Criterion.CC: _names(lambda names: names.cc.sorted_as),
-    Criterion.DISPLAYFROM: _names(lambda names: names.from_.displayed_as),
-    Criterion.DISPLAYTO: _names(lambda names: names.to.displayed_as),
+    Criterion.FROM: _sorted_as(Field.FROM),
+    Criterion.TO: _sorted_as(Field.TO),
+    Criterion.CC: _sorted_as(Field.CC),
+    Criterion.DISPLAYFROM: _displayed_as(Field.FROM),
+    Criterion.DISPLAYTO: _displayed_as(Field.TO),
 }
 
 
 def letters(rx: Rx, mailbox_id: int, uids: list[int]) -> dict[int, Letter]:
-    """Without the internal date, which the index has."""
     return {row[0]: _letter(*row) for row in sort_columns.relations(rx, mailbox_id, uids)}
 
 
@@ -86,8 +93,9 @@ def _letter(
     subject: str | None,
     base: str | None,
     sent: int,
+    arrived: int,
 ) -> Letter:
     """In-Reply-To counts where there are no References, RFC 5256 §3."""
     ancestors = tuple(references.split(" ")) if references else (in_reply_to,) if in_reply_to else ()
     is_reply = bool(subject) and subject != base and is_reply_or_forward(subject or "")
-    return Letter(uid, message_id or "", ancestors, fold(base or ""), is_reply, sent, 0)
+    return Letter(uid, message_id or "", ancestors, fold(base or ""), is_reply, sent, arrived)

@@ -47,7 +47,7 @@ class Sorter:
             self._keep((index.mailbox.id, keys), order)
         elif order:
             self._orders.move_to_end((index.mailbox.id, keys))
-        return [uid for uid in order if uid in wanted]
+        return [*order] if len(order) == len(wanted) else [uid for uid in order if uid in wanted]
 
     async def thread(self, index: MailboxIndex, algorithm: Algorithm, uids: Sequence[int]) -> Threads:
         key = index.mailbox.id, algorithm
@@ -56,8 +56,8 @@ class Sorter:
             self._threads.move_to_end(key)
             return kept.threads
         known = await self._letters.get(index.mailbox.id, "threads", letters, uids)
-        arrived = dict(zip(index.uids, index.internal_dates, strict=True))
-        there = [known[uid]._replace(arrived=arrived[uid]) for uid in uids if uid in known and uid in arrived]
+        present = set(index.uids)
+        there = [known[uid] for uid in uids if uid in known and uid in present]
         threads = await self._store.in_thread(threading.thread, algorithm, there)
         self._threads[key] = _Threaded(uids, threads)
         self._forget_threads()
@@ -117,4 +117,7 @@ class Sorter:
 
 def _known(uids: Sequence[int], values: Sequence[Mapping[int, Value]]) -> list[int]:
     """Without messages that were gone when the values were read."""
-    return [uid for uid in uids if all(uid in each for each in values)]
+    known = [*uids]
+    for each in values:
+        known = [uid for uid in known if uid in each]
+    return known

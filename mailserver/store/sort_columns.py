@@ -26,13 +26,13 @@ def envelopes(rx: Rx, mailbox_id: int, uids: Sequence[int]) -> list[Row]:
 
 
 def relations(rx: Rx, mailbox_id: int, uids: Sequence[int]) -> list[Row]:
-    """(uid, message id, ids of References with spaces between, id of In-Reply-To, subject, base subject, sent)
+    """(uid, message id, ids of References with spaces between, id of In-Reply-To, subject, base subject, sent, arrived)
 
     NULL where there is none.
     """
     return rx.all(
-        f"""SELECT m.uid, m.message_id, m.references_header, m.in_reply_to, m.subject, c.base_subject, {_SENT}
-            {_FROM}""",
+        f"""SELECT m.uid, m.message_id, m.references_header, m.in_reply_to, m.subject, c.base_subject, {_SENT},
+               unixepoch(m.internal_date) {_FROM}""",
         mailbox_id,
         json.dumps([*uids]),
     )

@@ -62,6 +62,9 @@ QUESTIONS: dict[str, Question] = {
     "SEARCH LARGER": Question("SEARCH LARGER 5000", 3.0),
     "FETCH 1:* (FLAGS) CHANGEDSINCE now": Question("FETCH 1:* (FLAGS) (CHANGEDSINCE 99999999)", 0.7),
     "SEARCH BODY": Question("SEARCH BODY kitchen"),
+    "SORT (DATE)": Question("SORT (DATE) UTF-8 ALL", 6.0, 100.0),
+    "SORT (FROM SUBJECT)": Question("SORT (FROM SUBJECT) UTF-8 ALL", 6.0, 100.0),
+    "THREAD REFERENCES": Question("THREAD REFERENCES UTF-8 ALL", 6.0, 100.0),
 }
 
 

@@ -54,6 +54,20 @@ def test_imapclient_walks_through_everything_it_offers(client: IMAPClient) -> No
     assert [(q.quota_root, q.resource) for q in client.get_quota("INBOX")][:1] == [("", "STORAGE")]
 
 
+def test_imapclient_sorts_and_threads(client: IMAPClient) -> None:
+    client.create_folder("Sorted")
+    client.select_folder("Sorted")
+    for number, (subject, references) in enumerate((("Re: b", "<2@x>"), ("a", ""), ("b", ""))):
+        header = f"Subject: {subject}\r\nMessage-ID: <{number}@x>\r\n"
+        header += f"References: {references}\r\n" if references else ""
+        client.append("Sorted", header.encode() + b"\r\n" + b"x" * number)
+    assert client.sort("SUBJECT") == [2, 1, 3]
+    assert client.sort(["REVERSE SIZE"], "UNDELETED") == [1, 3, 2]
+    assert client.thread("REFERENCES") == ((2,), (3, 1))
+    client.close_folder()
+    client.delete_folder("Sorted")
+
+
 def test_idle_hears_of_a_delivery_within_a_moment(demo: Demo, client: IMAPClient) -> None:
     client.select_folder("INBOX")
     client.idle()

@@ -61,7 +61,7 @@ async def found_or_forgotten(s: Session, request: SearchRequest, returns: Return
 
 def plain(s: Session, request: SearchRequest, uids: list[int], named: list[int]) -> bytes:
     """The numbers of a SEARCH or SORT response."""
-    numbers = b"".join([b" %d" % number for number in named])
+    numbers = b" %d" * len(named) % tuple(named)
     if not request.program.modseq or not uids:
         return numbers
     return numbers + b" (MODSEQ %d)" % esearch.highest_modseq(s.selected.index, uids)

@@ -1,5 +1,6 @@
 """SORT: a search whose results come in order. RFC 5256 §3, RFC 5957, ESORT of RFC 5267 §3, RFC 7162 §3.1.6."""
 
+import itertools
 from dataclasses import dataclass
 
 from mailserver.imap import contexts, esearch
@@ -8,7 +9,7 @@ from mailserver.imap.esearch import Results
 from mailserver.imap.row import Row
 from mailserver.imap.session import Session
 from mailserver.imap.states import SELECTED
-from mailserver.imap.view import View
+from mailserver.imap.view import SCAN_SHARE, View
 from mailserver.imap.wire import search_keys, search_returns, sort_keys
 from mailserver.imap.wire.reader import BadSyntax, Reader
 from mailserver.imap.wire.search_keys import SearchRequest
@@ -54,9 +55,11 @@ async def run(s: Session, c: Sort) -> bytes:
 
 
 def numbers_in_order(view: View, uids: list[int]) -> list[int]:
-    """view.numbers is ascending; this keeps the order."""
-    ascending = sorted(uids)
-    numbers = dict(zip(ascending, view.numbers(ascending), strict=True))
+    """As view.numbers, which goes by number, but in the order of `uids`, all of which the client knows."""
+    if len(uids) * SCAN_SHARE < view.length:
+        found = map(view.number, uids)
+        return [number for number in found if number is not None]
+    numbers = dict(zip(view.uids[: view.length], itertools.count(1), strict=False))
     return [numbers[uid] for uid in uids]
 
 

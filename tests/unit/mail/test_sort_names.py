@@ -6,7 +6,7 @@ from functools import cmp_to_key
 import pytest
 
 from mailserver.mail import envelope, sorting
-from mailserver.mail.envelope_names import names
+from mailserver.mail.envelope_names import Field, first
 from mailserver.mail.headers import Header
 from mailserver.mail.sorting import Criterion, SortKey, Value, compound, ordered, stable_sorted
 from mailserver.mail.subjects import is_reply_or_forward
@@ -31,15 +31,17 @@ from mailserver.mail.subjects import is_reply_or_forward
 @pytest.mark.parametrize("subject", [b"plain", b'"quoted\\"', "ünï".encode(), b""])
 def test_the_first_address_of_a_field(field: bytes, sorted_as: str, displayed_as: str, subject: bytes) -> None:
     block = b"Subject: %b\r\nSender: s@s.test\r\nFrom: %b\r\nTo: t@t.test, %b\r\nCc: %b\r\n\r\n"
-    found = names(envelope.read(Header(block % (subject, field, field, field))).imap)
-    assert (found.from_.sorted_as, found.from_.displayed_as) == (sorted_as, displayed_as)
-    assert (found.cc.sorted_as, found.cc.displayed_as) == (sorted_as, displayed_as)
-    assert found.to.sorted_as == "t"
+    stored = envelope.read(Header(block % (subject, field, field, field))).imap
+    for place in (Field.FROM, Field.CC):
+        found = first(stored, place)
+        assert (found.sorted_as, found.displayed_as) == (sorted_as, displayed_as)
+    assert first(stored, Field.TO).sorted_as == "t"
 
 
 @pytest.mark.parametrize("octets", [b"", b"(", b"NIL", b"(NIL NIL NIL", b'("a', b"({9}\r\nab", b"((((((((("])
 def test_what_is_no_envelope_has_no_names(octets: bytes) -> None:
-    assert names(octets).from_.sorted_as == ""
+    for field in Field:
+        assert first(octets, field).sorted_as == ""
 
 
 @pytest.mark.parametrize(
