@@ -41,7 +41,7 @@ def begin(
     by_uid: bool,
     keys: tuple[SortKey, ...] = (),
 ) -> None:
-    """Keep a result up to date, or say that it will not be. `since`: the highest modseq before the search."""
+    """Keep a result up to date, or say that it will not be. `since`: what the client was told before the search."""
     if SearchReturn.UPDATE not in returns:
         return
     contexts = s.selected.contexts
@@ -78,7 +78,7 @@ def departures(view: View) -> list[bytes]:
 
 
 async def tell(s: "Session") -> None:
-    """ADDTO and REMOVEFROM of messages that changed or arrived. The client knows all that are in the mailbox."""
+    """ADDTO and REMOVEFROM of messages that changed or arrived, and that the client knows."""
     view = s.view
     if view is None or not view.contexts or view.index.gone:
         return
@@ -89,8 +89,10 @@ async def tell(s: "Session") -> None:
 
 
 async def _refresh(s: "Session", view: View, context: Context, now: int) -> None:
-    changed = [uid for uid in view.index.changed_since(context.modseq) if view.number(uid) is not None]
-    context.modseq = now
+    news = view.index.changed_since(context.modseq)
+    changed = [uid for uid in news if view.number(uid) is not None]
+    if len(changed) == len(news):  # else the client has not been told of all of them: they come again
+        context.modseq = now
     if not changed:
         return
     key: SearchKey = And((Uids(SequenceSet(ranges_of(changed))), context.key))

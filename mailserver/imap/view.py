@@ -125,6 +125,11 @@ class View:
 
     # ---- telling ----
 
+    @property
+    def told_modseq(self) -> int:
+        """Changes up to this number were told, arrivals too."""
+        return self._told_modseq
+
     def told(self, uid: int, modseq: int) -> None:
         """The client knows this message's flags as of this change, by a FETCH or because it made it."""
         self._told[uid] = modseq

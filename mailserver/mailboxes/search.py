@@ -30,20 +30,20 @@ IN_MEMORY, STORED, IN_FILES = range(3)  # what a key costs
 class TextIndex(Protocol):
     """An index of the words in stored contents."""
 
-    async def fuzzy(self, needle: str, content_ids: Sequence[int]) -> Mapping[int, int]:
+    async def fuzzy(self, needle: str, content_ids: Sequence[int], /) -> Mapping[int, int]:
         """Which of these contents have the words, in some form: their scores, LEAST to MOST."""
 
 
 class Searcher:
-    def __init__(self, store: Store, text: TextIndex | None = None) -> None:
+    def __init__(self, store: Store, texts: TextIndex | None = None) -> None:
         self._store = store
-        self._text = text
+        self._texts = texts
         self._kept = KeptFields(store)
         self._reading = asyncio.Semaphore(FILE_SEARCHES)
 
     async def search(self, index: MailboxIndex, key: SearchKey, view: SearchView) -> Found:
         snapshot = Snapshot(index, view)
-        search = _Search(self._store, self._kept, self._reading, index.mailbox.id, snapshot, self._text)
+        search = _Search(self._store, self._kept, self._reading, index.mailbox.id, snapshot, self._texts)
         places = await search.run(key, snapshot.places)
         scores = {snapshot.uids[place]: search.score(place) for place in places} if search.scores else {}
         return Found([snapshot.uids[place] for place in places], scores)
@@ -57,13 +57,13 @@ class _Search:
         reading: asyncio.Semaphore,
         mailbox_id: int,
         snapshot: Snapshot,
-        text: TextIndex | None,
+        texts: TextIndex | None,
     ) -> None:
         self._store = store
         self._kept = kept
         self._reading = reading
         self._mailbox_id = mailbox_id
-        self._text = text
+        self._texts = texts
         self.snapshot = snapshot
         self.scores: dict[int, list[int]] = {}  # place → what each FUZZY key gave it
 
@@ -124,8 +124,8 @@ class _Search:
             return await self.run(key, places)
         if isinstance(key, Header):
             scored = await self._fuzzy_header(key, wanted, places)
-        elif self._text is not None:
-            scored = await self._indexed(self._text, key, places)
+        elif self._texts is not None:
+            scored = await self._indexed(self._texts, key, places)
         else:
             found = await self.run(And(tuple(replace(key, text=word) for word in wanted)), places)
             scored = dict.fromkeys(found, fuzzy.WITHIN)
@@ -149,9 +149,9 @@ class _Search:
         await _in_chunks(passes, places, FUZZY_CHUNK)
         return scored
 
-    async def _indexed(self, text: TextIndex, key: Body | Text, places: Sequence[int]) -> dict[int, int]:
+    async def _indexed(self, texts: TextIndex, key: Body | Text, places: Sequence[int]) -> dict[int, int]:
         content_ids = self.snapshot.content_ids
-        scores = await text.fuzzy(key.text, [content_ids[place] for place in places])
+        scores = await texts.fuzzy(key.text, [content_ids[place] for place in places])
         return {place: score for place in places if (score := scores.get(content_ids[place]))}
 
     async def _sent(self, key: SentDate, places: Sequence[int]) -> list[int]:

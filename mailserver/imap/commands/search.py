@@ -34,7 +34,7 @@ async def run(s: Session, c: Search) -> bytes:
     contexts.require_free_tag(s, returns)
     if program.modseq:
         s.enabled.add("CONDSTORE")
-    since = view.index.highestmodseq
+    since = view.told_modseq
     found = await found_or_forgotten(s, c.request, returns)
     named = found.uids if c.by_uid else view.numbers(found.uids)
     if returns is None:

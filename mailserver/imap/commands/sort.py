@@ -42,7 +42,7 @@ async def run(s: Session, c: Sort) -> bytes:
     contexts.require_free_tag(s, returns)
     if c.request.program.modseq:
         s.enabled.add("CONDSTORE")
-    since = view.index.highestmodseq
+    since = view.told_modseq
     found = await found_or_forgotten(s, c.request, returns)
     uids = await s.mailboxes.sort(view.index, c.keys, found)
     named = uids if c.by_uid else numbers_in_order(view, uids)

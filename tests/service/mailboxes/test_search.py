@@ -40,7 +40,7 @@ from mailserver.mail.sequence import STAR, SequenceSet
 from mailserver.mailboxes import file_search, kept_fields, search
 from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.service import Mailboxes
-from mailserver.mailboxes.values import FlagMode, SearchView
+from mailserver.mailboxes.values import FlagMode, Found, SearchView
 from mailserver.store.store import Store
 from tests.fakes import START
 from tests.service.mailboxes.conftest import Put, sees
@@ -314,3 +314,32 @@ async def test_a_word_across_the_edge_of_two_windows_is_found(service: Mailboxes
     await put(b"Subject: long\r\n\r\n" + text + b"\r\n")
     assert await found(service, user_id, Body("NEEDLE"), sees(1)) == [1]
     assert await found(service, user_id, Body("needles"), sees(1)) == []
+
+
+class Words:
+    """Stands in for an index of words: what it says is taken."""
+
+    def __init__(self, scores: dict[int, int]) -> None:
+        self.scores = scores
+        self.asked: list[tuple[str, list[int]]] = []
+
+    async def fuzzy(self, needle: str, content_ids: Sequence[int], /) -> dict[int, int]:
+        self.asked.append((needle, [*content_ids]))
+        return self.scores
+
+
+async def test_fuzzy_bodies_are_the_word_index_s_matter(
+    service: Mailboxes, store: Store, user_id: int, put: Put
+) -> None:
+    for flags in ((), (), ("\\Seen",)):
+        await put(flags=flags)
+    index, _ = await service.select(user_id, "INBOX", claim_recent=False)
+    first, second, third = index.content_ids
+    words = Words({second: 70, third: 90})
+    searcher = search.Searcher(store, words)
+    key = And((Not(HasFlag("\\Seen")), Fuzzy(Body("any words"))))
+    assert await searcher.search(index, key, sees(1, 2, 3)) == Found([2], {2: 70})
+    assert words.asked == [("any words", [first, second])]
+    twice = And((Fuzzy(Text("x")), Fuzzy(Header("Subject", "hello"))))
+    assert await searcher.search(index, twice, sees(1, 2, 3)) == Found([2, 3], {2: 85, 3: 95})  # the mean
+    service.release(index)
