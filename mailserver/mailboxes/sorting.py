@@ -16,6 +16,7 @@ from mailserver.store.store import Store
 MAX_ORDERS = 64  # of all mailboxes: one for each list of sort keys
 MAX_ORDERED = 1_000_000  # messages in them
 MAX_THREADED = 200_000  # messages in kept threads
+LARGE = 40_000  # messages whose order is not gone through on the loop
 FEW = 32  # as many new messages are put into an order one by one
 
 Keys = tuple[SortKey, ...]
@@ -39,15 +40,15 @@ class Sorter:
         """The UIDs in the order that is asked for. Those of messages that are gone meanwhile may be left out."""
         if any(key.criterion is Criterion.RELEVANCY for key in keys):
             return await self._sorted(index, keys, found.uids, found)
-        wanted = set(found.uids)
         order = self._orders.get((index.mailbox.id, keys), [])
-        missing = sorted(wanted.difference(order))
+        chosen, missing = await self._chosen(order, found.uids)
         if missing:
             order = await self._extended(index, keys, order, missing)
             self._keep((index.mailbox.id, keys), order)
+            chosen, _ = await self._chosen(order, found.uids)
         elif order:
             self._orders.move_to_end((index.mailbox.id, keys))
-        return [*order] if len(order) == len(wanted) else [uid for uid in order if uid in wanted]
+        return chosen
 
     async def thread(self, index: MailboxIndex, algorithm: Algorithm, uids: Sequence[int]) -> Threads:
         key = index.mailbox.id, algorithm
@@ -64,6 +65,12 @@ class Sorter:
         return threads
 
     # ---- inside ----
+
+    async def _chosen(self, order: Sequence[int], uids: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Those of the order that are among the UIDs, and the UIDs that are not in it."""
+        if len(order) + len(uids) > LARGE:
+            return await self._store.in_thread(_choose, order, uids)
+        return _choose(order, uids)
 
     async def _extended(self, index: MailboxIndex, keys: Keys, order: list[int], new: Sequence[int]) -> list[int]:
         """A new list: whoever holds the old one goes on with it."""
@@ -113,6 +120,16 @@ class Sorter:
         total = sum(len(each.asked) for each in self._threads.values())
         while len(self._threads) > 1 and total > MAX_THREADED:
             total -= len(self._threads.popitem(last=False)[1].asked)
+
+
+def _choose(order: Sequence[int], uids: Sequence[int]) -> tuple[list[int], list[int]]:
+    wanted = set(uids)
+    chosen = [*order] if len(order) == len(wanted) and wanted.issuperset(order) else _among(order, wanted)
+    return chosen, [] if len(chosen) == len(wanted) else sorted(wanted.difference(chosen))
+
+
+def _among(order: Sequence[int], wanted: set[int]) -> list[int]:
+    return [uid for uid in order if uid in wanted]
 
 
 def _known(uids: Sequence[int], values: Sequence[Mapping[int, Value]]) -> list[int]:

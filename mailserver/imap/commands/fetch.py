@@ -115,6 +115,8 @@ async def run(s: Session, c: Fetch) -> bytes:
         numbers = [number for number in numbers if view.uids[number - 1] in changed]
     chosen = spans
     if c.modifiers.partial is not None:
+        if not s.can(b"PARTIAL"):
+            raise BadSyntax("Unknown FETCH modifier")
         numbers = [*c.modifiers.partial.of(numbers)]
         chosen = [*ranges_of(numbers)]
     if Attribute.MODSEQ in items:

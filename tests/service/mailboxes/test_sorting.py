@@ -90,6 +90,7 @@ async def test_random_orders_while_messages_come_and_go(
 ) -> None:
     monkeypatch.setattr(sort_values, "CHUNK", 7)
     monkeypatch.setattr(sorting, "FEW", 3)
+    monkeypatch.setattr(sorting, "LARGE", 60)
     monkeypatch.setattr(sorting, "MAX_ORDERS", 6)  # some are forgotten
     monkeypatch.setattr(sort_values, "MAX_KEPT", 300)
     chance = random.Random(11)
