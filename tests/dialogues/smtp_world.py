@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mailserver.auth.account import Account
 from mailserver.clock import SystemClock
 from mailserver.config.tree import ListenerConfig, SmtpConfig, TlsMode
 from mailserver.errors import (
@@ -28,12 +29,6 @@ from mailserver.smtp.server import SmtpServer
 
 HOSTNAME = "mail.example.test"
 PASSWORD = "correct horse"
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    user_id: int
-    address: str
 
 
 class MemoryIncoming:
@@ -87,7 +82,7 @@ class Services:
             raise AuthenticationDelayed
         if username != "ann@example.test" or password != PASSWORD or authzid not in {"", username}:
             raise AuthenticationFailed
-        return Account(7, username)
+        return Account(7, username, "", is_admin=False)
 
     def add(self, user_id: int, close: Callable[[], None]) -> Callable[[], None]:
         self.live[user_id] = close
