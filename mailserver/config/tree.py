@@ -92,6 +92,7 @@ class ImapConfig:
     idle_seconds: float = 1800.0  # without a command, after login; RFC 9051 §5.4: at least 30 minutes
     max_errors: int = 50  # BAD commands in a row before BYE
     allow_plain_auth: bool = False  # login without TLS, from loopback only
+    without: tuple[str, ...] = ()  # capabilities nobody is told of or can use, such as ["CONDSTORE"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ class AuthConfig:
     window_seconds: float = 900.0  # how long a failure counts
     block_seconds: float = 1800.0  # first block; doubles up to a day
     min_password_length: int = 8  # characters, when a password is set
+    scram: bool = True  # keep keys for SCRAM-SHA-256 and offer it; who steals the database guesses at them faster
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ A capability is a row: its name, and when it is told. Switched off, it is not to
 and the commands whose rows name it are unknown: some clients do better without.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from mailserver.auth.sasl.mechanisms import MECHANISMS
 from mailserver.imap.states import State
 
 
@@ -25,6 +26,7 @@ class Facts:
     may_log_in: bool  # secure enough for a password
     offers_tls: bool
     max_append_octets: int
+    mechanisms: tuple[str, ...] = ()  # SASL mechanisms for who is not logged in
     off: frozenset[bytes] = frozenset()  # switched off, upper case
 
 
@@ -40,6 +42,14 @@ class Capability:
         return self.name if self.value is None else b"%b=%d" % (self.name, self.value(facts))
 
 
+def _auth(mechanism: str) -> Capability:
+    return Capability(
+        b"AUTH=" + mechanism.encode(),
+        Told.BEFORE_LOGIN,
+        offered=lambda facts: facts.may_log_in and mechanism in facts.mechanisms,
+    )
+
+
 CAPABILITIES = (
     Capability(b"IMAP4rev1", Told.ALWAYS),
     Capability(b"LITERAL+", Told.ALWAYS),
@@ -48,8 +58,7 @@ CAPABILITIES = (
     Capability(b"ENABLE", Told.ALWAYS),
     Capability(b"STARTTLS", Told.BEFORE_LOGIN, offered=lambda facts: facts.offers_tls),
     Capability(b"LOGINDISABLED", Told.BEFORE_LOGIN, offered=lambda facts: not facts.may_log_in),
-    Capability(b"AUTH=PLAIN", Told.BEFORE_LOGIN, offered=lambda facts: facts.may_log_in),
-    Capability(b"AUTH=LOGIN", Told.BEFORE_LOGIN, offered=lambda facts: facts.may_log_in),
+    *map(_auth, MECHANISMS),
     Capability(b"APPENDLIMIT", value=lambda facts: facts.max_append_octets),
     Capability(b"BINARY"),
     Capability(b"CATENATE"),
@@ -76,6 +85,7 @@ CAPABILITIES = (
 )
 
 
+_ALWAYS = frozenset({b"IMAP4REV1", b"STARTTLS", b"LOGINDISABLED"})
 _BY_NAME = {capability.name.upper(): capability for capability in CAPABILITIES}
 
 
@@ -87,6 +97,16 @@ def capabilities(facts: Facts) -> bytes:
 def is_told(name: bytes, facts: Facts) -> bool:
     capability = _BY_NAME.get(name.upper())
     return capability is not None and _is_told(capability, facts)
+
+
+def can_be_switched_off() -> tuple[str, ...]:
+    """Names for settings, upper case: all but the protocol itself, and what only says how things are."""
+    return tuple(name.decode() for name in _BY_NAME if name not in _ALWAYS)
+
+
+def switched_off(names: Iterable[str]) -> frozenset[bytes]:
+    """Capabilities a setting names, as Facts.off has them."""
+    return frozenset(name.upper().encode() for name in names)
 
 
 def enables(name: str, facts: Facts) -> bool:

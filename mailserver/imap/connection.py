@@ -10,6 +10,8 @@ import ssl
 from collections.abc import Callable
 from typing import cast
 
+from mailserver.tls.channel_bindings import channel_bindings
+
 READ_HIGH_WATER = 262_144  # octets received and not yet taken; then the socket is left alone
 WRITE_HIGH_WATER = 262_144  # octets the peer has not read; then `drain` waits
 FLUSH_OCTETS = 65_536  # so much is collected before it is handed to the transport
@@ -85,6 +87,11 @@ class Connection(asyncio.Protocol):
     @property
     def secure(self) -> bool:
         return self._transport is not None and self._transport.get_extra_info("ssl_object") is not None
+
+    @property
+    def bindings(self) -> dict[str, bytes]:
+        """TLS channel bindings by name; none in clear."""
+        return channel_bindings(self.transport.get_extra_info("ssl_object"))
 
     @property
     def behind(self) -> bool:

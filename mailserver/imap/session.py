@@ -15,10 +15,11 @@ import structlog
 from mailserver.auth.account import Account
 from mailserver.auth.authenticator import Authenticator
 from mailserver.auth.live_sessions import LiveSessions
+from mailserver.auth.sasl.mechanisms import offered
 from mailserver.clock import Clock
 from mailserver.config.tree import ImapConfig
 from mailserver.errors import LimitReached, NoSuchMailbox, Refusal, TooBig
-from mailserver.imap.capabilities import Facts, capabilities, enables, is_told
+from mailserver.imap.capabilities import Facts, capabilities, enables, is_told, switched_off
 from mailserver.imap.connection import Connection, ConnectionLost
 from mailserver.imap.row import Row, Rows
 from mailserver.imap.states import State
@@ -75,6 +76,7 @@ class Session:
         self.failed_logins = 0
         self._framer = CommandFramer()
         self._login_deadline = asyncio.get_running_loop().time() + around.config.login_seconds
+        self._off = switched_off(around.config.without)  # capabilities
         self._errors = 0  # BAD in a row
         self._farewell: bytes | None = None
         self._forget_live: Callable[[], None] = lambda: None
@@ -155,9 +157,18 @@ class Session:
         """A mailbox name as this client reads it."""
         return writer.mailbox(mailbox, utf8=self.utf8)
 
+    def is_off(self, capability: str) -> bool:
+        """Switched off, for everybody or for this account."""
+        return capability.upper().encode() in self._off
+
     @property
     def _facts(self) -> Facts:
-        return Facts(self.state, self.may_log_in, self.offers_tls, self.around.config.max_append_octets)
+        mechanisms: tuple[str, ...] = ()
+        if self.state is State.NOT_AUTHENTICATED:
+            mechanisms = offered(self.around.authenticator, self.connection.bindings)
+        return Facts(
+            self.state, self.may_log_in, self.offers_tls, self.around.config.max_append_octets, mechanisms, self._off
+        )
 
     def write(self, data: bytes) -> None:
         self.connection.write(data)
@@ -174,9 +185,12 @@ class Session:
         self.account = account
         self.state = State.AUTHENTICATED
         self._framer.limits = after_login(self.around.config.max_append_octets)
+        self._off |= switched_off(account.imap_without)
         self._log = self._log.bind(user=account.address)
         self._forget_live = self.around.live.add(
-            account.user_id, lambda: self.bye(b"[UNAVAILABLE] This account may not be used any more")
+            account.user_id,
+            lambda: self.bye(b"[UNAVAILABLE] This account may not be used any more"),
+            account.token_id,
         )
 
     def enter_mailbox(self, index: MailboxIndex, first_recent: int, *, read_only: bool) -> View:

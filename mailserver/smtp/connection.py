@@ -16,6 +16,7 @@ from mailserver.clock import Clock
 from mailserver.config.tree import SmtpConfig
 from mailserver.mail.transaction import Tls
 from mailserver.smtp.wire.framing import Framing
+from mailserver.tls.channel_bindings import channel_bindings
 
 READ_OCTETS = 65_536  # taken from the stream at once; twice as many wait there before the socket is left alone
 WRITE_OCTETS = 65_536  # replies that the client has not read; then we wait for it
@@ -212,6 +213,11 @@ class Connection(SMTP):
         self._reader._transport = secured  # type: ignore[attr-defined]
         self._replace_writer(self._writer)  # type: ignore[attr-defined]
         self._notice_tls(secured)
+
+    @property
+    def bindings(self) -> dict[str, bytes]:
+        """TLS channel bindings by name; none in clear."""
+        return channel_bindings((self.session.ssl or {}).get("ssl_object"))
 
     def _notice_tls(self, transport: asyncio.Transport) -> None:
         tls: Any = transport.get_extra_info("ssl_object")

@@ -24,7 +24,7 @@ class MessageStore(Protocol):
 
 
 class LiveSessions(Protocol):
-    def add(self, user_id: int, close: Callable[[], None], /) -> Callable[[], None]:
+    def add(self, user_id: int, close: Callable[[], None], token_id: int | None, /) -> Callable[[], None]:
         """`close` is called when the account may no longer be logged in; the result takes the session out again."""
 
 

@@ -191,7 +191,7 @@ class Session(Connection):
 
     def logged_in(self, account: Account) -> None:
         self.account = account
-        self._leave_account = self.around.live.add(account.user_id, self.end)
+        self._leave_account = self.around.live.add(account.user_id, self.end, account.token_id)
 
     async def start_tls(self, context: Any, ready: bytes) -> None:
         """Everything heard in clear is forgotten, RFC 3207 §4.2. Raises ConnectionLost."""

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from mailserver.auth.account import Account
 from mailserver.errors import BadValue
+from mailserver.store.scram_keys import ScramKeys
 
 MAX_LINE = 12_288  # octets of a base64 line with its end; RFC 4954 §4.5 asks for that many, no mechanism needs more
 
@@ -27,13 +28,42 @@ class Cancelled(BadValue):
     smtp, text = "501 5.7.0", "Authentication cancelled"
 
 
+class ScramLogin(Protocol):
+    """One SCRAM exchange on its way."""
+
+    @property
+    def salt(self) -> bytes: ...
+
+    @property
+    def iterations(self) -> int: ...
+
+    async def prove(self, auth_message: bytes, proof: bytes, /) -> ScramKeys:
+        """The keys that the proof fits. Raises AuthenticationFailed, AuthenticationDelayed."""
+
+    async def admit(self) -> Account:
+        """After `prove`, when the client has seen that we know it too."""
+
+    async def note(self, reason: str, /) -> None:
+        """For the log: why the exchange failed otherwise."""
+
+
 class Verifier(Protocol):
-    """The Authenticator, as far as mechanisms need it."""
+    """The Authenticator, as far as mechanisms need it. All of it may raise AuthenticationFailed and -Delayed."""
+
+    @property
+    def offers_scram(self) -> bool:
+        """Nobody is locked out by a client that chooses SCRAM as soon as it is told of it."""
+
+    def random(self, octets: int, /) -> bytes: ...
 
     async def authenticate(
         self, username: str, password: str, *, protocol: str, peer: str, authzid: str = ""
-    ) -> Account:
-        """Raises AuthenticationFailed, AuthenticationDelayed."""
+    ) -> Account: ...
+
+    async def authenticate_token(self, username: str, token: str, *, protocol: str, peer: str) -> Account:
+        """`username`: "" where the token alone says whose it is."""
+
+    async def begin_scram(self, username: str, *, authzid: str, protocol: str, peer: str) -> ScramLogin: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +74,7 @@ class Exchange:
     initial: bytes | None  # the initial response; None where the client waits for a challenge
     ask: Ask
     bindings: Mapping[str, bytes] = field(default_factory=dict)  # TLS channel bindings by name, RFC 5056
+    told: tuple[str, ...] = ()  # the mechanisms this client was told of
 
     async def first(self, challenge: bytes = b"") -> bytes:
         """The initial response, asked for where the client did not send one."""

@@ -68,17 +68,22 @@ async def login(s: Session, c: Login) -> bytes:
 
 async def authenticate(s: Session, c: Authenticate) -> bytes:
     mechanism = MECHANISMS.get(c.mechanism)
-    if mechanism is None:
+    if mechanism is None or s.is_off(f"AUTH={c.mechanism}"):
         raise NoSuchMechanism
     _require_privacy(s)
     try:
         initial = None if c.initial_response is None else exchange.initial(c.initial_response)
-        spoken = Exchange(s.around.authenticator, "imap", s.connection.peer, initial, lambda text: _ask(s, text))
-        return await _log_in(s, mechanism(spoken), b"AUTHENTICATE completed")
+        return await _log_in(s, mechanism(_exchange(s, initial)), b"AUTHENTICATE completed")
     except exchange.Cancelled:
         raise BadSyntax("AUTHENTICATE cancelled") from None
     except exchange.BadResponse as fault:
         raise BadSyntax(fault.text) from None
+
+
+def _exchange(s: Session, initial: bytes | None) -> Exchange:
+    told = tuple(name for name in MECHANISMS if s.can(b"AUTH=" + name.encode()))
+    door, connection = s.around.authenticator, s.connection
+    return Exchange(door, "imap", connection.peer, initial, lambda text: _ask(s, text), connection.bindings, told)
 
 
 async def _ask(s: Session, challenge: bytes) -> bytes:

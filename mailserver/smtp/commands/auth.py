@@ -40,13 +40,15 @@ async def auth(s: Session, argument: bytes) -> bytes:
         return NO_SUCH_MECHANISM % ", ".join(offered_here(s)).encode()
     response = response.strip(b" ")
     initial = exchange.initial(response) if response else None
-    spoken = Exchange(s.around.authenticator, "smtp", s.peer_address, initial, lambda text: _ask(s, text))
+    spoken = Exchange(
+        s.around.authenticator, "smtp", s.peer_address, initial, lambda text: _ask(s, text), s.bindings, offered_here(s)
+    )
     return await _log_in(s, mechanism(spoken))
 
 
 def offered_here(s: Session) -> tuple[str, ...]:
     """The mechanisms this client is told of."""
-    return offered(s.around.authenticator, {})
+    return offered(s.around.authenticator, s.bindings)
 
 
 async def _log_in(s: Session, attempt: Awaitable[Account]) -> bytes:
