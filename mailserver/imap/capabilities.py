@@ -11,6 +11,8 @@ from enum import Enum
 from mailserver.auth.sasl.mechanisms import MECHANISMS
 from mailserver.imap.states import State
 
+LITERAL_MINUS_OCTETS = 4096  # of a non-synchronising literal, RFC 7888 §5
+
 
 class Told(Enum):
     ALWAYS = "always"
@@ -53,6 +55,7 @@ def _auth(mechanism: str) -> Capability:
 CAPABILITIES = (
     Capability(b"IMAP4rev1", Told.ALWAYS),
     Capability(b"LITERAL+", Told.ALWAYS),
+    Capability(b"LITERAL-", Told.ALWAYS, offered=lambda facts: b"LITERAL+" in facts.off),  # never both, RFC 7888 §5
     Capability(b"SASL-IR", Told.ALWAYS),
     Capability(b"ID", Told.ALWAYS),
     Capability(b"ENABLE", Told.ALWAYS),
@@ -63,6 +66,7 @@ CAPABILITIES = (
     Capability(b"BINARY"),
     Capability(b"CATENATE"),
     Capability(b"CHILDREN"),
+    Capability(b"COMPRESS=DEFLATE"),
     Capability(b"CONDSTORE", enables=True),
     Capability(b"CREATE-SPECIAL-USE"),
     Capability(b"ESEARCH"),
@@ -80,6 +84,7 @@ CAPABILITIES = (
     Capability(b"SAVEDATE"),
     Capability(b"SPECIAL-USE"),
     Capability(b"UIDPLUS"),
+    Capability(b"UNAUTHENTICATE"),
     Capability(b"UNSELECT"),
     Capability(b"UTF8=ACCEPT", enables=True),
 )
@@ -107,6 +112,13 @@ def can_be_switched_off() -> tuple[str, ...]:
 def switched_off(names: Iterable[str]) -> frozenset[bytes]:
     """Capabilities a setting names, as Facts.off has them."""
     return frozenset(name.upper().encode() for name in names)
+
+
+def largest_unasked(off: frozenset[bytes]) -> int | None:
+    """Octets of the largest non-synchronising literal: any with LITERAL+, few with LITERAL-, none without. RFC 7888"""
+    if b"LITERAL+" not in off:
+        return None
+    return 0 if b"LITERAL-" in off else LITERAL_MINUS_OCTETS
 
 
 def enables(name: str, facts: Facts) -> bool:

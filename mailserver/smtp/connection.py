@@ -56,6 +56,7 @@ class Connection(SMTP):
         self._framing = Framing()
         self._replies: list[bytes] = []
         self._in_a_row = 0  # commands since we last waited
+        self._heard = False  # anything at all
 
     # ---- asyncio.Protocol ----
 
@@ -136,7 +137,8 @@ class Connection(SMTP):
             await self._let_others()
         while (line := self._framing.line(limit)) is None:
             now = self.clock.monotonic()
-            deadline = min(now + self.config.command_seconds, self._opened + self.config.connection_seconds)
+            patience = self.config.command_seconds if self._heard else self.config.silent_seconds
+            deadline = min(now + patience, self._opened + self.config.connection_seconds)
             self._framing.feed(await self._receive(deadline))
         return line
 
@@ -178,6 +180,7 @@ class Connection(SMTP):
             raise ConnectionLost from fault
         if not data or self.is_closing:
             raise ConnectionLost
+        self._heard = True
         self.deadline = NEVER
         return data
 

@@ -11,6 +11,8 @@ r"""Plays IMAP dialogues: what a client sends, what it must be answered, as an R
     @quota 2000                    octets
     @disable                       the account
     @nokeys                        the account is from before SCRAM
+    @deflate                       the first client deflates from here on, and inflates what it reads
+    @raw \x07                      sent by the first client as it is, not deflated
     @heard                         the server knows of what was written last
     @untoken Phone                 the access token is removed; "Printer" is another, for SMTP only
     @without CONDSTORE IDLE        capabilities the account's clients are not told of
@@ -167,6 +169,10 @@ class Player:
                 await self._world.disable()
             case "nokeys":
                 await self._world.forget_keys()
+            case "deflate":
+                (await self._client("1")).deflate()
+            case "raw":
+                await (await self._client("1")).send_raw(self._octets("X", arguments[0]))
             case "heard":
                 await self._world.heard()
             case "untoken":

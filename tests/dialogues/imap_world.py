@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import shutil
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -142,6 +143,7 @@ class Client:
 
     def __init__(self, around: Surroundings, read_size: int, peer: str, tls: bool, offers_tls: bool) -> None:
         self._read_size = read_size
+        self._deflater: Any = None  # zlib's
         self._pipe = Pipe(peer, tls)
         self._connection = Connection()
         self._pipe.protocol = self._connection
@@ -155,7 +157,17 @@ class Client:
         except ConnectionLost:
             self._connection.abort()
 
+    def deflate(self) -> None:
+        """What is sent and read from here on is deflated, RFC 4978."""
+        self._deflater = zlib.compressobj(wbits=-15)
+        self._pipe.inflater = zlib.decompressobj(-15)
+
     async def send(self, octets: bytes) -> None:
+        if self._deflater is not None:
+            octets = self._deflater.compress(octets) + self._deflater.flush(zlib.Z_SYNC_FLUSH)
+        await self.send_raw(octets)
+
+    async def send_raw(self, octets: bytes) -> None:
         size = self._read_size or len(octets)
         for start in range(0, len(octets), size):
             self._connection.data_received(octets[start : start + size])
@@ -189,11 +201,12 @@ class Pipe(asyncio.Transport):
         super().__init__({"peername": (peer, 50_000), "ssl_object": object() if tls else None})
         self.protocol: Connection | None = None
         self.written = bytearray()
+        self.inflater: Any = None  # zlib's, after COMPRESS
         self.news = asyncio.Event()
         self._closing = False
 
     def write(self, data: Any) -> None:
-        self.written += data
+        self.written += data if self.inflater is None else self.inflater.decompress(data)
         self.news.set()
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from mailserver.imap.commands import (
     any_state,
     append,
+    compress,
     copying,
     enable,
     expunge,
@@ -19,6 +20,7 @@ from mailserver.imap.commands import (
     starttls,
     status,
     store,
+    unauthenticate,
 )
 from mailserver.imap.commands import id as id_
 from mailserver.imap.commands import list as list_
@@ -27,6 +29,7 @@ from mailserver.imap.row import Row, Rows
 _FAMILIES: tuple[Rows, ...] = (
     any_state.ROWS,
     append.ROWS,
+    compress.ROWS,
     copying.ROWS,
     enable.ROWS,
     expunge.ROWS,
@@ -45,6 +48,7 @@ _FAMILIES: tuple[Rows, ...] = (
     starttls.ROWS,
     status.ROWS,
     store.ROWS,
+    unauthenticate.ROWS,
 )
 
 
