@@ -69,9 +69,9 @@ class ScramLogin:
 
     async def prove(self, auth_message: bytes, proof: bytes) -> ScramKeys:
         """What is there is looked up anew: the exchange may have taken minutes."""
-        await self._entrance.check(self._claim)
         known = await self._store.read(_known, self._claim.username, self._claim.protocol, self._claim.peer)
         self._claim = known.claim
+        await self._entrance.check(self._claim)  # nothing waits from here to the count: guesses at once see each other
         fitting = [found for found in known.candidates() if self._fits(found[0], auth_message, proof)]
         if not fitting:
             proves(self._nobody.stored_key, auth_message, proof)  # a name nobody has costs as much
