@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -63,6 +64,12 @@ async def door(house: Store, clock: FakeClock) -> AsyncIterator[Authenticator]:
     await authenticator.close()
 
 
+@cache
+def client_key(password: str, salt: bytes, iterations: int) -> bytes:
+    """As clients keep it, RFC 5802 §5.1."""
+    return hmac.digest(hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations), b"Client Key", "sha256")
+
+
 class ScramClient:
     """What mutt and mbsync do, in the few lines it takes."""
 
@@ -78,8 +85,7 @@ class ScramClient:
         self.salt = base64.b64decode(salt)
         without_proof = b"c=" + base64.b64encode(self.header) + b",r=" + nonce
         message = b",".join((self.bare, challenge, without_proof))
-        salted = hashlib.pbkdf2_hmac("sha256", self.password.encode(), self.salt, int(iterations))
-        key = hmac.digest(salted, b"Client Key", "sha256")
+        key = client_key(self.password, self.salt, int(iterations))
         signature = hmac.digest(hashlib.sha256(key).digest(), message, "sha256")
         return without_proof + b",p=" + base64.b64encode(bytes(a ^ b for a, b in zip(key, signature, strict=True)))
 
