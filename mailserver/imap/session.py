@@ -216,7 +216,7 @@ class Session:
         self._framer.limits, self._framer.utf8 = BEFORE_LOGIN, False
         self._framer.most_unasked = largest_unasked(self._off)
         self._login_deadline = asyncio.get_running_loop().time() + self.around.config.login_seconds
-        self._log = self._log.bind(user=None)
+        self._log = self._log.unbind("user")
 
     def enter_mailbox(self, index: MailboxIndex, first_recent: int, *, read_only: bool) -> View:
         self.view = View(index, first_recent, claim=None if read_only else self.mailboxes.claim_recent)

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mailserver.auth.account import Account
-from mailserver.auth.sasl import exchange
+from mailserver.auth.sasl import bearer, exchange
 from mailserver.auth.sasl.exchange import BadResponse, Cancelled, Exchange
 from mailserver.auth.sasl.mechanisms import MECHANISMS
 
@@ -72,6 +74,61 @@ async def test_a_plain_message_of_another_shape_is_refused(message: bytes) -> No
 async def test_a_login_answer_of_another_shape_is_refused(name: bytes, password: bytes) -> None:
     with pytest.raises(BadResponse):
         await run(Door(), "LOGIN", name, password)
+
+
+@pytest.mark.parametrize(
+    ("message", "username", "token"),
+    [  # RFC 7628 §4.1, then without a name, with other case and order
+        (
+            b"n,a=user@example.com,\x01host=example.com\x01port=143\x01auth=Bearer vF9dft4qmTc2Nvb3Rlcg==\x01\x01",
+            "user@example.com",
+            "vF9dft4qmTc2Nvb3Rlcg==",
+        ),
+        (b"n,,\x01auth=Bearer abc\x01\x01", "", "abc"),
+        (b"n,a=a=2Cb=3D,\x01auth=bearer  abc \x01port=143\x01\x01", "a,b=", "abc"),
+    ],
+)
+def test_an_oauthbearer_message_is_read(message: bytes, username: str, token: str) -> None:
+    assert bearer.read_oauthbearer(message) == bearer.Bearer(username, token)
+
+
+def test_an_xoauth2_message_is_read_and_shows_no_secret() -> None:
+    read = bearer.read_xoauth2(b"user=someuser@example.com\x01auth=Bearer ya29.vF9dft4qmTc2Nvb3Rlcg\x01\x01")
+    assert read == bearer.Bearer("someuser@example.com", "ya29.vF9dft4qmTc2Nvb3Rlcg")
+    assert "ya29" not in repr(read)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        b"n,,",
+        b"n,,\x01\x01",
+        b"n,,\x01auth=Bearer abc\x01",
+        b"y,,\x01auth=Bearer abc\x01\x01",
+        b"n,,\x01auth=Basic abc\x01\x01",
+        b"n,,\x01auth=Bearer \x01\x01",
+        b"n,,\x01auth=Bearer a b\x01\x01",
+        b"n,,\x01auth=Bearer a\x01auth=Bearer b\x01\x01",
+        b"n,a==,\x01auth=Bearer abc\x01\x01",
+        b"user=\x01auth=Bearer abc\x01\x01",
+        b"user=\xff\x01auth=Bearer abc\x01\x01",
+        b"user=a\x01auth=Bearer \xff\x01\x01",
+    ],
+)
+def test_a_bearer_message_of_another_shape_is_refused(message: bytes) -> None:
+    for read in (bearer.read_oauthbearer, bearer.read_xoauth2):
+        with pytest.raises(BadResponse):
+            read(message)
+
+
+@given(st.binary(max_size=100), st.binary(max_size=100))
+def test_no_bearer_message_raises_anything_else(before: bytes, behind: bytes) -> None:
+    for read in (bearer.read_oauthbearer, bearer.read_xoauth2):
+        try:
+            read(before + b"\x01auth=Bearer " + behind + b"\x01\x01")
+        except BadResponse:
+            continue
 
 
 @pytest.mark.parametrize("response", [b"?", b"a", b"YQ", b"Y Q==", b"\xff\xff\xff\xff", b"YQ==\0"])
