@@ -64,6 +64,10 @@ class NoSuchAlias(Refusal):
     smtp, http, exit, text = "550 5.1.1", 404, 67, "No such alias"
 
 
+class NoSuchToken(Refusal):
+    http, exit, text = 404, 65, "No such token"
+
+
 class NoSuchQueueEntry(Refusal):
     http, exit, text = 404, 65, "No such queue entry"
 

@@ -9,3 +9,5 @@ class Account:
     address: str  # the account's own, as it is compared: lower case, A-label
     display_name: str  # "" where none
     is_admin: bool
+    token_id: int | None = None  # of the access token it logged in with; the session ends with the token
+    imap_without: tuple[str, ...] = ()  # capabilities its clients are not told of, upper case

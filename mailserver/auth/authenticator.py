@@ -1,16 +1,18 @@
-"""Logins: one verifier for every protocol.
+"""Logins: one verifier for every protocol and every kind of credential.
 
     1  find the account; a name nobody has goes on with a hash that no password fits
     2  may this client try now? (throttle, before anything is computed)
-    3  the same login verified lately: done
+    3  an access token of the account, or the same login verified lately: done
     4  verify with argon2id; identical logins at the same moment share one
-    5  is the account still what it was? then it is in, and its hash is brought up to date if need be
+    5  is the account still what it was? then it is in; its hash is brought up to date, and SCRAM keys are made
 
 Unknown, disabled and existing accounts take the same steps and get the same answer. Every attempt is logged with
-its reason, which only the log tells.
+its reason, which only the log tells. SCRAM has steps 1, 2 and 5 in common with this, see scram_login.py.
 """
 
 import asyncio
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -19,33 +21,37 @@ import structlog
 
 from mailserver.auth.account import Account
 from mailserver.auth.attempts import Attempts
+from mailserver.auth.entrance import Claim, Entrance, claim, claim_of
 from mailserver.auth.passwords import Passwords, Verdict, is_too_long
+from mailserver.auth.sasl.scram import salt_of
+from mailserver.auth.scram_gate import ScramGate
+from mailserver.auth.scram_login import ScramLogin
 from mailserver.auth.throttle import Throttle
+from mailserver.auth.tokens import hash_of, is_token
 from mailserver.auth.verified import VerifiedLogins, digest
 from mailserver.clock import Clock
 from mailserver.config.tree import AuthConfig
-from mailserver.errors import AuthenticationDelayed, AuthenticationFailed, BadAddress
-from mailserver.store import auth_log, users
-from mailserver.store.auth_log import MAX_USERNAME, Attempt
+from mailserver.errors import AuthenticationDelayed
+from mailserver.store import auth_log, scram_keys, tokens, users
 from mailserver.store.database import Rx, text_time
 from mailserver.store.store import Store
+from mailserver.store.tokens import Token
 from mailserver.store.users import User
 
 KNOWN_FOR = timedelta(days=30)  # a client that logged in since then is known again after a restart
 MAX_KNOWN = 10_000
+SECRET_OCTETS = 32
 
 _log = structlog.get_logger("auth")
 
 
 @dataclass(frozen=True, slots=True)
 class _Login:
-    username: str  # as the client wrote it
-    name: str  # what is throttled: the account's address, or the unknown name as it would be compared
-    user: User | None
+    """A claim with a password."""
+
+    claim: Claim
     stored: str  # the hash to verify against
     key: bytes  # stands for account, stored hash and password
-    protocol: str
-    peer: str
 
 
 class Authenticator:
@@ -58,25 +64,39 @@ class Authenticator:
         config: AuthConfig,
         secret: bytes,
         passwords: Passwords | None = None,
+        random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         """`secret`: 32 random octets of this process, never stored."""
         self._store = store
         self._clock = clock
+        self._config = config
         self._secret = secret
+        self.random = random
         self._passwords = passwords or Passwords(config)
         self._throttle = Throttle(clock, config)
         self._verified = VerifiedLogins(clock, config.cache_seconds)
         self._attempts = Attempts(store)
+        self._entrance = Entrance(clock, self._throttle, self._attempts)
+        self._gate = ScramGate(store)
         self._verifying: dict[bytes, asyncio.Task[str | None]] = {}
         self._nobody = ""
+        self._salts = b""  # the secret behind the salts of SCRAM; of the database, not of this process
 
     @classmethod
     async def open(
-        cls, store: Store, clock: Clock, config: AuthConfig, secret: bytes, passwords: Passwords | None = None
+        cls,
+        store: Store,
+        clock: Clock,
+        config: AuthConfig,
+        secret: bytes,
+        passwords: Passwords | None = None,
+        random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> "Authenticator":
         """Compute the hash that unknown names are verified against, and remember who logged in lately from where."""
-        authenticator = cls(store, clock, config, secret, passwords)
+        authenticator = cls(store, clock, config, secret, passwords, random)
         authenticator._nobody = await authenticator._passwords.hash(secret.hex())
+        authenticator._salts = await store.write(scram_keys.secret, random(SECRET_OCTETS))
+        await authenticator._gate.look()
         since = text_time(clock.now() - KNOWN_FOR)
         for name, peer in reversed(await store.read(_known, since)):
             authenticator._throttle.succeeded(name, peer)
@@ -84,45 +104,77 @@ class Authenticator:
 
     async def close(self) -> None:
         await asyncio.gather(*self._verifying.values(), return_exceptions=True)
+        await self._gate.close()
         await self._attempts.close()
         await self._store.in_thread(self._passwords.close)
 
     def reconfigure(self, config: AuthConfig) -> None:
-        """Throttle and memory; how passwords are hashed stays as it is."""
+        """Throttle, memory and whether SCRAM is offered; how passwords are hashed stays as it is."""
+        self._config = config
         self._throttle.config = config
         self._verified.set_seconds(config.cache_seconds)
+
+    # ---- ways to log in ----
 
     async def authenticate(
         self, username: str, password: str, *, protocol: str, peer: str, authzid: str = ""
     ) -> Account:
         """`username`: "ann@example.test" in any case, or "ann" where there is one domain. `peer`: an IP address.
 
-        `authzid`: whom the client wants to act as (SASL), "" for itself; nobody may act as somebody else. Raises
-        AuthenticationFailed, AuthenticationDelayed.
+        `password`: the account's, or one of its access tokens. `authzid`: whom the client wants to act as (SASL), ""
+        for itself; nobody may act as somebody else. Raises AuthenticationFailed, AuthenticationDelayed.
         """
-        user = await self._store.read(_find, username)
-        name = user.address if user else _comparable(username)
+        token_hash = hash_of(password) if is_token(password) else None
+        claimed, token = await self._store.read(_find, username, protocol, peer, token_hash)
+        user = claimed.user
         stored = user.password_hash if user and user.may_log_in else self._nobody
-        key = self._key(user, stored, password, name)
-        login = _Login(username, name, user, stored, key, protocol, peer)
+        login = _Login(claimed, stored, self._key(user, stored, password, claimed.name))
+        await self._entrance.check(claimed)
+        if claimed.acts_for_another(authzid):
+            # not the key: the password may be right
+            await self._entrance.refuse(claimed, "wants to act as somebody else", b"authzid" + login.key)
+        if token is not None and user is not None and token.user_id == user.id:
+            return await self._admit_with(token, claimed)
+        if user and user.may_log_in and login.key in self._verified:
+            return await self._entrance.admit(claimed)
+        if "\x00" in password or is_too_long(password):
+            await self._entrance.refuse(claimed, "unusable password", login.key)
+        if self._throttle.is_repeat(claimed.name, peer, login.key):
+            await self._entrance.refuse(claimed, claimed.reason, login.key)
         try:
-            self._throttle.check(name, peer)
-            if authzid and authzid.casefold() != username.casefold():
-                self._throttle.failed(name, peer, b"authzid" + key)  # not `key`: the password may be right
-                return await self._refuse(login, "wants to act as somebody else")
-            if user and user.may_log_in and key in self._verified:
-                return await self._admit(login)
-            if "\x00" in password or is_too_long(password):
-                self._throttle.failed(name, peer, key)
-                return await self._refuse(login, "unusable password")
-            if self._throttle.is_repeat(name, peer, key):
-                self._throttle.failed(name, peer, key)
-                return await self._refuse(login, _reason(user))
             reason = await self._verify(login, password)
         except AuthenticationDelayed:
-            await self._log(login, "throttled")
+            await self._entrance.note(claimed, "throttled")
             raise
-        return await (self._admit(login) if reason is None else self._refuse(login, reason))
+        if reason is not None:
+            await self._entrance.refuse(claimed, reason)
+        return await self._entrance.admit(claimed)
+
+    async def authenticate_token(self, username: str, token: str, *, protocol: str, peer: str) -> Account:
+        """A bearer token. `username`: as above, "" where the token alone says whose it is."""
+        claimed, found = await self._store.read(_find_bearer, username, protocol, peer, hash_of(token))
+        await self._entrance.check(claimed)
+        if found is None or claimed.user is None or found.user_id != claimed.user.id:
+            await self._entrance.refuse(claimed, "unknown token", hash_of(token))
+        return await self._admit_with(found, claimed)
+
+    async def begin_scram(self, username: str, *, authzid: str, protocol: str, peer: str) -> ScramLogin:
+        login = await ScramLogin.begin(self._store, self._clock, self._entrance, self._salts, username, protocol, peer)
+        await login.require_itself(authzid)
+        return login
+
+    @property
+    def offers_scram(self) -> bool:
+        return self._config.scram and self._gate.is_open
+
+    # ---- inside ----
+
+    async def _admit_with(self, token: Token, claimed: Claim) -> Account:
+        now_ms = int(self._clock.now().timestamp() * 1000)
+        fault = token.fault(claimed.protocol, now_ms) if claimed.may_log_in else claimed.reason
+        if fault is not None:
+            await self._entrance.refuse(claimed, fault, token.keys.stored_key)
+        return await self._entrance.admit(claimed, token)
 
     async def _verify(self, login: _Login, password: str) -> str | None:
         """Why not; None where the password is right."""
@@ -139,18 +191,20 @@ class Authenticator:
             task.exception()  # retrieved: everybody who asked may have hung up
 
     async def _look_closely(self, login: _Login, password: str) -> str | None:
-        async with self._throttle.turn(login.name, login.peer), self._passwords.turn():
-            self._throttle.check(login.name, login.peer)  # those before in the queue may have used up the tries
+        name, peer, user = login.claim.name, login.claim.peer, login.claim.user
+        async with self._throttle.turn(name, peer), self._passwords.turn():
+            self._throttle.check(name, peer)  # those before in the queue may have used up the tries
             verdict = await self._passwords.verify(login.stored, password)
-            user = login.user
             if verdict in {Verdict.WRONG, Verdict.UNREADABLE} or user is None or not user.may_log_in:
                 # counted before the turn ends: the next in the queue must see it
-                self._throttle.failed(login.name, login.peer, login.key)
-                return _why_not(login, verdict)
+                self._throttle.failed(name, peer, login.key)
+                return _why_not(login.claim, verdict)
         stored = login.stored if verdict is Verdict.RIGHT else await self._rehash(user, password)
-        now = await self._store.read(users.find_by_id, user.id)
+        now, has_keys = await self._store.read(_now, user.id)
         if now is None or not now.may_log_in or now.password_hash != stored:
             return "changed meanwhile"
+        if self._config.scram and not has_keys:
+            await self._make_keys(now, password)
         self._verified.add(self._key(user, stored, password))
         return None
 
@@ -159,41 +213,29 @@ class Authenticator:
         await self._store.write(users.replace_hash, user.id, user.password_hash, anew)
         return anew
 
+    async def _make_keys(self, user: User, password: str) -> None:
+        """For an account from before SCRAM: now the password is at hand."""
+        keys = await self._passwords.scram_keys(password, salt_of(self._salts, user.address))
+        await self._store.write(scram_keys.complete, user.id, user.password_hash, keys)
+
     def _key(self, user: User | None, stored: str, password: str, name: str = "") -> bytes:
         return digest(self._secret, str(user.id) if user else name, stored, password)
 
-    async def _admit(self, login: _Login) -> Account:
-        user = login.user
-        if user is None:
-            raise AuthenticationFailed
-        self._throttle.succeeded(login.name, login.peer)
-        await self._log(login, None)
-        return Account(user.id, user.address, user.display_name, user.is_admin)
 
-    async def _refuse(self, login: _Login, reason: str) -> Account:
-        await self._log(login, reason)
-        raise AuthenticationFailed
-
-    async def _log(self, login: _Login, reason: str | None) -> None:
-        shown = "".join(c if c.isprintable() else "?" for c in login.username[:MAX_USERNAME])
-        await self._attempts.add(
-            Attempt(
-                login.user.id if login.user else None,
-                shown,
-                login.peer,
-                login.protocol,
-                reason is None,
-                reason,
-                text_time(self._clock.now()),
-            )
-        )
+def _find(rx: Rx, username: str, protocol: str, peer: str, token_hash: bytes | None) -> tuple[Claim, Token | None]:
+    return claim(rx, username, protocol, peer), tokens.find(rx, token_hash) if token_hash else None
 
 
-def _find(rx: Rx, username: str) -> User | None:
-    try:
-        return users.find(rx, username) if "@" in username else users.find_in_only_domain(rx, username)
-    except BadAddress:
-        return None
+def _find_bearer(rx: Rx, username: str, protocol: str, peer: str, token_hash: bytes) -> tuple[Claim, Token | None]:
+    found = tokens.find(rx, token_hash)
+    if not username and found is not None:
+        return claim_of(rx, found.user_id, protocol, peer), found
+    return claim(rx, username, protocol, peer), found
+
+
+def _now(rx: Rx, user_id: int) -> tuple[User | None, bool]:
+    """The account as it is, and whether it has SCRAM keys."""
+    return users.find_by_id(rx, user_id), scram_keys.find(rx, user_id) is not None
 
 
 def _known(rx: Rx, since: str) -> list[tuple[str, str]]:
@@ -202,18 +244,8 @@ def _known(rx: Rx, since: str) -> list[tuple[str, str]]:
     return [(names[user_id], peer) for user_id, peer in auth_log.list_known(rx, since, MAX_KNOWN) if user_id in names]
 
 
-def _comparable(username: str) -> str:
-    return username[:MAX_USERNAME].lower()
-
-
-def _why_not(login: _Login, verdict: Verdict) -> str:
+def _why_not(claimed: Claim, verdict: Verdict) -> str:
     if verdict is Verdict.UNREADABLE:
-        _log.error("stored password hash can not be verified", user=login.name)
+        _log.error("stored password hash can not be verified", user=claimed.name)
         return "stored hash unreadable"
-    return _reason(login.user)
-
-
-def _reason(user: User | None) -> str:
-    if user is None:
-        return "unknown user"
-    return "wrong password" if user.may_log_in else "disabled"
+    return claimed.reason

@@ -16,8 +16,10 @@ from typing import TypeVar
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
+from mailserver.auth.sasl.scram import make_keys
 from mailserver.config.tree import AuthConfig
 from mailserver.errors import AuthenticationDelayed, BadValue
+from mailserver.store.scram_keys import ScramKeys
 
 MAX_PASSWORD_OCTETS = 1024  # longer ones are refused before they are hashed
 MAX_WAITING = 200  # for a hashing thread; beyond it logins are put off
@@ -89,6 +91,10 @@ class Passwords:
     async def hash_new(self, password: str) -> str:
         async with self.turn():
             return await self._run(lambda: self._hasher.hash_new(password))
+
+    async def scram_keys(self, password: str, salt: bytes) -> ScramKeys:
+        async with self.turn():
+            return await self._run(lambda: make_keys(password, salt))
 
     async def verify(self, stored: str, password: str) -> Verdict:
         """To be called in a turn()."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mailserver.cli.capability_names import checked
 from mailserver.config.load import PREFIX, ConfigErrors, Loaded, load
 from mailserver.errors import Refusal
 
@@ -40,7 +41,7 @@ class Context:
         file = self.config_file()
         if file is None and f"{PREFIX}SERVER__HOSTNAME" not in self.environ:
             raise ConfigErrors([f"{DEFAULT_CONFIG}: no such file; write one, or name another with --config"])
-        return load(file, self._environ())
+        return checked(load(file, self._environ()))
 
     def loaded(self) -> Loaded:
         """The configuration; where data folder or host name are given, a missing file is no fault."""

@@ -1,5 +1,6 @@
 """`mailserver user`: accounts."""
 
+import secrets
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,9 @@ from mailserver.cli.sizes import SIZE
 from mailserver.cli.times import moment
 
 if TYPE_CHECKING:
+    from mailserver.auth.new_passwords import NewPassword
     from mailserver.store.database import Rx
+    from mailserver.store.store import Store
     from mailserver.store.users import User
 
 COLUMNS = ("address", "name", "active", "admin", "quota", "used", "created")
@@ -38,11 +41,16 @@ def add(context: Context, address: str, password_stdin: bool, name: str, quota: 
     config = context.loaded().config
     if not password_stdin:
         context.run(lambda store: store.read(_require_free, address))  # before anybody types
-    hashed = _hash(context, password_stdin)
+    password = read_password(password_stdin)
     room = config.store.default_quota_bytes if quota is None else quota
-    added = context.run(
-        lambda store: store.write(users.add, address, hashed, display_name=name, quota_bytes=room, is_admin=admin)
-    )
+
+    async def write(store: "Store") -> "User":
+        new = await _prepared(context, store, address, password)
+        return await store.write(
+            users.add, address, new.hash, scram=new.scram, display_name=name, quota_bytes=room, is_admin=admin
+        )
+
+    added = context.run(write)
     click.echo(f"Added {added.address}")
 
 
@@ -80,6 +88,7 @@ def show(context: Context, address: str, as_json: bool) -> None:
             "messages": messages,
             "may_log_in": found.may_log_in,
             "maildir": found.maildir,
+            "imap_without": list(found.imap_without),
         },
         as_json,
     )
@@ -94,9 +103,31 @@ def passwd(context: Context, address: str, password_stdin: bool) -> None:
     from mailserver.store import users
 
     context.run(lambda store: store.read(users.get, address))  # before anybody types
-    hashed = _hash(context, password_stdin)
-    context.run(lambda store: store.write(users.set_password, address, hashed))
+    password = read_password(password_stdin)
+
+    async def write(store: "Store") -> None:
+        new = await _prepared(context, store, address, password)
+        await store.write(users.set_password, address, new.hash, new.scram)
+
+    context.run(write)
     click.echo(f"New password for {address}")
+
+
+@user.command("set")
+@click.argument("address")
+@click.option("--without", help="IMAP capabilities its clients do better without, such as CONDSTORE,IDLE; '' for none.")
+@click.pass_obj
+def set_(context: Context, address: str, without: str | None) -> None:
+    """Change what an account's clients are told; sessions keep to what they began with."""
+    from mailserver.cli.capability_names import require_known
+    from mailserver.store import users
+
+    if without is None:
+        raise click.UsageError("Nothing to set; see --help")
+    names = [name for name in without.upper().replace(",", " ").split() if name]
+    require_known(names)
+    context.run(lambda store: store.write(users.set_imap_without, address, names))
+    click.echo(f"{address} does without {', '.join(names)}" if names else f"{address} has all capabilities")
 
 
 @user.command()
@@ -190,10 +221,10 @@ def _require_free(rx: "Rx", address: str) -> None:
     domains.get(rx, address.rpartition("@")[2])
 
 
-def _hash(context: Context, from_stdin: bool) -> str:
-    from mailserver.auth.passwords import Hasher
+async def _prepared(context: Context, store: "Store", address: str, password: str) -> "NewPassword":
+    from mailserver.auth import new_passwords
 
-    return Hasher(context.loaded().config.auth).hash_new(read_password(from_stdin))
+    return await new_passwords.prepare(store, context.loaded().config.auth, address, password, secrets.token_bytes)
 
 
 def _set_active(context: Context, address: str, active: bool) -> None:

@@ -73,6 +73,7 @@ class SmtpConfig:
     max_connection_rate: int = 300  # new connections of one address in a minute
     max_errors: int = 20  # refused or unknown commands before 421
     max_messages: int = 1000  # of one connection
+    silent_seconds: float = 60.0  # wait for the first command
     command_seconds: float = 300.0  # wait for the next command, RFC 5321 §4.5.3.2
     data_seconds: float = 600.0  # for the whole of one message's data; a large one is given more
     connection_seconds: float = 3600.0  # the longest a connection lasts
@@ -89,9 +90,11 @@ class ImapConfig:
     max_connection_rate: int = 600  # new connections of one address in a minute
     max_append_octets: int = 104_857_600  # announced as APPENDLIMIT, RFC 7889
     login_seconds: float = 180.0  # to log in after connecting
+    silent_seconds: float = 60.0  # without any octet, before login
     idle_seconds: float = 1800.0  # without a command, after login; RFC 9051 §5.4: at least 30 minutes
     max_errors: int = 50  # BAD commands in a row before BYE
     allow_plain_auth: bool = False  # login without TLS, from loopback only
+    without: tuple[str, ...] = ()  # capabilities nobody is told of or can use, such as ["CONDSTORE"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ class AuthConfig:
     window_seconds: float = 900.0  # how long a failure counts
     block_seconds: float = 1800.0  # first block; doubles up to a day
     min_password_length: int = 8  # characters, when a password is set
+    scram: bool = True  # keep keys for SCRAM-SHA-256 and offer it; who steals the database guesses at them faster
 
 
 @dataclass(frozen=True, slots=True)

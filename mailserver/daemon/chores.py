@@ -8,7 +8,7 @@ import structlog
 from mailserver.clock import Clock
 from mailserver.config.tree import Config
 from mailserver.errors import Refusal
-from mailserver.store import auth_log, delivery_log, domains, queue, users
+from mailserver.store import auth_log, delivery_log, domains, queue, tokens, users
 from mailserver.store.database import Tx, text_time
 from mailserver.store.store import Store
 
@@ -64,6 +64,11 @@ def _forget_deliveries(tx: Tx, config: Config) -> int:
     return delivery_log.remove_old(tx, _days_ago(tx, config.store.log_days))
 
 
+def _forget_tokens(tx: Tx, config: Config) -> int:
+    """Some time after they expired, so that the listing still tells why a device can not log in."""
+    return tokens.remove_expired(tx, tx.now_ms - config.store.purge_days * 86_400_000)
+
+
 def _days_ago(tx: Tx, days: float) -> str:
     return text_time(EPOCH + timedelta(milliseconds=tx.now_ms, days=-days))
 
@@ -73,6 +78,7 @@ CHORES: dict[str, Chore] = {
     "deleted users purged": _purge_users,
     "deleted domains purged": _purge_domains,
     "finished queue entries forgotten": _forget_finished,
+    "expired tokens forgotten": _forget_tokens,
     "old logins forgotten": _forget_logins,
     "old deliveries forgotten": _forget_deliveries,
 }

@@ -20,6 +20,7 @@ TAKEN_UP = (
     "auth.block_seconds",
     "auth.cache_seconds",
     "auth.min_password_length",
+    "auth.scram",
     "store.default_quota_bytes",
     "store.purge_days",
     "store.log_days",

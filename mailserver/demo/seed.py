@@ -1,8 +1,9 @@
 """The first start's data: domain, accounts, alias and messages in one transaction, so that it is there or not."""
 
+import secrets
 from collections.abc import Sequence
 
-from mailserver.auth.passwords import Hasher
+from mailserver.auth.new_passwords import NewPassword, prepare
 from mailserver.config.tree import AuthConfig
 from mailserver.demo.content import Letter, letters
 from mailserver.demo.logins import ALIAS, DOMAIN, NAMES, Login
@@ -19,30 +20,32 @@ async def seed(store: Store, logins: Sequence[Login], config: AuthConfig, *, new
     seeded = await store.read(_is_seeded)
     if seeded and not new_passwords:
         return
-    hasher = Hasher(config)
-    hashes = {login.email: await store.in_thread(hasher.hash_new, login.password) for login in logins}
+    made = {
+        login.email: await prepare(store, config, login.email, login.password, secrets.token_bytes) for login in logins
+    }
     if seeded:
-        await store.write(_set_passwords, hashes)
+        await store.write(_set_passwords, made)
         return
     staged = [(letter, await store.stage_bytes(letter.octets)) for letter in letters(store.clock.now())]
-    await store.write(_add_all, hashes, staged)
+    await store.write(_add_all, made, staged)
 
 
 def _is_seeded(rx: Rx) -> bool:
     return domains.find(rx, DOMAIN) is not None
 
 
-def _set_passwords(tx: Tx, hashes: dict[str, str]) -> None:
-    for email, password_hash in hashes.items():
+def _set_passwords(tx: Tx, made: dict[str, NewPassword]) -> None:
+    for email, new in made.items():
         if users.find(tx, email) is not None:
-            users.set_password(tx, email, password_hash)
+            users.set_password(tx, email, new.hash, new.scram)
 
 
-def _add_all(tx: Tx, hashes: dict[str, str], staged: Sequence[tuple[Letter, Staged]]) -> None:
+def _add_all(tx: Tx, made: dict[str, NewPassword], staged: Sequence[tuple[Letter, Staged]]) -> None:
     domains.add(tx, DOMAIN)
-    for email, password_hash in hashes.items():
-        users.add(tx, email, password_hash, display_name=DISPLAY_NAMES[email], is_admin=email.startswith("ann@"))
-    aliases.add(tx, ALIAS, list(hashes))
+    for email, new in made.items():
+        is_admin = email.startswith("ann@")
+        users.add(tx, email, new.hash, scram=new.scram, display_name=DISPLAY_NAMES[email], is_admin=is_admin)
+    aliases.add(tx, ALIAS, list(made))
     for letter, file in staged:
         for name, mailbox, flags in letter.places:
             user = users.get(tx, f"{name}@{DOMAIN}")

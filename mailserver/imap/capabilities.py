@@ -4,11 +4,14 @@ A capability is a row: its name, and when it is told. Switched off, it is not to
 and the commands whose rows name it are unknown: some clients do better without.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from mailserver.auth.sasl.mechanisms import MECHANISMS
 from mailserver.imap.states import State
+
+LITERAL_MINUS_OCTETS = 4096  # of a non-synchronising literal, RFC 7888 §5
 
 
 class Told(Enum):
@@ -25,6 +28,7 @@ class Facts:
     may_log_in: bool  # secure enough for a password
     offers_tls: bool
     max_append_octets: int
+    mechanisms: tuple[str, ...] = ()  # SASL mechanisms for who is not logged in
     off: frozenset[bytes] = frozenset()  # switched off, upper case
 
 
@@ -40,20 +44,29 @@ class Capability:
         return self.name if self.value is None else b"%b=%d" % (self.name, self.value(facts))
 
 
+def _auth(mechanism: str) -> Capability:
+    return Capability(
+        b"AUTH=" + mechanism.encode(),
+        Told.BEFORE_LOGIN,
+        offered=lambda facts: facts.may_log_in and mechanism in facts.mechanisms,
+    )
+
+
 CAPABILITIES = (
     Capability(b"IMAP4rev1", Told.ALWAYS),
     Capability(b"LITERAL+", Told.ALWAYS),
+    Capability(b"LITERAL-", Told.ALWAYS, offered=lambda facts: b"LITERAL+" in facts.off),  # never both, RFC 7888 §5
     Capability(b"SASL-IR", Told.ALWAYS),
     Capability(b"ID", Told.ALWAYS),
     Capability(b"ENABLE", Told.ALWAYS),
     Capability(b"STARTTLS", Told.BEFORE_LOGIN, offered=lambda facts: facts.offers_tls),
     Capability(b"LOGINDISABLED", Told.BEFORE_LOGIN, offered=lambda facts: not facts.may_log_in),
-    Capability(b"AUTH=PLAIN", Told.BEFORE_LOGIN, offered=lambda facts: facts.may_log_in),
-    Capability(b"AUTH=LOGIN", Told.BEFORE_LOGIN, offered=lambda facts: facts.may_log_in),
+    *map(_auth, MECHANISMS),
     Capability(b"APPENDLIMIT", value=lambda facts: facts.max_append_octets),
     Capability(b"BINARY"),
     Capability(b"CATENATE"),
     Capability(b"CHILDREN"),
+    Capability(b"COMPRESS=DEFLATE"),
     Capability(b"CONDSTORE", enables=True),
     Capability(b"CONTEXT=SEARCH"),
     Capability(b"CONTEXT=SORT"),
@@ -84,12 +97,14 @@ CAPABILITIES = (
     Capability(b"THREAD=REFERENCES"),
     Capability(b"THREAD=REFS"),
     Capability(b"UIDPLUS"),
+    Capability(b"UNAUTHENTICATE"),
     Capability(b"UNSELECT"),
     Capability(b"UTF8=ACCEPT", enables=True),
     Capability(b"WITHIN"),
 )
 
 
+_ALWAYS = frozenset({b"IMAP4REV1", b"STARTTLS", b"LOGINDISABLED"})
 _BY_NAME = {capability.name.upper(): capability for capability in CAPABILITIES}
 
 
@@ -101,6 +116,23 @@ def capabilities(facts: Facts) -> bytes:
 def is_told(name: bytes, facts: Facts) -> bool:
     capability = _BY_NAME.get(name.upper())
     return capability is not None and _is_told(capability, facts)
+
+
+def can_be_switched_off() -> tuple[str, ...]:
+    """Names for settings, upper case: all but the protocol itself, and what only says how things are."""
+    return tuple(name.decode() for name in _BY_NAME if name not in _ALWAYS)
+
+
+def switched_off(names: Iterable[str]) -> frozenset[bytes]:
+    """Capabilities a setting names, as Facts.off has them."""
+    return frozenset(name.upper().encode() for name in names)
+
+
+def largest_unasked(off: frozenset[bytes]) -> int | None:
+    """Octets of the largest non-synchronising literal: any with LITERAL+, few with LITERAL-, none without. RFC 7888"""
+    if b"LITERAL+" not in off:
+        return None
+    return 0 if b"LITERAL-" in off else LITERAL_MINUS_OCTETS
 
 
 def enables(name: str, facts: Facts) -> bool:

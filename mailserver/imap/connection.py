@@ -10,6 +10,9 @@ import ssl
 from collections.abc import Callable
 from typing import cast
 
+from mailserver.imap.deflate import Deflate
+from mailserver.tls.channel_bindings import channel_bindings
+
 READ_HIGH_WATER = 262_144  # octets received and not yet taken; then the socket is left alone
 WRITE_HIGH_WATER = 262_144  # octets the peer has not read; then `drain` waits
 FLUSH_OCTETS = 65_536  # so much is collected before it is handed to the transport
@@ -39,6 +42,7 @@ class Connection(asyncio.Protocol):
         self._reader: asyncio.Future[None] | None = None
         self._paused = False
         self._drainers: list[asyncio.Future[None]] = []
+        self._layer: Deflate | None = None  # COMPRESS
         self._on_lost: Callable[[], None] = lambda: None
 
     # ---- asyncio.Protocol ----
@@ -87,6 +91,20 @@ class Connection(asyncio.Protocol):
         return self._transport is not None and self._transport.get_extra_info("ssl_object") is not None
 
     @property
+    def bindings(self) -> dict[str, bytes]:
+        """TLS channel bindings by name; none in clear."""
+        return channel_bindings(self.transport.get_extra_info("ssl_object"))
+
+    @property
+    def compressed(self) -> bool:
+        return self._layer is not None
+
+    @property
+    def held(self) -> int:
+        """Octets received and not yet taken; what of them is deflated counts as it is."""
+        return self._inbox_octets + (self._layer.held if self._layer is not None else 0)
+
+    @property
     def behind(self) -> bool:
         """The peer has much to read yet: `drain` before writing more."""
         return self._paused or self._lost
@@ -94,17 +112,23 @@ class Connection(asyncio.Protocol):
     async def receive(self, seconds: float) -> bytes | None:
         """The next octets, b"" at their end, None when `wake` was called; what was written goes out first.
 
-        Raises TimeoutError after `seconds` of silence.
+        Raises TimeoutError after `seconds` of silence, Garbled for what is no DEFLATE stream after `compress`.
         """
         await self.drain()
-        if not (self._inbox or self._woken or self._ended):
-            await self._wait_for_input(seconds)
-        if self._inbox:
-            return self._take()
-        if self._woken:
-            self._woken = False
-            return None
-        return b""
+        while True:
+            if self._layer is not None and (data := self._layer.inflate(READ_HIGH_WATER)):
+                return data
+            if not (self._inbox or self._woken or self._ended):
+                await self._wait_for_input(seconds)
+            if self._inbox and self._layer is None:
+                return self._take()
+            if self._inbox and self._layer is not None:
+                self._layer.feed(self._take())  # and what it inflates to, if anything yet
+                continue
+            if self._woken:
+                self._woken = False
+                return None
+            return b""
 
     def wake(self) -> None:
         """End the running `receive`, or the next one."""
@@ -120,7 +144,8 @@ class Connection(asyncio.Protocol):
 
     def flush(self) -> None:
         if self._outbox and not self._lost:
-            self.transport.write(b"".join(self._outbox))
+            data = b"".join(self._outbox)
+            self.transport.write(data if self._layer is None else self._layer.deflate(data))
         self._outbox.clear()
         self._outbox_octets = 0
 
@@ -154,6 +179,16 @@ class Connection(asyncio.Protocol):
             raise ConnectionLost
         self._transport = secured
         secured.set_write_buffer_limits(high=WRITE_HIGH_WATER)
+
+    def compress(self, received: bytes) -> None:
+        """Deflate both directions from here on; `received`: taken out already and not read, the stream's beginning."""
+        self.flush()
+        self._layer = Deflate()
+        self._layer.feed(received)
+
+    def when_lost(self, do: Callable[[], None]) -> None:
+        """Called once when the line drops under the session; not when the session hangs up."""
+        self._on_lost = do
 
     def close(self) -> None:
         """Send what is left, then hang up; at once if the peer does not read it."""

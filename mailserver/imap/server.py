@@ -22,6 +22,8 @@ from mailserver.listening import Listener, last_word
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.store.store import Store
 
+LOST_SECONDS = 0.5  # from a dropped line to the end of a session that still waits for a lock, the disk, a password
+
 _log = structlog.get_logger("imap")
 
 
@@ -111,6 +113,7 @@ class ImapServer:
         task = asyncio.current_task()
         if task is not None:
             self._connections[task] = session
+            connection.when_lost(lambda: _end_soon(task))
         try:
             await session.serve()
         except ConnectionLost:
@@ -131,3 +134,8 @@ class ImapServer:
             ssl=context,
             ssl_handshake_timeout=HANDSHAKE_SECONDS if context else None,
         )
+
+
+def _end_soon(task: "asyncio.Task[None]") -> None:
+    """Sessions notice by themselves when they next write or read; what waits for something else is cut short."""
+    asyncio.get_running_loop().call_later(LOST_SECONDS, task.cancel)

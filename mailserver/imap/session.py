@@ -15,17 +15,28 @@ import structlog
 from mailserver.auth.account import Account
 from mailserver.auth.authenticator import Authenticator
 from mailserver.auth.live_sessions import LiveSessions
+from mailserver.auth.sasl.mechanisms import offered
 from mailserver.clock import Clock
 from mailserver.config.tree import ImapConfig
 from mailserver.errors import LimitReached, NoSuchMailbox, Refusal, TooBig
 from mailserver.imap import contexts
-from mailserver.imap.capabilities import Facts, capabilities, enables, is_told
+from mailserver.imap.capabilities import Facts, capabilities, enables, is_told, largest_unasked, switched_off
 from mailserver.imap.connection import Connection, ConnectionLost
+from mailserver.imap.deflate import Garbled
 from mailserver.imap.row import Row, Rows
 from mailserver.imap.states import State
 from mailserver.imap.view import View
 from mailserver.imap.wire import writer
-from mailserver.imap.wire.frames import AppendStart, Command, Item, NeedLiteral, RawLine, Refused, after_login
+from mailserver.imap.wire.frames import (
+    BEFORE_LOGIN,
+    AppendStart,
+    Command,
+    Item,
+    NeedLiteral,
+    RawLine,
+    Refused,
+    after_login,
+)
 from mailserver.imap.wire.framing import CommandFramer
 from mailserver.imap.wire.reader import BadSyntax, Reader
 from mailserver.mailboxes.index import MailboxIndex
@@ -72,13 +83,15 @@ class Session:
         self.view: View | None = None
         self.enabled: set[str] = set()  # by ENABLE, or by a command that implies it
         self.secure_after_reply = False  # STARTTLS was answered OK
+        self.compress_after_reply = False  # COMPRESS was
         self.tag = b""  # of the running command
         self.failed_logins = 0
-        self._framer = CommandFramer()
+        self._off = switched_off(around.config.without)  # capabilities
+        self._framer = CommandFramer(most_unasked=largest_unasked(self._off))
         self._login_deadline = asyncio.get_running_loop().time() + around.config.login_seconds
         self._errors = 0  # BAD in a row
         self._farewell: bytes | None = None
-        self._forget_live: Callable[[], None] = lambda: None
+        self._forget_live: Callable[[], None] = _nothing
         self._log = _log.bind(session=next(around.ids), peer=connection.peer)
 
     # ---- its life ----
@@ -156,9 +169,18 @@ class Session:
         """A mailbox name as this client reads it."""
         return writer.mailbox(mailbox, utf8=self.utf8)
 
+    def is_off(self, capability: str) -> bool:
+        """Switched off, for everybody or for this account."""
+        return capability.upper().encode() in self._off
+
     @property
     def _facts(self) -> Facts:
-        return Facts(self.state, self.may_log_in, self.offers_tls, self.around.config.max_append_octets)
+        mechanisms: tuple[str, ...] = ()
+        if self.state is State.NOT_AUTHENTICATED:
+            mechanisms = offered(self.around.authenticator, self.connection.bindings)
+        return Facts(
+            self.state, self.may_log_in, self.offers_tls, self.around.config.max_append_octets, mechanisms, self._off
+        )
 
     def write(self, data: bytes) -> None:
         self.connection.write(data)
@@ -175,10 +197,27 @@ class Session:
         self.account = account
         self.state = State.AUTHENTICATED
         self._framer.limits = after_login(self.around.config.max_append_octets)
+        self._off |= switched_off(account.imap_without)
+        self._framer.most_unasked = largest_unasked(self._off)
         self._log = self._log.bind(user=account.address)
         self._forget_live = self.around.live.add(
-            account.user_id, lambda: self.bye(b"[UNAVAILABLE] This account may not be used any more")
+            account.user_id,
+            lambda: self.bye(b"[UNAVAILABLE] This account may not be used any more"),
+            account.token_id,
         )
+
+    async def log_out(self) -> None:
+        """As before the login, RFC 8437 §2; what belongs to the connection (TLS, compression, failed logins) stays."""
+        await self.leave_mailbox()
+        self._forget_live()
+        self._forget_live = _nothing
+        self.state, self.account = State.NOT_AUTHENTICATED, None
+        self.enabled.clear()
+        self._off = switched_off(self.around.config.without)
+        self._framer.limits, self._framer.utf8 = BEFORE_LOGIN, False
+        self._framer.most_unasked = largest_unasked(self._off)
+        self._login_deadline = asyncio.get_running_loop().time() + self.around.config.login_seconds
+        self._log = self._log.unbind("user")
 
     def enter_mailbox(self, index: MailboxIndex, first_recent: int, *, read_only: bool) -> View:
         self.view = View(index, first_recent, claim=None if read_only else self.mailboxes.claim_recent)
@@ -195,7 +234,7 @@ class Session:
         """One line of the client's to `+ prompt`, without its end."""
         self.write(writer.continuation(prompt))
         self._framer.expect_line(SASL_LINE_OCTETS)
-        return _line_of(await self._next_item())
+        return _line_of(await self._next_item(asking=True))
 
     async def line_or_news(self, prompt: bytes | None, seconds: float) -> bytes | None:
         """In IDLE: the client's line, or None when the connection was woken or `seconds` have passed.
@@ -244,12 +283,13 @@ class Session:
 
     # ---- reading ----
 
-    async def _next_item(self) -> Item:
+    async def _next_item(self, *, asking: bool = False) -> Item:
+        """`asking`: in the middle of an exchange, where a person may have to be asked."""
         while (item := self._framer.next()) is None:
             if self._farewell is not None:
                 raise Ending(self._farewell)
             try:
-                data = await self._receive_or_wake(self._patience())
+                data = await self._receive_or_wake(self._patience(asking=asking))
             except TimeoutError:
                 raise Ending(b"[UNAVAILABLE] Idle for too long") from None
             if data is not None:
@@ -259,7 +299,10 @@ class Session:
         return item
 
     async def _receive_or_wake(self, seconds: float) -> bytes | None:
-        data = await self.connection.receive(seconds)
+        try:
+            data = await self.connection.receive(seconds)
+        except Garbled:
+            raise Ending(b"What came in is not a DEFLATE stream") from None
         if self._farewell is not None:
             raise Ending(self._farewell)
         if data == b"":
@@ -267,10 +310,13 @@ class Session:
             raise ConnectionLost
         return data
 
-    def _patience(self) -> float:
-        if self.state is State.NOT_AUTHENTICATED:
-            return max(self._login_deadline - asyncio.get_running_loop().time(), 0.0)
-        return self.around.config.idle_seconds
+    def _patience(self, *, asking: bool) -> float:
+        """Seconds of silence from the client."""
+        config = self.around.config
+        if self.state is not State.NOT_AUTHENTICATED:
+            return config.idle_seconds
+        left = max(self._login_deadline - asyncio.get_running_loop().time(), 0.0)
+        return left if asking else min(left, config.silent_seconds)
 
     # ---- answering ----
 
@@ -325,12 +371,12 @@ class Session:
         self._count_errors(word)
         if self.secure_after_reply:
             await self._secure()
+        if self.compress_after_reply:
+            self._compress()
         return word == b"OK"
 
     def _legal(self, row: Row | None) -> Row:
-        if row is None or (
-            row.capability and self.state is not State.NOT_AUTHENTICATED and not self.can(row.capability)
-        ):
+        if row is None or (row.capability and not self._has(row.capability)):
             raise BadSyntax("Unknown command")
         if self.state not in row.states:
             raise BadSyntax(f"Not allowed {self.state.value}")
@@ -338,6 +384,10 @@ class Session:
         if deleted and State.AUTHENTICATED not in row.states and not row.on_deleted:
             raise NoSuchMailbox("The selected mailbox was deleted")
         return row
+
+    def _has(self, capability: bytes) -> bool:
+        """Before the login little is told, and only what is switched off is not there."""
+        return capability not in self._off if self.state is State.NOT_AUTHENTICATED else self.can(capability)
 
     def _refused(self, item: Refused) -> None:
         self.write(writer.status(item.tag, item.status, item.text))
@@ -357,8 +407,18 @@ class Session:
         if context is None:
             raise Ending(b"[UNAVAILABLE] No certificate")
         await self.connection.start_tls(context)
-        self._framer = CommandFramer()
+        self._framer = CommandFramer(most_unasked=largest_unasked(self._off))
         self.offers_tls = False
+
+    def _compress(self) -> None:
+        """What the client pipelined behind COMPRESS is deflated already, RFC 4978 §3."""
+        self.compress_after_reply = False
+        self.connection.compress(self._framer.take_pending())
+        self.offers_tls = False  # TLS would have to begin below the compression
+
+
+def _nothing() -> None:
+    """Nobody is logged in, so nobody has to be taken out of the live sessions."""
 
 
 def _line_of(item: Item) -> bytes:

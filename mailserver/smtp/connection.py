@@ -16,6 +16,7 @@ from mailserver.clock import Clock
 from mailserver.config.tree import SmtpConfig
 from mailserver.mail.transaction import Tls
 from mailserver.smtp.wire.framing import Framing
+from mailserver.tls.channel_bindings import channel_bindings
 
 READ_OCTETS = 65_536  # taken from the stream at once; twice as many wait there before the socket is left alone
 WRITE_OCTETS = 65_536  # replies that the client has not read; then we wait for it
@@ -55,6 +56,7 @@ class Connection(SMTP):
         self._framing = Framing()
         self._replies: list[bytes] = []
         self._in_a_row = 0  # commands since we last waited
+        self._heard = False  # anything at all
 
     # ---- asyncio.Protocol ----
 
@@ -135,7 +137,8 @@ class Connection(SMTP):
             await self._let_others()
         while (line := self._framing.line(limit)) is None:
             now = self.clock.monotonic()
-            deadline = min(now + self.config.command_seconds, self._opened + self.config.connection_seconds)
+            patience = self.config.command_seconds if self._heard else self.config.silent_seconds
+            deadline = min(now + patience, self._opened + self.config.connection_seconds)
             self._framing.feed(await self._receive(deadline))
         return line
 
@@ -177,6 +180,7 @@ class Connection(SMTP):
             raise ConnectionLost from fault
         if not data or self.is_closing:
             raise ConnectionLost
+        self._heard = True
         self.deadline = NEVER
         return data
 
@@ -212,6 +216,11 @@ class Connection(SMTP):
         self._reader._transport = secured  # type: ignore[attr-defined]
         self._replace_writer(self._writer)  # type: ignore[attr-defined]
         self._notice_tls(secured)
+
+    @property
+    def bindings(self) -> dict[str, bytes]:
+        """TLS channel bindings by name; none in clear."""
+        return channel_bindings((self.session.ssl or {}).get("ssl_object"))
 
     def _notice_tls(self, transport: asyncio.Transport) -> None:
         tls: Any = transport.get_extra_info("ssl_object")

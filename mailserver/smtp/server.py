@@ -9,6 +9,7 @@ from functools import partial
 import structlog
 
 from mailserver.auth.admission import Admission
+from mailserver.auth.sasl.exchange import Verifier
 from mailserver.clock import Clock
 from mailserver.config.tree import ListenerConfig, SmtpConfig, TlsMode
 from mailserver.listening import Listener, last_word
@@ -16,7 +17,6 @@ from mailserver.smtp.commands.table import COMMANDS
 from mailserver.smtp.connection import HANDSHAKE_SECONDS
 from mailserver.smtp.faces import Face, MxFace, SmtpRole, SubmissionFace
 from mailserver.smtp.services import (
-    Authenticator,
     Delivery,
     LiveSessions,
     MessageStore,
@@ -41,7 +41,7 @@ class SmtpServer:
         hostname: str,
         store: MessageStore,
         service: Delivery | Submission,
-        authenticator: Authenticator,
+        authenticator: Verifier,
         live: LiveSessions,
         refusals: Refusals,
         clock: Clock,

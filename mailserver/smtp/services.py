@@ -23,24 +23,8 @@ class MessageStore(Protocol):
     def incoming(self) -> Incoming: ...
 
 
-class Account(Protocol):
-    @property
-    def user_id(self) -> int: ...
-
-    @property
-    def address(self) -> str:
-        """The account's own, as it is compared."""
-
-
-class Authenticator(Protocol):
-    async def authenticate(
-        self, username: str, password: str, *, protocol: str, peer: str, authzid: str = ""
-    ) -> Account:
-        """Raises AuthenticationFailed, AuthenticationDelayed."""
-
-
 class LiveSessions(Protocol):
-    def add(self, user_id: int, close: Callable[[], None], /) -> Callable[[], None]:
+    def add(self, user_id: int, close: Callable[[], None], token_id: int | None, /) -> Callable[[], None]:
         """`close` is called when the account may no longer be logged in; the result takes the session out again."""
 
 

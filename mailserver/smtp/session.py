@@ -14,6 +14,8 @@ from typing import Any
 import structlog
 from aiosmtpd.smtp import Session as Greeted
 
+from mailserver.auth.account import Account
+from mailserver.auth.sasl.exchange import MAX_LINE, Verifier
 from mailserver.clock import Clock
 from mailserver.config.tree import SmtpConfig
 from mailserver.errors import Refusal, Unavailable
@@ -21,8 +23,7 @@ from mailserver.mail.transaction import Envelope, EnvelopeRecipient, Peer
 from mailserver.smtp.connection import Connection, ConnectionLost
 from mailserver.smtp.content import Content
 from mailserver.smtp.faces import Face
-from mailserver.smtp.services import Account, Authenticator, LiveSessions, MessageStore, Refusals, TlsContext
-from mailserver.smtp.wire import sasl
+from mailserver.smtp.services import LiveSessions, MessageStore, Refusals, TlsContext
 from mailserver.smtp.wire.framing import LineTooLong, NotALine
 from mailserver.smtp.wire.parameters import MailParameters
 from mailserver.smtp.wire.replies import refused
@@ -62,7 +63,7 @@ class Surroundings:
     hostname: str
     face: Face
     store: MessageStore
-    authenticator: Authenticator
+    authenticator: Verifier
     live: LiveSessions
     refusals: Refusals
     clock: Clock
@@ -110,7 +111,7 @@ class Session(Connection):
 
     async def _one_command(self) -> None:
         try:
-            line = await self.line(sasl.MAX_LINE if self.may_log_in else MAX_COMMAND)
+            line = await self.line(MAX_LINE if self.may_log_in else MAX_COMMAND)
             reply = await self._answer(line)
         except LineTooLong:
             reply = LINE_TOO_LONG
@@ -190,7 +191,7 @@ class Session(Connection):
 
     def logged_in(self, account: Account) -> None:
         self.account = account
-        self._leave_account = self.around.live.add(account.user_id, self.end)
+        self._leave_account = self.around.live.add(account.user_id, self.end, account.token_id)
 
     async def start_tls(self, context: Any, ready: bytes) -> None:
         """Everything heard in clear is forgotten, RFC 3207 §4.2. Raises ConnectionLost."""

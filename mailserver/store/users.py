@@ -2,12 +2,14 @@
 
 import builtins
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mailserver.errors import AlreadyThere, BadValue, NoSuchDomain, NoSuchUser
-from mailserver.store import disk_jobs, mailboxes, names, queue, quota
+from mailserver.store import disk_jobs, mailboxes, names, queue, quota, scram_keys
 from mailserver.store.database import Row, Rx, Tx
 from mailserver.store.events import AccountsChanged
+from mailserver.store.scram_keys import ScramKeys
 
 DEFAULT_QUOTA_BYTES = 1_073_741_824
 MAX_QUOTA_BYTES = 2**63 - 1
@@ -31,6 +33,7 @@ class User:
     maildir: str  # below data/mail
     created_at: str
     deleted_at: int | None  # epoch milliseconds
+    imap_without: tuple[str, ...] = ()  # capabilities its clients are not told of, upper case
 
     @property
     def address(self) -> str:
@@ -40,7 +43,7 @@ class User:
 _SELECT = """SELECT u.id, u.domain_id, u.username, d.name, u.password_hash, coalesce(u.display_name, ''),
     coalesce(u.quota_bytes, 0), coalesce(u.used_bytes, 0), u.is_admin IS TRUE, u.is_active IS TRUE,
     u.is_active IS TRUE AND d.is_active IS TRUE AND u.deleted_at IS NULL AND d.deleted_at IS NULL,
-    u.maildir, u.created_at, u.deleted_at
+    u.maildir, u.created_at, u.deleted_at, u.imap_without
     FROM users u JOIN domains d ON d.id = u.domain_id"""
 _HERE = "u.deleted_at IS NULL AND d.deleted_at IS NULL"
 
@@ -95,11 +98,15 @@ def add(
     address: str,
     password_hash: str,
     *,
+    scram: ScramKeys | None = None,
     display_name: str = "",
     quota_bytes: int = DEFAULT_QUOTA_BYTES,
     is_admin: bool = False,
 ) -> User:
-    """A user with the default mailboxes. Raises NoSuchDomain, AlreadyThere, BadAddress, BadValue."""
+    """A user with the default mailboxes. Raises NoSuchDomain, AlreadyThere, BadAddress, BadValue.
+
+    `scram`: the same password's; without them SCRAM is not offered until its first login with the password.
+    """
     username, domain = names.account_address(address)
     row = tx.one("SELECT id FROM domains WHERE name = ? AND deleted_at IS NULL", domain)
     if row is None:
@@ -120,14 +127,18 @@ def add(
     )
     tx.run("UPDATE users SET maildir = ? WHERE id = ?", _free_maildir(tx, user_id, username, domain), user_id)
     mailboxes.add_defaults(tx, user_id)
+    if scram is not None:
+        scram_keys.put(tx, user_id, scram)
     tx.tell(AccountsChanged())
     return get(tx, address)
 
 
-def set_password(tx: Tx, address: str, password_hash: str) -> None:
+def set_password(tx: Tx, address: str, password_hash: str, scram: ScramKeys | None = None) -> None:
     """Credentials verified before are forgotten with the hash they were verified against; open sessions end."""
     user = get(tx, address)
     tx.run("UPDATE users SET password_epoch = password_epoch + 1 WHERE id = ?", user.id)
+    if scram is not None:
+        scram_keys.put(tx, user.id, scram)
     _set(tx, user, "password_hash", password_hash)
 
 
@@ -157,6 +168,11 @@ def set_quota(tx: Tx, address: str, quota_bytes: int) -> None:
 
 def set_display_name(tx: Tx, address: str, display_name: str) -> None:
     _set(tx, get(tx, address), "display_name", _display_name(display_name) or None)
+
+
+def set_imap_without(tx: Tx, address: str, capabilities: Iterable[str]) -> None:
+    """Capabilities the account's clients are not told of from their next login on."""
+    _set(tx, get(tx, address), "imap_without", " ".join(sorted({name.upper() for name in capabilities})))
 
 
 def recount(tx: Tx, address: str) -> int:
@@ -249,7 +265,7 @@ def _display_name(name: str) -> str:
 
 def _user(row: Row) -> User:
     (user_id, domain_id, username, domain, password_hash, display_name, quota_bytes, used_bytes, is_admin, is_active,
-     may_log_in, maildir, created_at, deleted_at) = row  # fmt: skip
+     may_log_in, maildir, created_at, deleted_at, imap_without) = row  # fmt: skip
     return User(
         user_id,
         domain_id,
@@ -265,4 +281,5 @@ def _user(row: Row) -> User:
         maildir,
         created_at,
         deleted_at,
+        tuple(imap_without.split()),
     )

@@ -12,6 +12,7 @@ import structlog
 
 from mailserver.config.tree import TlsConfig
 from mailserver.errors import BadValue
+from mailserver.tls.channel_bindings import ServerContext, end_point
 
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; all of TLS 1.3 are AEAD
@@ -46,7 +47,7 @@ class TlsContexts:
 
 def server_context(certificate: Path, key: Path, minimum_version: str = "1.2") -> ssl.SSLContext:
     """Raises BadValue, naming the setting and what is wrong with it."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = _version(minimum_version)
     context.set_ciphers(CIPHERS)
     context.options |= OPTIONS
@@ -59,6 +60,7 @@ def server_context(certificate: Path, key: Path, minimum_version: str = "1.2") -
         raise BadValue(f"tls.certificate, tls.key: {_explain(fault)} ({certificate}, {key})") from None
     except (OSError, ValueError) as fault:
         raise BadValue(f"tls.certificate, tls.key: {fault} ({certificate}, {key})") from None
+    context.end_point = end_point(certificate)
     return context
 
 

@@ -10,6 +10,12 @@ r"""Plays IMAP dialogues: what a client sends, what it must be answered, as an R
     @tls                           they connect inside TLS
     @quota 2000                    octets
     @disable                       the account
+    @nokeys                        the account is from before SCRAM
+    @deflate                       the first client deflates from here on, and inflates what it reads
+    @raw \x07                      sent by the first client as it is, not deflated
+    @heard                         the server knows of what was written last
+    @untoken Phone                 the access token is removed; "Printer" is another, for SMTP only
+    @without CONDSTORE IDLE        capabilities the account's clients are not told of
     @pause 0.1                     seconds
     C: a NOOP                      sent with CRLF; C lines that follow one another are one write
     X: b NOOP\n                    sent as they are, Python's escapes undone
@@ -70,7 +76,7 @@ class Player:
 
     async def play(self, scene: Scene) -> None:
         settings = dict(
-            pair.split("=") for _, step in scene.steps if step.startswith("@config ") for pair in step.split()[1:]
+            pair.split("=", 1) for _, step in scene.steps if step.startswith("@config ") for pair in step.split()[1:]
         )
         async with await World.open(self._prepared, self._data, configured(settings)) as self._world:
             try:
@@ -161,6 +167,18 @@ class Player:
                 await self._world.set_quota(int(arguments[0]))
             case "disable":
                 await self._world.disable()
+            case "nokeys":
+                await self._world.forget_keys()
+            case "deflate":
+                (await self._client("1")).deflate()
+            case "raw":
+                await (await self._client("1")).send_raw(self._octets("X", arguments[0]))
+            case "heard":
+                await self._world.heard()
+            case "untoken":
+                await self._world.remove_token(arguments[0])
+            case "without":
+                await self._world.do_without(arguments)
             case "pause":
                 await asyncio.sleep(float(arguments[0]))
             case "fresh":

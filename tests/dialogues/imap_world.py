@@ -3,15 +3,16 @@
 import asyncio
 import itertools
 import shutil
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mailserver.auth import new_passwords, tokens
 from mailserver.auth.authenticator import Authenticator
 from mailserver.auth.live_sessions import LiveSessions
-from mailserver.auth.passwords import Passwords
 from mailserver.config.tree import AuthConfig, ImapConfig, StoreConfig
 from mailserver.imap.commands.table import COMMANDS
 from mailserver.imap.connection import Connection, ConnectionLost
@@ -19,6 +20,9 @@ from mailserver.imap.session import Session, Surroundings
 from mailserver.mail.flags import FlagSet
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.store import domains, users
+from mailserver.store import tokens as token_rows
+from mailserver.store.database import Tx
+from mailserver.store.events import AccountsChanged
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
 
@@ -42,10 +46,16 @@ body %d\r
 async def prepare(data: Path) -> None:
     """A data folder with one account, to be copied for each scene."""
     async with await Store.open(data, FakeClock(), config=STORE) as store:
-        passwords = Passwords(AUTH)
         await store.write(domains.add, "example.test")
-        await store.write(users.add, ADDRESS, await passwords.hash(PASSWORD))
-        passwords.close()
+        new = await new_passwords.prepare(store, AUTH, ADDRESS, PASSWORD, not_random)
+        await store.write(users.add, ADDRESS, new.hash, scram=new.scram)
+        await tokens.make(store, tokens.NewToken(ADDRESS, "Phone"), not_random)
+        await tokens.make(store, tokens.NewToken(ADDRESS, "Printer", ("smtp",)), lambda octets: b"p" * octets)
+
+
+def not_random(octets: int) -> bytes:
+    """So that the same exchanges can be written down once."""
+    return b"r" * octets
 
 
 class World:
@@ -68,7 +78,7 @@ class World:
             stack.push_async_callback(store.close)
             mailboxes = Mailboxes(store, clock, STORE)
             stack.push_async_callback(mailboxes.close)
-            authenticator = await Authenticator.open(store, clock, AUTH, b"s" * 32)
+            authenticator = await Authenticator.open(store, clock, AUTH, b"s" * 32, random=not_random)
             stack.push_async_callback(authenticator.close)
             live = LiveSessions(store)
             stack.push_async_callback(live.close)
@@ -102,10 +112,30 @@ class World:
     async def disable(self) -> None:
         await self.store.write(users.set_active, ADDRESS, False)
 
+    async def forget_keys(self) -> None:
+        """Ann's SCRAM keys, as if the account were older than SCRAM; returns when the server has heard."""
+        await self.store.write(_forget_keys)
+        await self.heard()
+
+    async def heard(self) -> None:
+        while self.around.authenticator._gate._looking is not None:
+            await asyncio.sleep(0.001)
+
+    async def remove_token(self, name: str) -> None:
+        await self.store.write(token_rows.remove, ADDRESS, name)
+
+    async def do_without(self, capabilities: Sequence[str]) -> None:
+        await self.store.write(users.set_imap_without, ADDRESS, capabilities)
+
     def connect(
         self, read_size: int, *, peer: str = "127.0.0.1", tls: bool = False, offers_tls: bool = False
     ) -> "Client":
         return Client(self.around, read_size, peer, tls, offers_tls)
+
+
+def _forget_keys(tx: Tx) -> None:
+    tx.run("DELETE FROM scram_keys")
+    tx.tell(AccountsChanged())
 
 
 class Client:
@@ -113,6 +143,7 @@ class Client:
 
     def __init__(self, around: Surroundings, read_size: int, peer: str, tls: bool, offers_tls: bool) -> None:
         self._read_size = read_size
+        self._deflater: Any = None  # zlib's
         self._pipe = Pipe(peer, tls)
         self._connection = Connection()
         self._pipe.protocol = self._connection
@@ -126,7 +157,17 @@ class Client:
         except ConnectionLost:
             self._connection.abort()
 
+    def deflate(self) -> None:
+        """What is sent and read from here on is deflated, RFC 4978."""
+        self._deflater = zlib.compressobj(wbits=-15)
+        self._pipe.inflater = zlib.decompressobj(-15)
+
     async def send(self, octets: bytes) -> None:
+        if self._deflater is not None:
+            octets = self._deflater.compress(octets) + self._deflater.flush(zlib.Z_SYNC_FLUSH)
+        await self.send_raw(octets)
+
+    async def send_raw(self, octets: bytes) -> None:
         size = self._read_size or len(octets)
         for start in range(0, len(octets), size):
             self._connection.data_received(octets[start : start + size])
@@ -160,11 +201,12 @@ class Pipe(asyncio.Transport):
         super().__init__({"peername": (peer, 50_000), "ssl_object": object() if tls else None})
         self.protocol: Connection | None = None
         self.written = bytearray()
+        self.inflater: Any = None  # zlib's, after COMPRESS
         self.news = asyncio.Event()
         self._closing = False
 
     def write(self, data: Any) -> None:
-        self.written += data
+        self.written += data if self.inflater is None else self.inflater.decompress(data)
         self.news.set()
 
     def close(self) -> None:
@@ -196,4 +238,5 @@ def configured(settings: dict[str, str]) -> ImapConfig:
     """ImapConfig with fields as a dialogue writes them."""
     kinds: dict[str, Callable[[str], Any]] = {name: type(getattr(IMAP, name)) for name in settings}
     kinds |= {name: (lambda text: text == "yes") for name, kind in kinds.items() if kind is bool}
+    kinds |= {name: (lambda text: tuple(text.split(","))) for name, kind in kinds.items() if kind is tuple}
     return replace(IMAP, **{name: kinds[name](value) for name, value in settings.items()})

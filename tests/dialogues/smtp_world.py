@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mailserver.auth.account import Account
+from mailserver.auth.sasl.exchange import ScramLogin
 from mailserver.clock import SystemClock
 from mailserver.config.tree import ListenerConfig, SmtpConfig, TlsMode
 from mailserver.errors import (
@@ -28,12 +30,7 @@ from mailserver.smtp.server import SmtpServer
 
 HOSTNAME = "mail.example.test"
 PASSWORD = "correct horse"
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    user_id: int
-    address: str
+TOKEN = "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg=="  # of RFC 7628 §4
 
 
 class MemoryIncoming:
@@ -87,9 +84,22 @@ class Services:
             raise AuthenticationDelayed
         if username != "ann@example.test" or password != PASSWORD or authzid not in {"", username}:
             raise AuthenticationFailed
-        return Account(7, username)
+        return Account(7, username, "", is_admin=False)
 
-    def add(self, user_id: int, close: Callable[[], None]) -> Callable[[], None]:
+    offers_scram = False
+
+    def random(self, octets: int) -> bytes:
+        return bytes(octets)
+
+    async def authenticate_token(self, username: str, token: str, *, protocol: str, peer: str) -> Account:
+        if token != TOKEN or username not in {"", "ann@example.test"}:
+            raise AuthenticationFailed
+        return Account(7, "ann@example.test", "", is_admin=False)
+
+    async def begin_scram(self, username: str, *, authzid: str, protocol: str, peer: str) -> ScramLogin:
+        raise AuthenticationFailed
+
+    def add(self, user_id: int, close: Callable[[], None], token_id: int | None) -> Callable[[], None]:
         self.live[user_id] = close
         return lambda: self.live.pop(user_id, None) and None
 

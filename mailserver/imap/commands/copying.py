@@ -56,5 +56,5 @@ def copyuid(copied: Copied) -> bytes:
 
 ROWS = {
     "COPY": Row(parse, copy, SELECTED, uid=True),
-    "MOVE": Row(parse, move, SELECTED, uid=True),
+    "MOVE": Row(parse, move, SELECTED, uid=True, capability=b"MOVE"),
 }

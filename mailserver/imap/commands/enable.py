@@ -23,4 +23,4 @@ async def run(s: Session, names: list[str]) -> bytes:
     return b"ENABLE completed"
 
 
-ROWS = {"ENABLE": Row(parse, run, AUTHENTICATED)}
+ROWS = {"ENABLE": Row(parse, run, AUTHENTICATED, capability=b"ENABLE")}

@@ -31,5 +31,5 @@ async def uid_expunge(s: Session, uids: SequenceSet) -> bytes:
 
 ROWS = {
     "EXPUNGE": Row(no_arguments, expunge, SELECTED),
-    "UID EXPUNGE": Row(parse_uids, uid_expunge, SELECTED),
+    "UID EXPUNGE": Row(parse_uids, uid_expunge, SELECTED, capability=b"UIDPLUS"),
 }

@@ -40,4 +40,4 @@ async def run(s: Session, _: dict[bytes, bytes | None]) -> bytes:
     return b"ID completed"
 
 
-ROWS = {"ID": Row(parse, run, ANY)}
+ROWS = {"ID": Row(parse, run, ANY, capability=b"ID")}

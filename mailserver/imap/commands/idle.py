@@ -48,4 +48,4 @@ def _nothing() -> None:
     """Without a mailbox there are no news."""
 
 
-ROWS = {"IDLE": Row(no_arguments, run, AUTHENTICATED)}
+ROWS = {"IDLE": Row(no_arguments, run, AUTHENTICATED, capability=b"IDLE")}

@@ -26,6 +26,6 @@ async def check(_s: Session, _: None) -> bytes:
 
 ROWS = {
     "CLOSE": Row(no_arguments, close, SELECTED, on_deleted=True),
-    "UNSELECT": Row(no_arguments, unselect, SELECTED, on_deleted=True),
+    "UNSELECT": Row(no_arguments, unselect, SELECTED, capability=b"UNSELECT", on_deleted=True),
     "CHECK": Row(no_arguments, check, SELECTED),
 }

@@ -1,13 +1,12 @@
-"""LOGIN and AUTHENTICATE: who the client is. RFC 9051 §6.2.2, §6.2.3; SASL-IR, RFC 4959.
+"""LOGIN and AUTHENTICATE: who the client is. RFC 9051 §6.2.2, §6.2.3; SASL-IR, RFC 4959."""
 
-A further SASL mechanism is one function in MECHANISMS.
-"""
-
-import base64
-import binascii
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
+from mailserver.auth.account import Account
+from mailserver.auth.sasl import exchange
+from mailserver.auth.sasl.exchange import Exchange
+from mailserver.auth.sasl.mechanisms import MECHANISMS
 from mailserver.errors import AuthenticationDelayed, AuthenticationFailed, PrivacyRequired, Refusal
 from mailserver.imap.row import Row
 from mailserver.imap.session import Ending, Session
@@ -26,13 +25,18 @@ class NoSuchMechanism(Refusal):
 class Login:
     username: str
     password: str
-    authzid: str = ""  # whom the client wants to act as, "" for itself
+
+    def __repr__(self) -> str:
+        return "Login(...)"  # no log, traceback or test output shows a password
 
 
 @dataclass(frozen=True, slots=True)
 class Authenticate:
     mechanism: str
     initial_response: bytes | None  # base64 as sent; None where the client waits for a challenge
+
+    def __repr__(self) -> str:
+        return f"Authenticate({self.mechanism})"
 
 
 def parse_login(r: Reader) -> Login:
@@ -57,23 +61,38 @@ def parse_authenticate(r: Reader) -> Authenticate:
 
 
 async def login(s: Session, c: Login) -> bytes:
-    return await _log_in(s, c, b"LOGIN completed")
+    _require_privacy(s)
+    door, peer = s.around.authenticator, s.connection.peer
+    return await _log_in(s, door.authenticate(c.username, c.password, protocol="imap", peer=peer), b"LOGIN completed")
 
 
 async def authenticate(s: Session, c: Authenticate) -> bytes:
     mechanism = MECHANISMS.get(c.mechanism)
-    if mechanism is None:
+    if mechanism is None or s.is_off(f"AUTH={c.mechanism}"):
         raise NoSuchMechanism
     _require_privacy(s)
-    return await _log_in(s, await mechanism(s, c.initial_response), b"AUTHENTICATE completed")
-
-
-async def _log_in(s: Session, c: Login, done: bytes) -> bytes:
-    _require_privacy(s)
     try:
-        account = await s.around.authenticator.authenticate(
-            c.username, c.password, protocol="imap", peer=s.connection.peer, authzid=c.authzid
-        )
+        initial = None if c.initial_response is None else exchange.initial(c.initial_response)
+        return await _log_in(s, mechanism(_exchange(s, initial)), b"AUTHENTICATE completed")
+    except exchange.Cancelled:
+        raise BadSyntax("AUTHENTICATE cancelled") from None
+    except exchange.BadResponse as fault:
+        raise BadSyntax(fault.text) from None
+
+
+def _exchange(s: Session, initial: bytes | None) -> Exchange:
+    told = tuple(name for name in MECHANISMS if s.can(b"AUTH=" + name.encode()))
+    door, connection = s.around.authenticator, s.connection
+    return Exchange(door, "imap", connection.peer, initial, lambda text: _ask(s, text), connection.bindings, told)
+
+
+async def _ask(s: Session, challenge: bytes) -> bytes:
+    return exchange.decode(await s.ask(exchange.encode(challenge)))
+
+
+async def _log_in(s: Session, attempt: Awaitable[Account], done: bytes) -> bytes:
+    try:
+        account = await attempt
     except (AuthenticationFailed, AuthenticationDelayed):
         s.failed_logins += 1
         if s.failed_logins >= MAX_FAILED_LOGINS:
@@ -97,42 +116,6 @@ def _text(octets: bytes) -> str:
     except UnicodeDecodeError:
         return "\0"
 
-
-# ---- mechanisms: from the initial response, if any, to what the client says it is ----
-
-
-async def _plain(s: Session, initial: bytes | None) -> Login:
-    """authzid NUL authcid NUL password, RFC 4616; acting for somebody else is not supported."""
-    response = _decode(initial if initial is not None else await s.ask(b""))
-    fields = response.split(b"\0")
-    if len(fields) != 3:
-        raise BadSyntax("Not a PLAIN response")
-    authzid, authcid, password = map(_text, fields)
-    return Login(authcid, password, authzid)
-
-
-async def _login(s: Session, initial: bytes | None) -> Login:
-    """Two prompts; never standardised, still what old clients send."""
-    username = _decode(initial if initial is not None else await s.ask(base64.b64encode(b"Username:")))
-    password = _decode(await s.ask(base64.b64encode(b"Password:")))
-    return Login(_text(username), _text(password))
-
-
-def _decode(line: bytes) -> bytes:
-    if line == b"*":
-        raise BadSyntax("AUTHENTICATE cancelled")
-    if line == b"=":  # an empty initial response, RFC 4959 §3
-        return b""
-    try:
-        return base64.b64decode(line, validate=True)
-    except binascii.Error:
-        raise BadSyntax("Not base64") from None
-
-
-MECHANISMS: dict[str, Callable[[Session, bytes | None], Awaitable[Login]]] = {
-    "PLAIN": _plain,
-    "LOGIN": _login,
-}
 
 ROWS = {
     "LOGIN": Row(parse_login, login, NOT_AUTHENTICATED),

@@ -10,4 +10,4 @@ async def run(s: Session, _: None) -> bytes:
     return b"NAMESPACE completed"
 
 
-ROWS = {"NAMESPACE": Row(no_arguments, run, AUTHENTICATED)}
+ROWS = {"NAMESPACE": Row(no_arguments, run, AUTHENTICATED, capability=b"NAMESPACE")}

@@ -84,7 +84,7 @@ async def _tell(s: Session) -> None:
 
 
 ROWS = {
-    "GETQUOTA": Row(parse_root, get_quota, AUTHENTICATED),
-    "GETQUOTAROOT": Row(parse_name, get_quota_root, AUTHENTICATED),
-    "SETQUOTA": Row(parse_set, set_quota, AUTHENTICATED),
+    "GETQUOTA": Row(parse_root, get_quota, AUTHENTICATED, capability=b"QUOTA"),
+    "GETQUOTAROOT": Row(parse_name, get_quota_root, AUTHENTICATED, capability=b"QUOTA"),
+    "SETQUOTA": Row(parse_set, set_quota, AUTHENTICATED, capability=b"QUOTA"),
 }

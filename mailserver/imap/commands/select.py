@@ -31,7 +31,7 @@ def parse(r: Reader) -> Select:
 async def run(s: Session, c: Select) -> bytes:
     """The mailbox selected before is left first, also when the new one does not exist."""
     await s.leave_mailbox()
-    if c.parameters.condstore:
+    if c.parameters.condstore and s.can(b"CONDSTORE"):
         s.enabled.add("CONDSTORE")
     index, first_recent = await s.mailboxes.select(s.user_id, c.name, claim_recent=not c.read_only)
     _describe(s, s.enter_mailbox(index, first_recent, read_only=c.read_only))

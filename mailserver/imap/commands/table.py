@@ -4,6 +4,7 @@ from mailserver.imap.commands import (
     any_state,
     append,
     cancel_update,
+    compress,
     copying,
     enable,
     expunge,
@@ -23,6 +24,7 @@ from mailserver.imap.commands import (
     status,
     store,
     thread,
+    unauthenticate,
 )
 from mailserver.imap.commands import id as id_
 from mailserver.imap.commands import list as list_
@@ -32,6 +34,7 @@ _FAMILIES: tuple[Rows, ...] = (
     any_state.ROWS,
     append.ROWS,
     cancel_update.ROWS,
+    compress.ROWS,
     copying.ROWS,
     enable.ROWS,
     expunge.ROWS,
@@ -53,6 +56,7 @@ _FAMILIES: tuple[Rows, ...] = (
     status.ROWS,
     store.ROWS,
     thread.ROWS,
+    unauthenticate.ROWS,
 )
 
 

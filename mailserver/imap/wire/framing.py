@@ -62,10 +62,12 @@ class _Progress(Enum):
 
 
 class CommandFramer:
-    """One connection's commands. `limits` and `utf8` (see Reader) may be set at any time between two items."""
+    """One connection's commands. Its public fields may be set at any time between two items."""
 
-    def __init__(self, limits: Limits = BEFORE_LOGIN) -> None:
+    def __init__(self, limits: Limits = BEFORE_LOGIN, most_unasked: int | None = None) -> None:
+        """`most_unasked`: octets of the largest non-synchronising literal, RFC 7888; None: as large as others."""
         self.limits = limits
+        self.most_unasked = most_unasked
         self.utf8 = False
         self._buffer = bytearray()
         self._state = _State.LINE
@@ -194,6 +196,10 @@ class CommandFramer:
     def _announcement(self, literal: Announced, content: bytes, crlf: bool) -> Item | _Progress:
         if not crlf:  # elsewhere a bare LF ends a line; where it would move a literal's first octet it must not
             return self._refuse(literal, b"CRLF expected after the size of a literal")
+        if self._is_too_large_unasked(literal):
+            return self._refuse(
+                literal, b"[TOOBIG] Wait for + before you send more than %d octets" % (self.most_unasked or 0)
+            )
         argument = _MESSAGE_COMMANDS.get(self._name)
         if argument is not None and self.limits.append is not None:
             before = b"".join([*self._text, content[: literal.start]])
@@ -204,6 +210,11 @@ class CommandFramer:
         self._text.append(content + b"\r\n")
         self._left, self._state, self._asked = literal.octets, _State.LITERAL, literal.synchronising
         return NeedLiteral(self._tag, literal.octets) if literal.synchronising else _Progress.AGAIN
+
+    def _is_too_large_unasked(self, literal: Announced) -> bool:
+        if literal.synchronising or self.most_unasked is None:
+            return False
+        return literal.octets is None or literal.octets > self.most_unasked
 
     def _fault(self, octets: int) -> bytes:
         """What one more literal would break, b"" if nothing."""

@@ -1,10 +1,13 @@
-"""AUTH: PLAIN and LOGIN. RFC 4954, RFC 4616."""
+"""AUTH: the SASL mechanisms of the server. RFC 4954."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable
 
+from mailserver.auth.account import Account
+from mailserver.auth.sasl import exchange
+from mailserver.auth.sasl.exchange import BadResponse, Exchange
+from mailserver.auth.sasl.mechanisms import MECHANISMS, offered
 from mailserver.errors import AuthenticationDelayed, AuthenticationFailed, PrivacyRequired
 from mailserver.smtp.session import Session
-from mailserver.smtp.wire import sasl
 from mailserver.smtp.wire.framing import LineTooLong
 from mailserver.smtp.wire.replies import refused
 
@@ -14,11 +17,11 @@ LOGGED_IN = b"235 2.7.0 Authentication successful\r\n"
 NOT_HERE = b"503 5.5.1 AUTH is not available on this port; use 465 or 587\r\n"
 TWICE = b"503 5.5.1 Already authenticated\r\n"
 IN_TRANSACTION = b"503 5.5.1 Not during a mail transaction\r\n"
-NO_SUCH_MECHANISM = b"504 5.5.4 Mechanism not recognised; PLAIN and LOGIN are\r\n"
+NO_SUCH_MECHANISM = b"504 5.5.4 Mechanism not recognised; offered are %b\r\n"
 ENOUGH = b"421 4.7.0 Too many failed logins; closing connection\r\n"
 
 
-class ResponseTooLong(sasl.BadResponse):
+class ResponseTooLong(BadResponse):
     smtp, text = "500 5.5.6", "Authentication exchange line is too long"
 
 
@@ -31,18 +34,26 @@ async def auth(s: Session, argument: bytes) -> bytes:
         return IN_TRANSACTION
     if not s.may_log_in:
         raise PrivacyRequired
-    mechanism, _, response = argument.partition(b" ")
-    exchange = _MECHANISMS.get(mechanism.upper())
-    if exchange is None:
-        return NO_SUCH_MECHANISM
-    return await _log_in(s, await exchange(s, response.strip(b" ")))
+    name, _, response = argument.partition(b" ")
+    mechanism = MECHANISMS.get(name.upper().decode("ascii", "replace"))
+    if mechanism is None:
+        return NO_SUCH_MECHANISM % ", ".join(offered_here(s)).encode()
+    response = response.strip(b" ")
+    initial = exchange.initial(response) if response else None
+    spoken = Exchange(
+        s.around.authenticator, "smtp", s.peer_address, initial, lambda text: _ask(s, text), s.bindings, offered_here(s)
+    )
+    return await _log_in(s, mechanism(spoken))
 
 
-async def _log_in(s: Session, login: sasl.Login) -> bytes:
+def offered_here(s: Session) -> tuple[str, ...]:
+    """The mechanisms this client is told of."""
+    return offered(s.around.authenticator, s.bindings)
+
+
+async def _log_in(s: Session, attempt: Awaitable[Account]) -> bytes:
     try:
-        account = await s.around.authenticator.authenticate(
-            login.username, login.password, protocol="smtp", peer=s.peer_address, authzid=login.authzid
-        )
+        account = await attempt
     except (AuthenticationFailed, AuthenticationDelayed) as failed:
         s.failed_logins += 1
         if s.failed_logins < MAX_FAILED_LOGINS:
@@ -54,25 +65,9 @@ async def _log_in(s: Session, login: sasl.Login) -> bytes:
     return LOGGED_IN
 
 
-async def _plain(s: Session, response: bytes) -> sasl.Login:
-    message = sasl.initial(response) if response else await _ask(s, sasl.EMPTY_CHALLENGE)
-    return sasl.plain(message)
-
-
-async def _login(s: Session, response: bytes) -> sasl.Login:
-    username = sasl.initial(response) if response else await _ask(s, sasl.USERNAME_CHALLENGE)
-    return sasl.login(username, await _ask(s, sasl.PASSWORD_CHALLENGE))
-
-
 async def _ask(s: Session, challenge: bytes) -> bytes:
-    s.send(challenge)
+    s.send(b"334 %b\r\n" % exchange.encode(challenge))
     try:
-        return sasl.decode(await s.line(sasl.MAX_LINE))
+        return exchange.decode(await s.line(exchange.MAX_LINE))
     except LineTooLong:
         raise ResponseTooLong from None
-
-
-_MECHANISMS: Mapping[bytes, Callable[[Session, bytes], Awaitable[sasl.Login]]] = {
-    b"PLAIN": _plain,
-    b"LOGIN": _login,
-}

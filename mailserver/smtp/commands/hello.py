@@ -2,6 +2,7 @@
 
 import re
 
+from mailserver.smtp.commands import auth
 from mailserver.smtp.connection import ConnectionLost
 from mailserver.smtp.session import Session
 from mailserver.smtp.wire import replies
@@ -49,7 +50,7 @@ def extensions(s: Session) -> list[str]:
     if s.offers_tls:
         offered.append("STARTTLS")
     if s.may_log_in:
-        offered.append("AUTH PLAIN LOGIN")
+        offered.append(" ".join(("AUTH", *auth.offered_here(s))))
     return offered
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import zlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import uvloop
 
 from mailserver.imap.connection import READ_HIGH_WATER, Connection, ConnectionLost
+from mailserver.imap.deflate import Garbled
 from mailserver.tls import self_signed
 from mailserver.tls.contexts import server_context
 
@@ -161,5 +163,116 @@ def test_a_handshake_that_fails_is_a_lost_connection(
             await securing
         with pytest.raises(ConnectionLost):
             await connection.receive(5)
+
+    play(scene, new_loop)
+
+
+# ---- COMPRESS ----
+
+
+def deflated(data: bytes, level: int = 9) -> bytes:
+    packer = zlib.compressobj(level, wbits=-15)
+    return packer.compress(data) + packer.flush(zlib.Z_SYNC_FLUSH)
+
+
+@loops
+def test_compression_begins_behind_what_was_written_and_with_what_was_pipelined(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def scene(connection: Connection, peer: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        pipelined = deflated(b"b NOOP\r\nc NOOP\r\n")
+        connection.write(b"a OK\r\n")
+        connection.compress(pipelined[:5])
+        connection.write(b"* 1 EXISTS\r\n")
+        await loop.sock_sendall(peer, pipelined[5:])
+        received = b""
+        while len(received) < 16:
+            data = await connection.receive(5)
+            assert data is not None
+            received += data
+        assert received == b"b NOOP\r\nc NOOP\r\n"
+        answer = await loop.sock_recv(peer, 100)
+        assert answer.startswith(b"a OK\r\n")
+        assert zlib.decompressobj(-15).decompress(answer[6:]) == b"* 1 EXISTS\r\n"
+
+    play(scene, new_loop)
+
+
+@loops
+def test_a_bomb_comes_out_in_pieces_while_the_socket_is_left_alone(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def scene(connection: Connection, peer: socket.socket) -> None:
+        bomb = deflated(bytes(64_000_000)) + deflated(b"")  # 62 kB
+        assert len(bomb) < READ_HIGH_WATER
+        connection.compress(b"")
+        await asyncio.get_running_loop().sock_sendall(peer, bomb[:-10])
+        received = 0
+        while received < 60_000_000:
+            data = await connection.receive(5)
+            assert data
+            assert len(data) <= READ_HIGH_WATER
+            received += len(data)
+            assert connection.held <= 2 * READ_HIGH_WATER
+
+    play(scene, new_loop)
+
+
+@loops
+def test_what_is_no_deflate_is_an_error_and_the_end_is_an_end(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def scene(connection: Connection, peer: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        connection.compress(b"")
+        await loop.sock_sendall(peer, deflated(b"x" * 1000)[:-6])  # cut in the middle of a block
+        peer.shutdown(socket.SHUT_WR)
+        received = b""
+        while (data := await connection.receive(5)) != b"":
+            assert data
+            received += data
+        assert set(received) <= set(b"x")
+
+    play(scene, new_loop)
+
+    async def broken(connection: Connection, peer: socket.socket) -> None:
+        connection.compress(b"")
+        await asyncio.get_running_loop().sock_sendall(peer, b"\x07garbage")
+        with pytest.raises(Garbled):
+            await connection.receive(5)
+
+    play(broken, new_loop)
+
+    async def ended(connection: Connection, peer: socket.socket) -> None:
+        packer = zlib.compressobj(wbits=-15)
+        connection.compress(b"")
+        await asyncio.get_running_loop().sock_sendall(peer, packer.compress(b"a NOOP") + packer.flush() + b"more")
+        assert await connection.receive(5) == b"a NOOP"
+        with pytest.raises(Garbled):
+            await connection.receive(5)
+
+    play(ended, new_loop)
+
+
+@loops
+def test_ten_megabytes_go_out_deflated_to_a_slow_reader(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    async def scene(connection: Connection, peer: socket.socket) -> None:
+        connection.compress(b"")
+        line = b"* 1 FETCH (UID 1 FLAGS (\\Seen))\r\n" * 2000
+        inflater = zlib.decompressobj(-15)
+
+        async def read() -> int:
+            octets = 0
+            while octets < 160 * len(line):
+                octets += len(inflater.decompress(await asyncio.get_running_loop().sock_recv(peer, 5000)))
+                await asyncio.sleep(0)
+            return octets
+
+        reading = asyncio.create_task(read())
+        for _ in range(160):
+            connection.write(line)
+            await connection.drain()
+        assert await reading == 160 * len(line)
 
     play(scene, new_loop)

@@ -413,3 +413,18 @@ def test_what_is_refused_in_the_middle_is_swallowed_and_not_run() -> None:
     assert refusals(seen) == [(b"a", b"NO", False)]
     assert [item.tag for item in seen if isinstance(item, Command)][-1:] == [b"b"]
     assert not any(item.name == "LOGOUT" for item in seen if isinstance(item, Command))
+
+
+@pytest.mark.parametrize(
+    ("most", "octets", "taken"),
+    [(None, 5000, True), (4096, 4096, True), (4096, 4097, False), (0, 1, False), (0, 0, True)],
+)
+def test_a_literal_that_nobody_asked_for_has_a_limit_of_its_own(most: int | None, octets: int, taken: bool) -> None:
+    framer = CommandFramer(AFTER, most_unasked=most)
+    framer.feed(b"a RENAME x {%d+}\r\n" % octets + b"y" * octets + b"\r\nb NOOP\r\n")
+    first, second = framer.next(), framer.next()
+    assert isinstance(first, Command if taken else Refused)
+    assert isinstance(second, Command)
+    assert second.tag == b"b"
+    framer.feed(b"c RENAME x {5000}\r\n")
+    assert isinstance(framer.next(), NeedLiteral)  # who waits for "+" may send as much as ever

@@ -1,6 +1,5 @@
-"""Command lines, replies and SASL responses."""
+"""Command lines and replies."""
 
-from base64 import b64encode
 from itertools import pairwise
 
 import pytest
@@ -8,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailserver.errors import NoSuchUser, Refusal
-from mailserver.smtp.wire import replies, sasl
+from mailserver.smtp.wire import replies
 from mailserver.smtp.wire.framing import MAX_OVERLONG, Framing, LineTooLong, NotALine
 
 LIMIT = 20
@@ -91,33 +90,3 @@ def test_a_reply_is_one_line_of_ascii() -> None:
     assert len(reply) <= 512
     assert replies.refused(NoSuchUser()) == b"550 5.1.1 No such user here\r\n"
     assert replies.lines("250", ["a", "b", "c"]) == b"250-a\r\n250-b\r\n250 c\r\n"
-
-
-def test_plain_and_login_become_a_login() -> None:
-    expected = sasl.Login("tim@example.org", "tanstaaftanstaaf")
-    assert sasl.plain(b"\0tim@example.org\0tanstaaftanstaaf") == expected  # RFC 4616 §4
-    other = sasl.plain(b"Ursel\0tim@example.org\0tanstaaftanstaaf")
-    assert (other.authzid, other.username) == ("Ursel", "tim@example.org")
-    assert sasl.login(b"tim@example.org", b"tanstaaftanstaaf") == expected
-    assert sasl.initial(b"=") == b""
-    assert sasl.initial(b64encode(b"x")) == b"x"
-    assert "tanstaaf" not in repr(expected)
-
-
-@pytest.mark.parametrize(
-    "message", [b"", b"a", b"\0a", b"\0a\0", b"\0\0b", b"\0a\0b\0", b"\0" * 100, b"\0\xff\0b", b"a\0b\0"]
-)
-def test_a_plain_message_of_another_shape_is_refused(message: bytes) -> None:
-    with pytest.raises(sasl.BadResponse):
-        sasl.plain(message)
-
-
-@pytest.mark.parametrize("response", [b"?", b"a", b"YQ", b"Y Q==", b"\xff\xff\xff\xff", b"YQ==\0"])
-def test_what_is_not_base64_is_refused(response: bytes) -> None:
-    with pytest.raises(sasl.BadResponse):
-        sasl.decode(response)
-
-
-def test_a_star_cancels() -> None:
-    with pytest.raises(sasl.Cancelled):
-        sasl.decode(b"*")
