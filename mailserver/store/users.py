@@ -11,6 +11,7 @@ from mailserver.store.events import AccountsChanged
 
 DEFAULT_QUOTA_BYTES = 1_073_741_824
 MAX_QUOTA_BYTES = 2**63 - 1
+MAX_QUOTA_MESSAGES = 2**32 - 1  # more than UIDs of one mailbox
 MAX_DISPLAY_NAME = 200  # characters
 ACCOUNT_GONE = "the account that sent it was removed"  # why its mail in the queue was given up
 
@@ -61,6 +62,24 @@ def find(rx: Rx, address: str) -> User | None:
 def find_by_id(rx: Rx, user_id: int) -> User | None:
     row = rx.one(f"{_SELECT} WHERE u.id = ? AND {_HERE}", user_id)
     return _user(row) if row else None
+
+
+def get_by_id(rx: Rx, user_id: int) -> User:
+    user = find_by_id(rx, user_id)
+    if user is None:
+        raise NoSuchUser
+    return user
+
+
+def administrator(rx: Rx, user_id: int) -> str | None:
+    """The address to ask: the first administrator, of the user's own domain if it has one."""
+    row = rx.one(
+        f"""SELECT u.username || '@' || d.name FROM users u JOIN domains d ON d.id = u.domain_id
+            WHERE u.is_admin IS TRUE AND u.is_active IS TRUE AND {_HERE}
+            ORDER BY u.domain_id = (SELECT domain_id FROM users WHERE id = ?) DESC, u.id LIMIT 1""",
+        user_id,
+    )
+    return row[0] if row else None
 
 
 def find_in_only_domain(rx: Rx, username: str) -> User | None:
@@ -153,6 +172,13 @@ def set_admin(tx: Tx, address: str, admin: bool) -> None:
 def set_quota(tx: Tx, address: str, quota_bytes: int) -> None:
     """0 is no limit. A mailbox that is fuller already takes no more mail, and loses none."""
     _set(tx, get(tx, address), "quota_bytes", _quota(quota_bytes))
+
+
+def set_quota_messages(tx: Tx, address: str, messages: int) -> None:
+    """0 is no limit; as set_quota."""
+    if not 0 <= messages <= MAX_QUOTA_MESSAGES:
+        raise BadValue(f"The limit is 0 (none) to {MAX_QUOTA_MESSAGES} messages, not {messages}")
+    _set(tx, get(tx, address), "quota_messages", messages)
 
 
 def set_display_name(tx: Tx, address: str, display_name: str) -> None:

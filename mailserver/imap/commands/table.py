@@ -1,6 +1,7 @@
 """All commands. An extension is a file with ROWS and a line here."""
 
 from mailserver.imap.commands import (
+    acl,
     any_state,
     append,
     copying,
@@ -11,6 +12,7 @@ from mailserver.imap.commands import (
     leave,
     login,
     mailbox_names,
+    metadata,
     namespace,
     quota,
     replace,
@@ -25,6 +27,7 @@ from mailserver.imap.commands import list as list_
 from mailserver.imap.row import Row, Rows
 
 _FAMILIES: tuple[Rows, ...] = (
+    acl.ROWS,
     any_state.ROWS,
     append.ROWS,
     copying.ROWS,
@@ -37,6 +40,7 @@ _FAMILIES: tuple[Rows, ...] = (
     list_.ROWS,
     login.ROWS,
     mailbox_names.ROWS,
+    metadata.ROWS,
     namespace.ROWS,
     quota.ROWS,
     replace.ROWS,
