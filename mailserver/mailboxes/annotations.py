@@ -83,17 +83,15 @@ def _chosen(values: Values, wanted: Iterable[str], depth: float) -> dict[str, by
     chosen: dict[str, bytes | None] = {}
     for asked in wanted:
         below: dict[str, bytes | None] = {
-            entry: value for entry, value in values.items() if _levels(asked, entry) <= depth
+            entry: value for entry, value in values.items() if _is_at(asked, entry, depth)
         }
         chosen |= below or {asked: values.get(asked)}
     return chosen
 
 
-def _levels(asked: str, entry: str) -> float:
-    """How far below `asked` the entry is; infinite where it is not."""
-    if entry == asked:
-        return 0
-    return entry[len(asked) :].count("/") if entry.startswith(asked + "/") else float("inf")
+def _is_at(asked: str, entry: str, depth: float) -> bool:
+    """Whether the entry is the one asked for, or below it by at most `depth` levels."""
+    return entry == asked or (entry.startswith(asked + "/") and entry[len(asked) :].count("/") <= depth)
 
 
 def _values(rx: Rx, user_id: int, name: str) -> Values:
