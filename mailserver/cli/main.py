@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("mailserver.cli.demo:demo", "Run a complete server on loopback, to try it out."),
     "domain": ("mailserver.cli.domain:domain", "Domains whose mail ends here."),
     "user": ("mailserver.cli.user:user", "Accounts with a password, a quota and mailboxes."),
+    "share": ("mailserver.cli.share:share", "Mailboxes that several users work with."),
     "alias": ("mailserver.cli.alias:alias", "Addresses that stand for other addresses."),
     "queue": ("mailserver.cli.queue:queue", "Mail on its way to other servers."),
     "deliver": ("mailserver.cli.deliver:deliver", "Put a message from standard input into a mailbox."),

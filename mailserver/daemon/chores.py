@@ -8,7 +8,7 @@ import structlog
 from mailserver.clock import Clock
 from mailserver.config.tree import Config
 from mailserver.errors import Refusal
-from mailserver.store import auth_log, delivery_log, domains, queue, users
+from mailserver.store import auth_log, delivery_log, domains, queue, retention, users
 from mailserver.store.database import Tx, text_time
 from mailserver.store.store import Store
 
@@ -64,6 +64,19 @@ def _forget_deliveries(tx: Tx, config: Config) -> int:
     return delivery_log.remove_old(tx, _days_ago(tx, config.store.log_days))
 
 
+def _empty_trash(tx: Tx, config: Config) -> int:
+    return _remove_old(tx, "\\Trash", config.store.trash_days)
+
+
+def _empty_junk(tx: Tx, config: Config) -> int:
+    return _remove_old(tx, "\\Junk", config.store.junk_days)
+
+
+def _remove_old(tx: Tx, special_use: str, days: int) -> int:
+    """0 days: what is there stays."""
+    return retention.remove_old(tx, special_use, tx.now_ms // 1000 - days * 86_400) if days else 0
+
+
 def _days_ago(tx: Tx, days: float) -> str:
     return text_time(EPOCH + timedelta(milliseconds=tx.now_ms, days=-days))
 
@@ -75,4 +88,6 @@ CHORES: dict[str, Chore] = {
     "finished queue entries forgotten": _forget_finished,
     "old logins forgotten": _forget_logins,
     "old deliveries forgotten": _forget_deliveries,
+    "old messages removed from Trash": _empty_trash,
+    "old messages removed from Junk": _empty_junk,
 }

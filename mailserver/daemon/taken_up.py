@@ -20,9 +20,11 @@ TAKEN_UP = (
     "auth.block_seconds",
     "auth.cache_seconds",
     "auth.min_password_length",
-    "store.default_quota_bytes",
+    "store.default_quota_",
     "store.purge_days",
     "store.log_days",
+    "store.trash_days",
+    "store.junk_days",
 )
 
 

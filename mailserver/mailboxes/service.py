@@ -199,7 +199,7 @@ class Mailboxes:
             raise
 
     async def append_all(self, user_id: int, name: str, new: Sequence[NewMessage]) -> AppendedAll:
-        """All or none. Raises NoSuchTarget, NotPermitted, OverQuota, LimitReached; the staged files are removed then."""
+        """All or none. Raises NoSuchTarget, NotPermitted, OverQuota, LimitReached; the files are removed then."""
         async with self._unstaging(new):
             return await self._store.write(transfers.append_all, user_id, name, new)
 

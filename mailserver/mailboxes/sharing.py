@@ -44,15 +44,15 @@ class Sharing:
 
         Raises NoSuchMailbox, NotPermitted, NoSuchUser, LimitReached.
         """
-        await self._settled(await self._store.write(_set, user_id, name, identifier, change, given))
+        await self._settled(await self._store.write(grant, user_id, name, identifier, change, given))
 
     async def remove(self, user_id: int, name: str, identifier: str) -> None:
         """Raises NoSuchMailbox, NotPermitted, NoSuchUser."""
-        await self._settled(await self._store.write(_set, user_id, name, identifier, Change.REPLACE, NONE))
+        await self._settled(await self._store.write(grant, user_id, name, identifier, Change.REPLACE, NONE))
 
     async def list(self, user_id: int, name: str) -> list[tuple[str, Rights]]:
         """Identifiers and what they are given; the owner first. Raises NoSuchMailbox, NotPermitted."""
-        return await self._store.read(_list, user_id, name)
+        return await self._store.read(lines, user_id, name)
 
     async def grantable(self, user_id: int, name: str, identifier: str) -> Grantable:
         """Raises NoSuchMailbox, NotPermitted, NoSuchUser."""
@@ -68,8 +68,8 @@ class Sharing:
             await self._indexes.settled(index)
 
 
-def _set(tx: Tx, user_id: int, name: str, identifier: str, change: Change, given: Rights) -> int:
-    """Returns the mailbox's id."""
+def grant(tx: Tx, user_id: int, name: str, identifier: str, change: Change, given: Rights) -> int:
+    """As Sharing.set; returns the mailbox's id."""
     mailbox = access.require(tx, user_id, name, "a")
     whom, negative = _identified(tx, identifier)
     had = _given(mailbox, whom, negative)
@@ -83,15 +83,16 @@ def _set(tx: Tx, user_id: int, name: str, identifier: str, change: Change, given
 
 def _given(mailbox: Mailbox, whom: int | None, negative: bool) -> Rights:
     """In the line of this identifier; an owner whom no line names begins with all rights."""
-    lines = (grant.rights for grant in mailbox.grants if grant.user_id == whom and grant.negative == negative)
-    return next(lines, ALL if whom == mailbox.user_id and not negative else NONE)
+    found = (line.rights for line in mailbox.grants if line.user_id == whom and line.negative == negative)
+    return next(found, ALL if whom == mailbox.user_id and not negative else NONE)
 
 
-def _list(rx: Rx, user_id: int, name: str) -> list[tuple[str, Rights]]:
+def lines(rx: Rx, user_id: int, name: str) -> list[tuple[str, Rights]]:
+    """As Sharing.list."""
     mailbox = access.require(rx, user_id, name, "a")
     owner = users.get_by_id(rx, mailbox.user_id).address
-    lines = rights.list(rx, mailbox.id)
-    others = [(_identifier(line), line.rights) for line in lines if line.address != owner or line.negative]
+    named = rights.list(rx, mailbox.id)
+    others = [(_identifier(line), line.rights) for line in named if line.address != owner or line.negative]
     return [(owner, _given(mailbox, mailbox.user_id, False) | KEPT), *others]
 
 

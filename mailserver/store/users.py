@@ -116,6 +116,7 @@ def add(
     *,
     display_name: str = "",
     quota_bytes: int = DEFAULT_QUOTA_BYTES,
+    quota_messages: int = 0,
     is_admin: bool = False,
 ) -> User:
     """A user with the default mailboxes. Raises NoSuchDomain, AlreadyThere, BadAddress, BadValue."""
@@ -138,6 +139,7 @@ def add(
         tx.now,
     )
     tx.run("UPDATE users SET maildir = ? WHERE id = ?", _free_maildir(tx, user_id, username, domain), user_id)
+    set_quota_messages(tx, address, quota_messages)
     mailboxes.add_defaults(tx, user_id)
     tx.tell(AccountsChanged())
     return get(tx, address)
