@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "domain": ("mailserver.cli.domain:domain", "Domains whose mail ends here."),
     "user": ("mailserver.cli.user:user", "Accounts with a password, a quota and mailboxes."),
     "token": ("mailserver.cli.token:token", "App passwords and bearer tokens, one for each device."),
+    "share": ("mailserver.cli.share:share", "Mailboxes that several users work with."),
     "alias": ("mailserver.cli.alias:alias", "Addresses that stand for other addresses."),
     "queue": ("mailserver.cli.queue:queue", "Mail on its way to other servers."),
     "deliver": ("mailserver.cli.deliver:deliver", "Put a message from standard input into a mailbox."),

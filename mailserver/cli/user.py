@@ -32,9 +32,22 @@ def user() -> None:
 @click.option(
     "--quota", type=SIZE, help="Room for mail, such as 2G; 0: no limit.  [default: store.default_quota_bytes]"
 )
+@click.option(
+    "--messages",
+    type=click.IntRange(0),
+    help="How many messages; 0: no limit.  [default: store.default_quota_messages]",
+)
 @click.option("--admin", is_flag=True, help="May change the accounts of others.")
 @click.pass_obj
-def add(context: Context, address: str, password_stdin: bool, name: str, quota: int | None, admin: bool) -> None:
+def add(
+    context: Context,
+    address: str,
+    password_stdin: bool,
+    name: str,
+    quota: int | None,
+    messages: int | None,
+    admin: bool,
+) -> None:
     """Add an account with the usual mailboxes; the domain must be there."""
     from mailserver.store import users
 
@@ -43,11 +56,19 @@ def add(context: Context, address: str, password_stdin: bool, name: str, quota: 
         context.run(lambda store: store.read(_require_free, address))  # before anybody types
     password = read_password(password_stdin)
     room = config.store.default_quota_bytes if quota is None else quota
+    number = config.store.default_quota_messages if messages is None else messages
 
     async def write(store: "Store") -> "User":
         new = await _prepared(context, store, address, password)
         return await store.write(
-            users.add, address, new.hash, scram=new.scram, display_name=name, quota_bytes=room, is_admin=admin
+            users.add,
+            address,
+            new.hash,
+            scram=new.scram,
+            display_name=name,
+            quota_bytes=room,
+            quota_messages=number,
+            is_admin=admin,
         )
 
     added = context.run(write)
@@ -132,6 +153,18 @@ def set_(context: Context, address: str, without: str | None) -> None:
 
 @user.command()
 @click.argument("address")
+@click.option("--revoke", is_flag=True, help="Take it back.")
+@click.pass_obj
+def admin(context: Context, address: str, revoke: bool) -> None:
+    """Let the account change those of its domain: their quotas, what the server tells everybody."""
+    from mailserver.store import users
+
+    context.run(lambda store: store.write(users.set_admin, address, not revoke))
+    click.echo(f"{address} is {'no administrator any more' if revoke else 'an administrator'}")
+
+
+@user.command()
+@click.argument("address")
 @click.pass_obj
 def disable(context: Context, address: str) -> None:
     """Refuse its mail and its logins; sessions end at once. Nothing is deleted."""
@@ -174,10 +207,11 @@ def restore(context: Context, address: str) -> None:
 @user.command()
 @click.argument("address")
 @click.argument("size", type=SIZE, required=False)
+@click.option("--messages", type=click.IntRange(0), help="Set how many messages may be kept; 0: no limit.")
 @click.option("--recount", is_flag=True, help="Add up the messages again; repairs a count that drifted.")
 @json_option
 @click.pass_obj
-def quota(context: Context, address: str, size: int | None, recount: bool, as_json: bool) -> None:
+def quota(context: Context, address: str, size: int | None, messages: int | None, recount: bool, as_json: bool) -> None:
     """Show the room and what is used of it; SIZE (2G, 500M; 0: no limit) sets it."""
     from mailserver.store import users
     from mailserver.store.database import Rx, Tx
@@ -185,17 +219,23 @@ def quota(context: Context, address: str, size: int | None, recount: bool, as_js
     def write(tx: Tx) -> dict[str, Any]:
         if size is not None:
             users.set_quota(tx, address, size)
+        if messages is not None:
+            users.set_quota_messages(tx, address, messages)
         corrected = {"corrected_bytes": users.recount(tx, address)} if recount else {}
         return _room(tx, address) | corrected
 
     def read(rx: Rx) -> dict[str, Any]:
         return _room(rx, address)
 
-    changes = size is not None or recount
+    changes = size is not None or messages is not None or recount
     fields = context.run(lambda store: store.write(write) if changes else store.read(read))
     if not as_json:
         limit = fields["quota_bytes"]
-        fields |= {"used_bytes": octets(fields["used_bytes"]), "quota_bytes": octets(limit) if limit else "no limit"}
+        fields |= {
+            "used_bytes": octets(fields["used_bytes"]),
+            "quota_bytes": octets(limit) if limit else "no limit",
+            "quota_messages": fields["quota_messages"] or "no limit",
+        }
     show_fields(fields, as_json)
 
 
@@ -209,6 +249,7 @@ def _room(rx: "Rx", address: str) -> dict[str, Any]:
         "used_bytes": room.used_octets,
         "quota_bytes": room.limit_octets,
         "messages": room.messages,
+        "quota_messages": room.limit_messages,
     }
 
 

@@ -119,8 +119,11 @@ class StoreConfig:
     scan_seconds: float = 30.0  # how often a selected mailbox's folder is looked at for outside changes
     tombstone_days: int = 30  # how long removals are remembered for clients that were away
     default_quota_bytes: int = 1_073_741_824  # of new users; 0: no limit
+    default_quota_messages: int = 0  # messages of new users; 0: no limit
     purge_days: int = 30  # how long deleted domains and users can be restored
     log_days: int = 90  # how long the database remembers logins and what became of each message
+    trash_days: int = 0  # how long messages stay in mailboxes with the use \Trash; 0: for ever
+    junk_days: int = 0  # the same for \Junk
     min_free_bytes: int = 67_108_864  # below it mail is put off with 452
 
 

@@ -8,7 +8,7 @@ import structlog
 from mailserver.clock import Clock
 from mailserver.config.tree import Config
 from mailserver.errors import Refusal
-from mailserver.store import auth_log, delivery_log, domains, queue, tokens, users
+from mailserver.store import auth_log, delivery_log, domains, queue, retention, tokens, users
 from mailserver.store.database import Tx, text_time
 from mailserver.store.store import Store
 
@@ -69,6 +69,19 @@ def _forget_tokens(tx: Tx, config: Config) -> int:
     return tokens.remove_expired(tx, tx.now_ms - config.store.purge_days * 86_400_000)
 
 
+def _empty_trash(tx: Tx, config: Config) -> int:
+    return _remove_old(tx, "\\Trash", config.store.trash_days)
+
+
+def _empty_junk(tx: Tx, config: Config) -> int:
+    return _remove_old(tx, "\\Junk", config.store.junk_days)
+
+
+def _remove_old(tx: Tx, special_use: str, days: int) -> int:
+    """0 days: what is there stays."""
+    return retention.remove_old(tx, special_use, tx.now_ms // 1000 - days * 86_400) if days else 0
+
+
 def _days_ago(tx: Tx, days: float) -> str:
     return text_time(EPOCH + timedelta(milliseconds=tx.now_ms, days=-days))
 
@@ -81,4 +94,6 @@ CHORES: dict[str, Chore] = {
     "expired tokens forgotten": _forget_tokens,
     "old logins forgotten": _forget_logins,
     "old deliveries forgotten": _forget_deliveries,
+    "old messages removed from Trash": _empty_trash,
+    "old messages removed from Junk": _empty_junk,
 }

@@ -21,9 +21,11 @@ TAKEN_UP = (
     "auth.cache_seconds",
     "auth.min_password_length",
     "auth.scram",
-    "store.default_quota_bytes",
+    "store.default_quota_",
     "store.purge_days",
     "store.log_days",
+    "store.trash_days",
+    "store.junk_days",
 )
 
 

@@ -25,6 +25,7 @@ class _Known:
     until: float  # monotonic
     resolved: Resolved | None
     grown: int  # octets that had come in for anybody when the quotas were read
+    arrived: int  # messages, as well
 
 
 class Recipients:
@@ -37,6 +38,7 @@ class Recipients:
         self.max_depth = max_depth
         self._known: dict[str, _Known] = {}
         self._grown = 0  # octets that came in for anybody
+        self._arrived = 0  # messages that did
         self._changes = 0  # of accounts, that we heard of
         store.subscribe(self._hear)
 
@@ -55,12 +57,12 @@ class Recipients:
         known = self._known.get(address)
         if known is not None and self._still_holds(known, size or 1):
             return known.resolved
-        grown, changes = self._grown, self._changes
+        grown, arrived, changes = self._grown, self._arrived, self._changes
         resolved = await self._store.read(recipients.resolve, address, self._hostname, self.max_depth)
         if not _has_room(resolved, size or 1):
             raise OverQuota
         if changes == self._changes:  # else what was read may be of before the change
-            self._remember(address, _Known(self._clock.monotonic() + REMEMBERED_SECONDS, resolved, grown))
+            self._remember(address, _Known(self._clock.monotonic() + REMEMBERED_SECONDS, resolved, grown, arrived))
         return resolved
 
     def _remember(self, address: str, known: _Known) -> None:
@@ -71,11 +73,13 @@ class Recipients:
     def _still_holds(self, known: _Known, octets: int) -> bool:
         """As if all that came in since had been for this address: near its limit it is read again."""
         is_young = self._clock.monotonic() < known.until
-        return is_young and _has_room(known.resolved, octets + self._grown - known.grown)
+        more, messages = self._grown - known.grown, self._arrived - known.arrived
+        return is_young and _has_room(known.resolved, octets + more, 1 + messages)
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, MessagesAdded):
             self._grown += sum(message.size for message in event.messages)
+            self._arrived += len(event.messages)
         elif isinstance(event, AccountsChanged | ForeignCommit):
             self._changes += 1
             self._known.clear()
@@ -100,7 +104,7 @@ def remote(envelope: Envelope[Resolved]) -> tuple[QueueRecipient, ...]:
     return tuple(each.values())
 
 
-def _has_room(resolved: Resolved | None, octets: int) -> bool:
+def _has_room(resolved: Resolved | None, octets: int, messages: int = 1) -> bool:
     if resolved is None or resolved.remote:
         return True
-    return any(recipient.has_room(octets) for recipient in resolved.local)
+    return any(recipient.has_room(octets, messages) for recipient in resolved.local)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from mailserver.errors import BadUrl, NoSuchMailbox
+from mailserver.errors import BadUrl, NoSuchMailbox, NotPermitted
 from mailserver.imap import fetch_sections
 from mailserver.imap.fetch_sections import PIECE_OCTETS
 from mailserver.imap.session import Session
@@ -48,8 +48,8 @@ async def opened(s: Session, url: bytes) -> AsyncIterator[Source]:
         file, parts = await s.mailboxes.open_by_name(s.user_id, _mailbox(s, meant), meant.uid, meant.uidvalidity)
     except BadSyntax as fault:
         raise BadUrl(spoken, fault.text) from fault
-    except NoSuchMailbox as fault:
-        raise BadUrl(spoken, "No such mailbox") from fault
+    except (NoSuchMailbox, NotPermitted) as fault:
+        raise BadUrl(spoken, fault.text) from fault
     except MessageGone as fault:
         raise BadUrl(spoken, "No such message") from fault
     try:
@@ -62,9 +62,9 @@ async def opened(s: Session, url: bytes) -> AsyncIterator[Source]:
         file.close()
 
 
-def _mailbox(s: Session, url: MessageUrl) -> str:
+def _mailbox(s: Session, url: MessageUrl) -> str | int:
     if url.mailbox:
         return url.mailbox
     if s.view is None:
         raise NoSuchMailbox
-    return s.view.index.mailbox.name
+    return s.view.index.mailbox.id

@@ -220,7 +220,11 @@ class Session:
         self._log = self._log.unbind("user")
 
     def enter_mailbox(self, index: MailboxIndex, first_recent: int, *, read_only: bool) -> View:
-        self.view = View(index, first_recent, claim=None if read_only else self.mailboxes.claim_recent)
+        user_id = self.user_id
+        claim = self.mailboxes.claim_recent if index.mailbox.user_id == user_id else _claim_none
+        self.view = View(
+            index, first_recent, claim=None if read_only else claim, rights=lambda: index.mailbox.rights(user_id)
+        )
         self.state = State.SELECTED
         return self.view
 
@@ -380,9 +384,9 @@ class Session:
             raise BadSyntax("Unknown command")
         if self.state not in row.states:
             raise BadSyntax(f"Not allowed {self.state.value}")
-        deleted = self.view is not None and self.view.index.gone
+        deleted = self.view is not None and self.view.gone
         if deleted and State.AUTHENTICATED not in row.states and not row.on_deleted:
-            raise NoSuchMailbox("The selected mailbox was deleted")
+            raise NoSuchMailbox("The selected mailbox was deleted, or is not shared any more")
         return row
 
     def _has(self, capability: bytes) -> bool:
@@ -419,6 +423,11 @@ class Session:
 
 def _nothing() -> None:
     """Nobody is logged in, so nobody has to be taken out of the live sessions."""
+
+
+def _claim_none(index: MailboxIndex) -> int:
+    """\\Recent is for the owner's sessions; another user's do not take it from them."""
+    return index.uidnext
 
 
 def _line_of(item: Item) -> bytes:

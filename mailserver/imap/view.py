@@ -14,6 +14,7 @@ from mailserver.imap.search_context import Context
 from mailserver.imap.wire import writer
 from mailserver.imap.wire.reader import BadSyntax
 from mailserver.mail.flags import SYSTEM_FLAGS, FlagSet
+from mailserver.mail.rights import ALL, Rights, of_flag
 from mailserver.mail.sequence import SequenceSet, merge, ranges_of
 from mailserver.mailboxes.index import MailboxIndex
 
@@ -24,13 +25,20 @@ Spans = list[tuple[int, int]]  # inclusive ranges of message numbers, ascending
 
 class View:
     def __init__(
-        self, index: MailboxIndex, first_recent: int, *, claim: Callable[[MailboxIndex], int] | None = None
+        self,
+        index: MailboxIndex,
+        first_recent: int,
+        *,
+        claim: Callable[[MailboxIndex], int] | None = None,
+        rights: Callable[[], Rights] = lambda: ALL,
     ) -> None:
         """`first_recent`: UIDs from here on are \\Recent to this session. `claim` takes that of later ones for it;
 
-        a session that may not write has none.
+        a session that may not write has none. `rights`: what its user may do with the mailbox, asked anew each time.
         """
         self.index = index
+        self._rights = rights
+        self._told_rights = self.rights
         self._claim_recent = claim
         self.uids = index.uids
         self.length = len(index.uids)
@@ -47,6 +55,26 @@ class View:
     @property
     def read_only(self) -> bool:
         return self._claim_recent is None
+
+    # ---- rights, RFC 4314 ----
+
+    @property
+    def rights(self) -> Rights:
+        return self._rights()
+
+    @property
+    def gone(self) -> bool:
+        """The mailbox was deleted, or the user may not read it any more."""
+        return self.index.gone or "r" not in self.rights
+
+    @property
+    def may_change(self) -> bool:
+        """SELECT is told READ-WRITE, RFC 4314 §5.2."""
+        return not self.rights.isdisjoint("ieswt")
+
+    @property
+    def may_set_seen(self) -> bool:
+        return not self.read_only and "s" in self.rights
 
     # ---- numbers and UIDs ----
 
@@ -143,7 +171,7 @@ class View:
 
     def sync(self, *, expunge: bool, uid: bool, modseq: bool) -> list[bytes]:
         """Everything the client may be told now: EXPUNGE, EXISTS, RECENT, FETCH (FLAGS [UID] [MODSEQ])."""
-        if self.index.gone:
+        if self.gone:
             return []
         lines = self._expunges() if expunge and not self.current else []
         lines += self._new_keywords()
@@ -156,14 +184,22 @@ class View:
     def flags_lines(self) -> list[bytes]:
         """FLAGS and PERMANENTFLAGS: at SELECT, and when a keyword is new. RFC 3501 §7.2.6."""
         flags = FlagSet.of((*SYSTEM_FLAGS, *self._keywords))
-        permanent = b"()" if self.read_only else writer.flag_list(flags, b"\\*")
         return [
             writer.untagged(b"FLAGS " + writer.flag_list(flags)),
-            writer.untagged(b"OK [PERMANENTFLAGS %b] Flags that are kept" % permanent),
+            writer.untagged(b"OK [PERMANENTFLAGS %b] Flags that are kept" % self._permanent(flags)),
         ]
 
+    def _permanent(self, flags: FlagSet) -> bytes:
+        """Those that the user has the right to set; new keywords too where he may write. RFC 4314 §5.1.1"""
+        if self.read_only:
+            return b"()"
+        rights = self._told_rights = self.rights
+        kept = FlagSet.of(flag for flag in flags.names if of_flag(flag) in rights)
+        return writer.flag_list(kept, b"\\*") if "w" in rights else writer.flag_list(kept)
+
     def _new_keywords(self) -> list[bytes]:
-        if self.index.highestmodseq <= self._told_modseq or self.index.keywords == self._keywords:
+        fresh = self.index.highestmodseq > self._told_modseq and self.index.keywords != self._keywords
+        if not fresh and (self.read_only or self.rights == self._told_rights):
             return []
         self._keywords = self.index.keywords
         return self.flags_lines()

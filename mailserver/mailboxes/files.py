@@ -4,8 +4,9 @@ import os
 from io import FileIO
 
 from mailserver.mail.detail import Part
+from mailserver.mailboxes import access
 from mailserver.mailboxes.values import Detail, MessageGone
-from mailserver.store import details, mailboxes, messages
+from mailserver.store import details, messages
 from mailserver.store.database import Rx
 from mailserver.store.maildir import Maildir
 from mailserver.store.store import Store
@@ -40,12 +41,15 @@ async def open_file(store: Store, mailbox_id: int, uid: int) -> MessageFile:
 
 
 async def open_by_name(
-    store: Store, user_id: int, name: str, uid: int, uidvalidity: int | None
+    store: Store, user_id: int, where: str | int, uid: int, uidvalidity: int | None
 ) -> tuple[MessageFile, tuple[Part, ...]]:
-    """A message of a mailbox that need not be selected, and its parts. Raises NoSuchMailbox, MessageGone."""
+    """A message and its parts, by the name of its mailbox or, of one that is open, by its id.
+
+    Raises NoSuchMailbox, NotPermitted, MessageGone.
+    """
 
     def read(rx: Rx) -> tuple[FileIO, int, bytes, tuple[Part, ...]]:
-        mailbox = mailboxes.get(rx, user_id, name)
+        mailbox = access.opened(rx, user_id, where)
         if uidvalidity not in {None, mailbox.uidvalidity}:
             raise MessageGone
         parts = next((found.parts for found in details.read(rx, mailbox.id, [uid], Detail.PARTS)), ())

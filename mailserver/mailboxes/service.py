@@ -9,19 +9,30 @@ from dataclasses import replace
 
 from mailserver.clock import Clock
 from mailserver.config.tree import StoreConfig
-from mailserver.errors import InsufficientStorage, LimitReached, NoSuchMailbox, NoSuchTarget, OverQuota
+from mailserver.errors import (
+    InsufficientStorage,
+    LimitReached,
+    NoSuchMailbox,
+    NoSuchTarget,
+    NotPermitted,
+    OverQuota,
+)
 from mailserver.mail.detail import Part
 from mailserver.mail.flags import FlagSet
 from mailserver.mail.search import SearchKey
 from mailserver.mail.sorting import SortKey
 from mailserver.mail.threading import Algorithm, Threads
-from mailserver.mailboxes import names, naming, transfers
+from mailserver.mailboxes import access, names, naming, transfers
+from mailserver.mailboxes.access import Listed
+from mailserver.mailboxes.annotations import Annotations
 from mailserver.mailboxes.details import stored_details
 from mailserver.mailboxes.files import MessageFile, open_by_name, open_file
 from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.indexes import Indexes
+from mailserver.mailboxes.quotas import Quotas
 from mailserver.mailboxes.scan import Scanner
 from mailserver.mailboxes.search import Searcher
+from mailserver.mailboxes.sharing import Sharing
 from mailserver.mailboxes.sorting import Sorter
 from mailserver.mailboxes.values import (
     Appended,
@@ -38,7 +49,9 @@ from mailserver.mailboxes.values import (
     Stored,
     StoredDetail,
 )
-from mailserver.store import folder_look, mailbox_status, mailboxes, messages, quota, subscriptions
+from mailserver.store import folder_look, mailbox_status, mailboxes, quota, subscriptions
+from mailserver.store.database import Rx
+from mailserver.store.folder_look import Look
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.staging import Staged
 from mailserver.store.store import Store
@@ -52,6 +65,9 @@ class Mailboxes:
         self._searcher = Searcher(store)
         self._sorter = Sorter(store)
         self._claims: set[asyncio.Task[None]] = set()
+        self.sharing = Sharing(store, self._indexes)
+        self.annotations = Annotations(store)
+        self.quotas = Quotas(store)
 
     async def close(self) -> None:
         """Before the store is closed."""
@@ -62,22 +78,31 @@ class Mailboxes:
     # ---- names ----
 
     async def list(self, user_id: int) -> builtins.list[Mailbox]:
-        """By name."""
+        """The user's own, by name."""
         return await self._store.read(mailboxes.list, user_id)
 
+    async def visible(self, user_id: int) -> builtins.list[Listed]:
+        """All that the user may see, with what he may do: his own and what others share."""
+        return await self._store.read(access.visible, user_id)
+
     async def find(self, user_id: int, name: str) -> Mailbox | None:
-        return await self._store.read(mailboxes.find, user_id, names.canonical(name))
+        """One that the user may see."""
+        mailbox = await self._store.read(access.find, user_id, name)
+        return mailbox if mailbox is not None and "l" in mailbox.rights(user_id) else None
 
     async def create(self, user_id: int, name: str, special_use: str | None = None) -> Mailbox:
-        """Makes parents. Raises MailboxExists, CannotMailbox, UseAttribute, LimitReached."""
+        """Makes parents. Raises MailboxExists, CannotMailbox, UseAttribute, LimitReached, NotPermitted."""
         return await self._store.write(naming.create, user_id, name, special_use)
 
     async def rename(self, user_id: int, old: str, new: str) -> None:
-        """Children too; INBOX: its messages move. Raises NoSuchMailbox, MailboxExists, CannotMailbox, LimitReached."""
+        """Children too; INBOX: its messages move.
+
+        Raises NoSuchMailbox, MailboxExists, CannotMailbox, LimitReached, NotPermitted.
+        """
         await self._store.write(naming.rename, user_id, old, new)
 
     async def delete(self, user_id: int, name: str) -> None:
-        """Raises NoSuchMailbox, CannotMailbox (INBOX), MailboxHasChildren."""
+        """Raises NoSuchMailbox, CannotMailbox (INBOX), MailboxHasChildren, NotPermitted."""
         await self._store.write(naming.delete, user_id, name)
 
     async def subscriptions(self, user_id: int) -> builtins.list[str]:
@@ -92,17 +117,21 @@ class Mailboxes:
 
     # ---- numbers ----
 
-    async def status(self, user_id: int, name: str, *, with_octets: bool = True) -> Status:
-        """Raises NoSuchMailbox. The octets cost a look at every message's row: leave them out where nobody asks."""
-        name = names.canonical(name)
-        found = await self.statuses(user_id, [name], with_octets=with_octets)
-        if name not in found:
-            raise NoSuchMailbox
-        return found[name]
+    async def status(self, user_id: int, name: str, *, with_deleted_octets: bool = True) -> Status:
+        """Raises NoSuchMailbox, NotPermitted. Octets of deleted messages cost a look at each of them."""
 
-    async def statuses(self, user_id: int, wanted: Sequence[str], *, with_octets: bool = True) -> dict[str, Status]:
-        """Of many mailboxes at one moment; names that do not exist are left out."""
-        found = await self._store.read(mailbox_status.list, user_id, wanted, with_octets=with_octets)
+        def read(rx: Rx) -> dict[str, Status]:
+            access.require(rx, user_id, name, "r")
+            return access.statuses(rx, user_id, [names.canonical(name)], with_deleted_octets=with_deleted_octets)
+
+        [status] = (await self._store.read(read)).values()
+        return self._with_claims(status)
+
+    async def statuses(
+        self, user_id: int, wanted: Sequence[str], *, with_deleted_octets: bool = True
+    ) -> dict[str, Status]:
+        """Of many mailboxes at one moment; names that do not exist or may not be read are left out."""
+        found = await self._store.read(access.statuses, user_id, wanted, with_deleted_octets=with_deleted_octets)
         return {name: self._with_claims(status) for name, status in found.items()}
 
     async def quota(self, user_id: int) -> Quota:
@@ -113,12 +142,19 @@ class Mailboxes:
     async def select(self, user_id: int, name: str, *, claim_recent: bool) -> tuple[MailboxIndex, int]:
         """The shared index, to be given back by `release`, and the first UID that is \\Recent to this session.
 
-        With `claim_recent` no other session is told so of these messages. Raises NoSuchMailbox.
+        With `claim_recent` no other session is told so of these messages; to who is not the owner none are.
+        Raises NoSuchMailbox, NotPermitted.
         """
-        look = await self._store.read(folder_look.by_name, self._store.maildir, user_id, names.canonical(name))
+
+        def read(rx: Rx) -> Look:
+            return folder_look.of(self._store.maildir, access.require(rx, user_id, name, "r"))
+
+        look = await self._store.read(read)
         await self._scanner.before_select(look)
         index = await self._indexes.attach(look.mailbox.id)
         self._scanner.watch(look)
+        if look.mailbox.user_id != user_id:
+            return index, index.uidnext
         return index, self.claim_recent(index) if claim_recent else index.recent_uid
 
     def claim_recent(self, index: MailboxIndex) -> int:
@@ -144,71 +180,79 @@ class Mailboxes:
 
     # ---- messages ----
 
-    async def append(
-        self, user_id: int, name: str, staged: Staged, flags: FlagSet, internal_date: int | None
-    ) -> Appended:
-        """Epoch seconds; None: now. Raises NoSuchTarget, OverQuota, LimitReached; the staged file is removed then."""
-        try:
-            return await self._store.write(
-                transfers.append, user_id, names.canonical(name), staged, flags, internal_date
-            )
-        except (NoSuchTarget, OverQuota, LimitReached):
-            await self._store.unstage(staged)
-            raise
-
     async def check_append(
         self, user_id: int, name: str, octets: int, replaces: tuple[MailboxIndex, int] | None = None
     ) -> None:
         """Before the octets come. `replaces`: the mailbox and UID that REPLACE makes room in.
 
-        Raises NoSuchTarget, OverQuota, MessageGone.
+        Raises NoSuchTarget, NotPermitted, OverQuota, MessageGone.
         """
         replaced = None if replaces is None else (replaces[0].mailbox.id, replaces[1])
-        await self._store.read(transfers.check_append, user_id, names.canonical(name), octets, replaced)
+        await self._store.read(transfers.check_append, user_id, name, octets, replaced)
+
+    async def append(
+        self, user_id: int, name: str, staged: Staged, flags: FlagSet, internal_date: int | None
+    ) -> Appended:
+        """Epoch seconds; None: now. Raises NoSuchTarget, NotPermitted, OverQuota, LimitReached.
+
+        The staged file is removed then.
+        """
+        try:
+            return await self._store.write(transfers.append, user_id, name, staged, flags, internal_date)
+        except (NoSuchTarget, NotPermitted, OverQuota, LimitReached):
+            await self._store.unstage(staged)
+            raise
 
     async def append_all(self, user_id: int, name: str, new: Sequence[NewMessage]) -> AppendedAll:
-        """All or none. Raises NoSuchTarget, OverQuota, LimitReached; the staged files are removed then."""
+        """All or none. Raises NoSuchTarget, NotPermitted, OverQuota, LimitReached; the files are removed then."""
         async with self._unstaging(new):
-            return await self._store.write(transfers.append_all, user_id, names.canonical(name), new)
+            return await self._store.write(transfers.append_all, user_id, name, new)
 
     async def replace(self, index: MailboxIndex, uid: int, user_id: int, name: str, new: NewMessage) -> AppendedAll:
         """Add the one and remove the other, in one step. Raises as append_all, and MessageGone."""
         async with self._unstaging([new]):
-            done = await self._store.write(
-                transfers.replace, index.mailbox.id, uid, user_id, names.canonical(name), new
-            )
+            done = await self._store.write(transfers.replace, index.mailbox.id, uid, user_id, name, new)
         await self._indexes.settled(index)
         return done
 
-    async def copy(self, index: MailboxIndex, uids: Sequence[int], target: str) -> Copied:
-        """All or none. Raises NoSuchTarget, OverQuota, MessageGone."""
-        keys = [self._store.new_key() for _ in uids]
-        copied = await self._store.write(transfers.copy, index.mailbox, uids, names.canonical(target), keys)
+    async def copy(self, user_id: int, index: MailboxIndex, uids: Sequence[int], target: str) -> Copied:
+        """All or none. Raises NoSuchTarget, NotPermitted, OverQuota, MessageGone."""
+        new_key = self._store.new_key
+        copied = await self._store.write(transfers.copy, user_id, index.mailbox.id, uids, target, new_key)
         await self._indexes.settled(index)
         return copied
 
-    async def move(self, index: MailboxIndex, uids: Sequence[int], target: str) -> Copied:
-        """All or none, in one step. Raises NoSuchTarget, MessageGone."""
-        moved = await self._store.write(transfers.move, index.mailbox, uids, names.canonical(target))
+    async def move(self, user_id: int, index: MailboxIndex, uids: Sequence[int], target: str) -> Copied:
+        """All or none, in one step. Raises NoSuchTarget, NotPermitted, OverQuota (another account), MessageGone."""
+        new_key = self._store.new_key
+        moved = await self._store.write(transfers.move, user_id, index.mailbox.id, uids, target, new_key)
         await self._indexes.settled(index)
         return moved
 
     async def set_flags(
         self,
+        user_id: int,
         index: MailboxIndex,
         uids: Sequence[int],
         mode: FlagMode,
         flags: FlagSet,
         unchanged_since: int | None = None,
     ) -> Stored:
-        """Messages that are gone are passed over. Raises NoSuchMailbox, LimitReached (keywords)."""
-        done = await self._store.write(messages.set_flags, index.mailbox.id, uids, mode, flags, unchanged_since)
+        """Messages that are gone are passed over, flags without a right to them stay.
+
+        Raises NoSuchMailbox, NotPermitted (no flag may be changed), LimitReached (keywords).
+        """
+        mailbox_id = index.mailbox.id
+        done = await self._store.write(transfers.set_flags, user_id, mailbox_id, uids, mode, flags, unchanged_since)
         await self._indexes.settled(index)
         return Stored([uid for uid, _ in done.changed], [*done.failed])
 
-    async def expunge(self, index: MailboxIndex, uids: Sequence[int] | None) -> builtins.list[int]:
-        """Messages with \\Deleted, only those of `uids` where given; returns what was removed, ascending."""
-        removed = await self._store.write(transfers.expunge, index.mailbox.id, uids)
+    async def expunge(self, user_id: int, index: MailboxIndex, uids: Sequence[int] | None) -> builtins.list[int]:
+        """Messages with \\Deleted, only those of `uids` where given; returns what was removed, ascending.
+
+        Raises NoSuchMailbox, NotPermitted.
+        """
+        removed = await self._store.write(transfers.expunge, user_id, index.mailbox.id, uids)
         await self._indexes.settled(index)
         return removed
 
@@ -248,10 +292,13 @@ class Mailboxes:
         return await open_file(self._store, index.mailbox.id, uid)
 
     async def open_by_name(
-        self, user_id: int, name: str, uid: int, uidvalidity: int | None
+        self, user_id: int, where: str | int, uid: int, uidvalidity: int | None
     ) -> tuple[MessageFile, tuple[Part, ...]]:
-        """The message and its parts, of a mailbox that need not be selected. Raises NoSuchMailbox, MessageGone."""
-        return await open_by_name(self._store, user_id, names.canonical(name), uid, uidvalidity)
+        """The message and its parts, by the name of its mailbox or, of one that is open, by its id.
+
+        Raises NoSuchMailbox, NotPermitted, MessageGone.
+        """
+        return await open_by_name(self._store, user_id, where, uid, uidvalidity)
 
     # ---- inside ----
 
@@ -260,7 +307,7 @@ class Mailboxes:
         """A refused transaction names no file: they are removed. Of one that failed in another way nobody knows."""
         try:
             yield
-        except (NoSuchMailbox, OverQuota, LimitReached, MessageGone, InsufficientStorage):
+        except (NoSuchMailbox, NotPermitted, OverQuota, LimitReached, MessageGone, InsufficientStorage):
             for each in new:
                 await self._store.unstage(each.staged)
             raise

@@ -48,6 +48,17 @@ class MailboxesChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class AnnotationsChanged:
+    """What clients noted about a mailbox or the server, RFC 5464: the names of the entries, not their values."""
+
+    user_id: int | None  # the mailbox's owner; None: the server's
+    mailbox_id: int | None  # None: the server's
+    shared: tuple[str, ...]  # entries that concern everybody who may see the mailbox
+    private: tuple[str, ...]  # entries that concern `by` alone
+    by: int  # the user who changed them
+
+
+@dataclass(frozen=True, slots=True)
 class AccountsChanged:
     """Users, domains or aliases changed: whoever is logged in may not be allowed to any more."""
 
@@ -63,5 +74,12 @@ class ForeignCommit:
 
 
 Event = (
-    MessagesAdded | FlagsChanged | MessagesRemoved | MailboxesChanged | AccountsChanged | QueueChanged | ForeignCommit
+    MessagesAdded
+    | FlagsChanged
+    | MessagesRemoved
+    | MailboxesChanged
+    | AnnotationsChanged
+    | AccountsChanged
+    | QueueChanged
+    | ForeignCommit
 )

@@ -16,17 +16,12 @@ class Look:
     has_new: bool  # files in new/: never ours, we deliver to cur/
 
 
-def by_name(rx: Rx, maildir: Maildir, user_id: int, name: str) -> Look:
-    """Raises NoSuchMailbox."""
-    return _look(maildir, mailboxes.get(rx, user_id, name))
-
-
 def by_id(rx: Rx, maildir: Maildir, mailbox_id: int) -> Look:
     """Raises NoSuchMailbox."""
-    return _look(maildir, mailboxes.get_by_id(rx, mailbox_id))
+    return of(maildir, mailboxes.get_by_id(rx, mailbox_id))
 
 
-def _look(maildir: Maildir, mailbox: Mailbox) -> Look:
+def of(maildir: Maildir, mailbox: Mailbox) -> Look:
     try:
         names = os.listdir(maildir.root / mailbox.folder / "new")
     except FileNotFoundError:

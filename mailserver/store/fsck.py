@@ -8,6 +8,7 @@ unknown-folder    a Maildir folder that no mailbox has           becomes a mailb
 missing-folder    a mailbox without its folder                   made
 unknown-content   a row without what is known of its content     scanned again
 quota             used_bytes is not the sum of the sizes         set right
+counts            a mailbox counts other messages than it has    set right
 staged-file       a file in staging/ that no row names           removed (only without a running daemon)
 spool-file        a file in spool/ that no queue row names       removed
 missing-spool     a queue row whose spool file is gone           reported only
@@ -106,10 +107,13 @@ async def _mailbox(store: Store, mailbox: Mailbox, repair: bool) -> AsyncIterato
 async def _quotas(store: Store, repair: bool) -> AsyncIterator[Problem]:
     for user_id, maildir in await store.read(_maildirs):
         difference = await store.read(_drift, user_id)
+        miscounted = await store.read(quota.miscounted, user_id)
+        if repair and (difference or miscounted):
+            await store.write(quota.recount, user_id)
         if difference:
-            if repair:
-                await store.write(quota.recount, user_id)
             yield Problem("quota", maildir, f"used_bytes is {difference} octets below the sum of the sizes", repair)
+        for directory in miscounted:
+            yield Problem("counts", f"{maildir}/{directory}", "its number or octets of messages are wrong", repair)
 
 
 async def _spool(store: Store, repair: bool) -> AsyncIterator[Problem]:

@@ -4,8 +4,9 @@ import builtins
 from dataclasses import dataclass
 
 from mailserver.errors import MailboxExists, NoSuchMailbox
-from mailserver.store import change_numbers, disk_jobs, folder_names, subscriptions
-from mailserver.store.database import Rx, Tx
+from mailserver.mail.rights import Grant, Rights, granted
+from mailserver.store import change_numbers, disk_jobs, folder_names, rights, subscriptions
+from mailserver.store.database import Row, Rx, Tx
 from mailserver.store.events import MailboxesChanged
 
 INBOX = "INBOX"
@@ -31,6 +32,10 @@ class Mailbox:
     directory: str  # Maildir++ folder below the user's Maildir, "" for INBOX
     recent_uid: int  # messages from here on are \Recent and unclaimed
     maildir: str  # the user's Maildir below data/mail
+    grants: tuple[Grant, ...] = ()  # who else may do what, RFC 4314
+
+    def rights(self, user_id: int) -> Rights:
+        return granted(self.user_id, self.grants, user_id)
 
     @property
     def folder(self) -> str:
@@ -38,13 +43,13 @@ class Mailbox:
         return f"{self.maildir}/{self.directory}" if self.directory else self.maildir
 
 
-_SELECT = """SELECT m.id, m.user_id, m.name, m.uidvalidity, m.uidnext, m.highestmodseq, m.special_use, m.directory,
-    m.recent_uid, u.maildir FROM mailboxes m JOIN users u ON u.id = m.user_id"""
+_SELECT = f"""SELECT m.id, m.user_id, m.name, m.uidvalidity, m.uidnext, m.highestmodseq, m.special_use, m.directory,
+    m.recent_uid, u.maildir, {rights.AS_JSON} FROM mailboxes m JOIN users u ON u.id = m.user_id"""
 
 
 def find(rx: Rx, user_id: int, name: str) -> Mailbox | None:
     row = rx.one(f"{_SELECT} WHERE m.user_id = ? AND m.name = ?", user_id, name)
-    return Mailbox(*row) if row else None
+    return _mailbox(row) if row else None
 
 
 def get(rx: Rx, user_id: int, name: str) -> Mailbox:
@@ -56,7 +61,7 @@ def get(rx: Rx, user_id: int, name: str) -> Mailbox:
 
 def find_by_id(rx: Rx, mailbox_id: int) -> Mailbox | None:
     row = rx.one(f"{_SELECT} WHERE m.id = ?", mailbox_id)
-    return Mailbox(*row) if row else None
+    return _mailbox(row) if row else None
 
 
 def get_by_id(rx: Rx, mailbox_id: int) -> Mailbox:
@@ -67,16 +72,30 @@ def get_by_id(rx: Rx, mailbox_id: int) -> Mailbox:
 
 
 def list(rx: Rx, user_id: int) -> builtins.list[Mailbox]:
-    return [Mailbox(*row) for row in rx.all(f"{_SELECT} WHERE m.user_id = ? ORDER BY m.name", user_id)]
+    return [_mailbox(row) for row in rx.all(f"{_SELECT} WHERE m.user_id = ? ORDER BY m.name", user_id)]
+
+
+def list_shared(rx: Rx, user_id: int) -> builtins.list[tuple[str, Mailbox]]:
+    """Mailboxes of others that a list names this user or anyone for, with the owner's address; deleted owners left out.
+
+    Whether it gives him a right is not asked here.
+    """
+    rows = rx.all(
+        f"""{_SELECT.replace("SELECT", "SELECT u.username || '@' || d.name,", 1)} JOIN domains d ON d.id = u.domain_id
+            WHERE m.id IN (SELECT mailbox_id FROM mailbox_rights WHERE user_id = ?1 OR user_id IS NULL)
+            AND m.user_id <> ?1 AND u.deleted_at IS NULL AND d.deleted_at IS NULL ORDER BY 1, m.name""",
+        user_id,
+    )
+    return [(row[0], _mailbox(row[1:])) for row in rows]
 
 
 def list_all(rx: Rx) -> builtins.list[Mailbox]:
-    return [Mailbox(*row) for row in rx.all(f"{_SELECT} ORDER BY m.id")]
+    return [_mailbox(row) for row in rx.all(f"{_SELECT} ORDER BY m.id")]
 
 
 def find_special(rx: Rx, user_id: int, special_use: str) -> Mailbox | None:
     row = rx.one(f"{_SELECT} WHERE m.user_id = ? AND m.special_use = ? ORDER BY m.id LIMIT 1", user_id, special_use)
-    return Mailbox(*row) if row else None
+    return _mailbox(row) if row else None
 
 
 def add(tx: Tx, user_id: int, name: str, special_use: str | None = None) -> Mailbox:
@@ -151,6 +170,10 @@ def claim_recent(tx: Tx, mailbox_id: int) -> int:
         raise NoSuchMailbox
     tx.run("UPDATE mailboxes SET recent_uid = uidnext WHERE id = ? AND recent_uid <> uidnext", mailbox_id)
     return int(row[0])
+
+
+def _mailbox(row: Row) -> Mailbox:
+    return Mailbox(*(*row[:-1], rights.grants(row[-1])))
 
 
 def _free_directory(tx: Tx, user_id: int, name: str) -> str:

@@ -116,7 +116,7 @@ def add(tx: Tx, mailbox_id: int, staged: Staged, flags: FlagSet, internal_date: 
 def add_to(tx: Tx, mailbox: Mailbox, staged: Staged, flags: FlagSet, internal_date: int) -> Message:
     """`add` for a mailbox that was read in this transaction."""
     modseq = change_numbers.take(tx, mailbox.user_id)
-    uid = _take_uids(tx, mailbox.id, 1, modseq)
+    uid = take_uids(tx, mailbox.id, 1, modseq, staged.detail.size)
     flags = keywords.register(tx, mailbox.id, flags)
     message = _insert(tx, mailbox, staged, flags, internal_date, uid, modseq)
     tx.tell(MessagesAdded(mailbox.user_id, mailbox.id, (_told(message),)))
@@ -130,7 +130,7 @@ def add_all(tx: Tx, mailbox: Mailbox, arrivals: Sequence[tuple[Staged, FlagSet, 
     """
     count = len(arrivals)
     last = change_numbers.take(tx, mailbox.user_id, count)
-    first_uid = _take_uids(tx, mailbox.id, count, last)
+    first_uid = take_uids(tx, mailbox.id, count, last, sum(staged.detail.size for staged, _, _ in arrivals))
     spelled = {flags: keywords.register(tx, mailbox.id, flags) for flags in {flags for _, flags, _ in arrivals}}
     added = [
         _insert(tx, mailbox, staged, spelled[flags], date, first_uid + place, last - count + 1 + place)
@@ -210,7 +210,7 @@ def copy(
     if not rows:
         return []
     modseq = change_numbers.take(tx, target.user_id)
-    first = _take_uids(tx, target_id, len(rows), modseq)
+    first = take_uids(tx, target_id, len(rows), modseq, sum(row.size for row in rows))
     _adopt_keywords(tx, target_id, rows)
     tx.files.make_folder(target.folder)
     tx.many(
@@ -240,14 +240,14 @@ def move(tx: Tx, source_id: int, uids: Sequence[int], target_id: int) -> builtin
     if not rows:
         return []
     modseq = change_numbers.take(tx, source.user_id)
-    first = _take_uids(tx, target_id, len(rows), modseq)
+    first = take_uids(tx, target_id, len(rows), modseq, sum(row.size for row in rows))
     _adopt_keywords(tx, target_id, rows)
     tx.files.make_folder(target.folder)
     tx.many(
         "UPDATE messages SET mailbox_id = ?, uid = ?, modseq = ?, saved_at = ? WHERE id = ?",
         [(target_id, first + place, modseq, tx.now_ms // 1000, row.id) for place, row in enumerate(rows)],
     )
-    _bury(tx, source, modseq, [row.uid for row in rows])
+    _bury(tx, source, modseq, [row.uid for row in rows], sum(row.size for row in rows))
     names = tuple((row.key, row.name_flags) for row in rows)
     tx.promise(disk_jobs.MoveFiles(source.folder, target.folder, names))
     tx.tell(MessagesAdded(target.user_id, target_id, _added(tx, rows, first, modseq)))
@@ -294,7 +294,7 @@ def remove(tx: Tx, mailbox_id: int, uids: Sequence[int]) -> builtins.list[int]:
     gone = [row.uid for row in rows]
     modseq = change_numbers.take(tx, mailbox.user_id)
     tx.run("DELETE FROM messages WHERE id IN (SELECT value FROM json_each(?))", json.dumps([row.id for row in rows]))
-    _bury(tx, mailbox, modseq, gone)
+    _bury(tx, mailbox, modseq, gone, sum(row.size for row in rows))
     tx.promise(disk_jobs.RemoveFiles(mailbox.folder, tuple((row.key, row.name_flags) for row in rows)))
     return gone
 
@@ -348,12 +348,17 @@ def _by_flags(changed: builtins.list[tuple[int, FlagSet]]) -> dict[FlagSet, buil
     return groups
 
 
-def _take_uids(tx: Tx, mailbox_id: int, count: int, modseq: int) -> int:
-    """The first of `count` UIDs in a row, this statement inside BEGIN IMMEDIATE and no other."""
+def take_uids(tx: Tx, mailbox_id: int, count: int, modseq: int, octets: int) -> int:
+    """The first of `count` UIDs in a row, this statement inside BEGIN IMMEDIATE and no other.
+
+    The messages that get them have `octets` together: the mailbox counts both.
+    """
     row = tx.one(
-        "UPDATE mailboxes SET uidnext = uidnext + ?, highestmodseq = ? WHERE id = ? RETURNING uidnext",
+        """UPDATE mailboxes SET uidnext = uidnext + ?1, highestmodseq = ?2, message_count = message_count + ?1,
+               octets = octets + ?3 WHERE id = ?4 RETURNING uidnext""",
         count,
         modseq,
+        octets,
         mailbox_id,
     )
     if row is None:
@@ -366,12 +371,19 @@ def _adopt_keywords(tx: Tx, mailbox_id: int, rows: "Iterable[_Chosen]") -> None:
     keywords.register(tx, mailbox_id, used)
 
 
-def _bury(tx: Tx, mailbox: Mailbox, modseq: int, uids: builtins.list[int]) -> None:
+def _bury(tx: Tx, mailbox: Mailbox, modseq: int, uids: builtins.list[int], octets: int) -> None:
     tx.many(
         "INSERT INTO vanished (mailbox_id, modseq, uid, removed_at) VALUES (?, ?, ?, ?)",
         [(mailbox.id, modseq, uid, tx.now_ms) for uid in uids],
     )
-    tx.run("UPDATE mailboxes SET highestmodseq = ? WHERE id = ?", modseq, mailbox.id)
+    tx.run(
+        """UPDATE mailboxes SET highestmodseq = ?, message_count = message_count - ?, octets = octets - ?
+           WHERE id = ?""",
+        modseq,
+        len(uids),
+        octets,
+        mailbox.id,
+    )
     tx.tell(MessagesRemoved(mailbox.user_id, mailbox.id, modseq, tuple(uids)))
 
 

@@ -22,6 +22,10 @@ from mailserver.store.database import Rx
 POSTMASTER = "postmaster"
 MAX_EXPANDED = 2000  # destinations one address may end up at
 
+# columns of a user `u`: the last fields of LocalRecipient
+_ROOM = """u.used_bytes, coalesce(u.quota_bytes, 0), CASE WHEN u.quota_messages THEN u.quota_messages -
+    (SELECT coalesce(sum(b.message_count), 0) FROM mailboxes b WHERE b.user_id = u.id) END"""
+
 
 @dataclass(frozen=True, slots=True)
 class LocalRecipient:
@@ -30,9 +34,12 @@ class LocalRecipient:
     detail: str  # what stood behind the separator, as it is compared; "" where nothing did
     used_bytes: int
     quota_bytes: int  # 0: no limit
+    messages_left: int | None = None  # how many more it may hold; None: no limit
 
-    def has_room(self, octets: int) -> bool:
-        return not self.quota_bytes or self.used_bytes + octets <= self.quota_bytes
+    def has_room(self, octets: int, messages: int = 1) -> bool:
+        return (not self.quota_bytes or self.used_bytes + octets <= self.quota_bytes) and (
+            self.messages_left is None or messages <= self.messages_left
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +129,16 @@ def _take_rest(rx: Rx, local: str, domain: _Domain, depth: int, into: _Expansion
 
 def _take_user(rx: Rx, name: str, detail: str, domain: _Domain, into: _Expansion) -> bool:
     row = rx.one(
-        """SELECT id, is_active IS TRUE, used_bytes, coalesce(quota_bytes, 0) FROM users
-           WHERE domain_id = ? AND username = ? AND deleted_at IS NULL""",
+        f"""SELECT u.id, u.is_active IS TRUE, {_ROOM} FROM users u
+            WHERE u.domain_id = ? AND u.username = ? AND u.deleted_at IS NULL""",
         domain.id,
         name,
     )
     if row is None:
         return False
-    user_id, active, used, quota = row
+    user_id, active, *room = row
     if active:
-        into.local.setdefault(user_id, LocalRecipient(user_id, f"{name}@{domain.name}", detail, used, quota))
+        into.local.setdefault(user_id, LocalRecipient(user_id, f"{name}@{domain.name}", detail, *room))
         into.check()
     else:
         into.refusals.append(MailboxDisabled())
@@ -157,8 +164,7 @@ def _take_alias(rx: Rx, source: str, domain: _Domain, depth: int, into: _Expansi
 
 def _take_user_by_id(rx: Rx, user_id: int, into: _Expansion) -> None:
     row = rx.one(
-        """SELECT u.username, d.name, u.is_active IS TRUE AND d.is_active IS TRUE, u.used_bytes,
-               coalesce(u.quota_bytes, 0)
+        f"""SELECT u.username, d.name, u.is_active IS TRUE AND d.is_active IS TRUE, {_ROOM}
            FROM users u JOIN domains d ON d.id = u.domain_id
            WHERE u.id = ? AND u.deleted_at IS NULL AND d.deleted_at IS NULL""",
         user_id,
@@ -166,11 +172,11 @@ def _take_user_by_id(rx: Rx, user_id: int, into: _Expansion) -> None:
     if row is None:
         into.refusals.append(NoSuchUser())
         return
-    username, domain, active, used, quota = row
+    username, domain, active, *room = row
     if not active:
         into.refusals.append(MailboxDisabled())
         return
-    into.local.setdefault(user_id, LocalRecipient(user_id, f"{username}@{domain}", "", used, quota))
+    into.local.setdefault(user_id, LocalRecipient(user_id, f"{username}@{domain}", "", *room))
     into.check()
 
 
@@ -207,11 +213,11 @@ def _postmaster_of_host(rx: Rx, hostname: str) -> Resolved:
 def _administrator(rx: Rx, domain_id: int) -> LocalRecipient | None:
     """The first administrator, of this domain if it has one; without any, the first user of the domain."""
     row = rx.one(
-        """SELECT u.id, u.username || '@' || d.name, u.used_bytes, coalesce(u.quota_bytes, 0)
+        f"""SELECT u.id, u.username || '@' || d.name, {_ROOM}
            FROM users u JOIN domains d ON d.id = u.domain_id
            WHERE u.is_active IS TRUE AND d.is_active IS TRUE AND u.deleted_at IS NULL AND d.deleted_at IS NULL
                AND (u.is_admin IS TRUE OR u.domain_id = ?1)
            ORDER BY u.is_admin IS TRUE DESC, u.domain_id = ?1 DESC, u.id LIMIT 1""",
         domain_id,
     )
-    return LocalRecipient(row[0], row[1], "", row[2], row[3]) if row else None
+    return LocalRecipient(row[0], row[1], "", *row[2:]) if row else None

@@ -13,6 +13,7 @@ from mailserver.store.scram_keys import ScramKeys
 
 DEFAULT_QUOTA_BYTES = 1_073_741_824
 MAX_QUOTA_BYTES = 2**63 - 1
+MAX_QUOTA_MESSAGES = 2**32 - 1  # more than UIDs of one mailbox
 MAX_DISPLAY_NAME = 200  # characters
 ACCOUNT_GONE = "the account that sent it was removed"  # why its mail in the queue was given up
 
@@ -66,6 +67,24 @@ def find_by_id(rx: Rx, user_id: int) -> User | None:
     return _user(row) if row else None
 
 
+def get_by_id(rx: Rx, user_id: int) -> User:
+    user = find_by_id(rx, user_id)
+    if user is None:
+        raise NoSuchUser
+    return user
+
+
+def administrator(rx: Rx, user_id: int) -> str | None:
+    """The address to ask: the first administrator, of the user's own domain if it has one."""
+    row = rx.one(
+        f"""SELECT u.username || '@' || d.name FROM users u JOIN domains d ON d.id = u.domain_id
+            WHERE u.is_admin IS TRUE AND u.is_active IS TRUE AND {_HERE}
+            ORDER BY u.domain_id = (SELECT domain_id FROM users WHERE id = ?) DESC, u.id LIMIT 1""",
+        user_id,
+    )
+    return row[0] if row else None
+
+
 def find_in_only_domain(rx: Rx, username: str) -> User | None:
     """By local part alone, where there is one domain only."""
     if rx.one("SELECT count(*) FROM domains WHERE deleted_at IS NULL") != (1,):
@@ -101,6 +120,7 @@ def add(
     scram: ScramKeys | None = None,
     display_name: str = "",
     quota_bytes: int = DEFAULT_QUOTA_BYTES,
+    quota_messages: int = 0,
     is_admin: bool = False,
 ) -> User:
     """A user with the default mailboxes. Raises NoSuchDomain, AlreadyThere, BadAddress, BadValue.
@@ -126,6 +146,7 @@ def add(
         tx.now,
     )
     tx.run("UPDATE users SET maildir = ? WHERE id = ?", _free_maildir(tx, user_id, username, domain), user_id)
+    set_quota_messages(tx, address, quota_messages)
     mailboxes.add_defaults(tx, user_id)
     if scram is not None:
         scram_keys.put(tx, user_id, scram)
@@ -164,6 +185,13 @@ def set_admin(tx: Tx, address: str, admin: bool) -> None:
 def set_quota(tx: Tx, address: str, quota_bytes: int) -> None:
     """0 is no limit. A mailbox that is fuller already takes no more mail, and loses none."""
     _set(tx, get(tx, address), "quota_bytes", _quota(quota_bytes))
+
+
+def set_quota_messages(tx: Tx, address: str, messages: int) -> None:
+    """0 is no limit; as set_quota."""
+    if not 0 <= messages <= MAX_QUOTA_MESSAGES:
+        raise BadValue(f"The limit is 0 (none) to {MAX_QUOTA_MESSAGES} messages, not {messages}")
+    _set(tx, get(tx, address), "quota_messages", messages)
 
 
 def set_display_name(tx: Tx, address: str, display_name: str) -> None:

@@ -104,22 +104,24 @@ async def append(store: Store) -> None:
 
 async def copy(store: Store) -> None:
     async with _selected(store) as (service, inbox):
-        await service.copy(inbox, [1, 3], "Archive")
+        await service.copy(inbox.mailbox.user_id, inbox, [1, 3], "Archive")
 
 
 async def move(store: Store) -> None:
     async with _selected(store) as (service, inbox):
-        await service.move(inbox, [1, 3], "Archive")
+        await service.move(inbox.mailbox.user_id, inbox, [1, 3], "Archive")
 
 
 async def set_flags(store: Store) -> None:
     async with _selected(store) as (service, inbox):
-        await service.set_flags(inbox, [1, 3], FlagMode.ADD, FlagSet.of(["\\Flagged", "\\Deleted", "$Work"]))
+        await service.set_flags(
+            inbox.mailbox.user_id, inbox, [1, 3], FlagMode.ADD, FlagSet.of(["\\Flagged", "\\Deleted", "$Work"])
+        )
 
 
 async def expunge(store: Store) -> None:
     async with _selected(store) as (service, inbox):
-        await service.expunge(inbox, None)
+        await service.expunge(inbox.mailbox.user_id, inbox, None)
 
 
 CHANGES: dict[str, Change] = {

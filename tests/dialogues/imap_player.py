@@ -8,7 +8,10 @@ r"""Plays IMAP dialogues: what a client sends, what it must be answered, as an R
     @config max_errors=3           fields of ImapConfig
     @peer 192.0.2.1                where clients connect from
     @tls                           they connect inside TLS
+    @user 2 bob@example.test       session 2 logs in as somebody else
     @quota 2000                    octets
+    @messages 10                   the quota in messages
+    @admin ann@example.test        is an administrator
     @disable                       the account
     @nokeys                        the account is from before SCRAM
     @deflate                       the first client deflates from here on, and inflates what it reads
@@ -69,6 +72,7 @@ class Player:
         self._read_size = read_size
         self._names: dict[str, int] = {}
         self._clients: dict[str, Client] = {}
+        self._users: dict[str, str] = {}  # session → who logs in
         self._fresh = False
         self._tls = False
         self._peer = "127.0.0.1"
@@ -121,7 +125,7 @@ class Player:
             self._clients[who] = client
             if not self._fresh:
                 await client.line()
-                await client.send(f'login LOGIN {ADDRESS} "{PASSWORD}"\r\n'.encode())
+                await client.send(f'login LOGIN {self._users.get(who, ADDRESS)} "{PASSWORD}"\r\n'.encode())
                 assert (await client.line()).startswith(b"login OK")
         return client
 
@@ -165,6 +169,12 @@ class Player:
                 await self._world.deliver_letter(*arguments)
             case "quota":
                 await self._world.set_quota(int(arguments[0]))
+            case "user":
+                self._users[arguments[0]] = arguments[1]
+            case "messages":
+                await self._world.set_quota_messages(int(arguments[0]))
+            case "admin":
+                await self._world.set_admin(arguments[0])
             case "disable":
                 await self._world.disable()
             case "nokeys":

@@ -28,6 +28,7 @@ from tests.fakes import FakeClock
 
 LETTERS = Path(__file__).parent / "letters"
 ADDRESS, PASSWORD = "ann@example.test", "correct horse"
+OTHERS = ("bob@example.test", "cat@example.test", "dan@other.test")  # with the same password
 STORE = StoreConfig(min_free_bytes=0, readers=2, file_threads=2)
 AUTH = AuthConfig(argon2_memory_kib=64, argon2_time_cost=1, argon2_parallelism=1)
 IMAP = ImapConfig(allow_plain_auth=True)
@@ -44,11 +45,13 @@ body %d\r
 
 
 async def prepare(data: Path) -> None:
-    """A data folder with one account, to be copied for each scene."""
+    """A data folder with a few accounts, to be copied for each scene."""
     async with await Store.open(data, FakeClock(), config=STORE) as store:
-        await store.write(domains.add, "example.test")
-        new = await new_passwords.prepare(store, AUTH, ADDRESS, PASSWORD, not_random)
-        await store.write(users.add, ADDRESS, new.hash, scram=new.scram)
+        for domain in ("example.test", "other.test"):
+            await store.write(domains.add, domain)
+        for address in (ADDRESS, *OTHERS):
+            new = await new_passwords.prepare(store, AUTH, address, PASSWORD, not_random)
+            await store.write(users.add, address, new.hash, scram=new.scram)
         await tokens.make(store, tokens.NewToken(ADDRESS, "Phone"), not_random)
         await tokens.make(store, tokens.NewToken(ADDRESS, "Printer", ("smtp",)), lambda octets: b"p" * octets)
 
@@ -108,6 +111,12 @@ class World:
 
     async def set_quota(self, octets: int) -> None:
         await self.store.write(users.set_quota, ADDRESS, octets)
+
+    async def set_quota_messages(self, messages: int) -> None:
+        await self.store.write(users.set_quota_messages, ADDRESS, messages)
+
+    async def set_admin(self, address: str) -> None:
+        await self.store.write(users.set_admin, address, True)
 
     async def disable(self) -> None:
         await self.store.write(users.set_active, ADDRESS, False)

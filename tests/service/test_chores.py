@@ -9,7 +9,8 @@ import pytest
 
 from mailserver.config.tree import Config, QueueConfig, ServerConfig, StoreConfig
 from mailserver.daemon.chores import INTERVAL_SECONDS, do_chores
-from mailserver.store import auth_log, delivery_log
+from mailserver.mail.flags import EMPTY
+from mailserver.store import auth_log, delivery_log, mailboxes, messages, retention
 from mailserver.store.auth_log import Attempt
 from mailserver.store.database import Tx
 from mailserver.store.delivery_log import Delivery, Outcome
@@ -58,3 +59,43 @@ async def test_logs_are_forgotten_when_they_are_old_and_the_reload_counts(
     await until(clock, found, (2 * auth_log.BATCH + 2, ["2026-03-01", "2026-01-30"]))
     config[0] = replace(CONFIG, store=StoreConfig(log_days=20))
     await until(clock, found, (1, ["2026-03-01"]))
+
+
+async def test_trash_and_junk_are_emptied_of_what_was_put_there_long_ago(
+    store: Store, clock: FakeClock, user_id: int, config: list[Config]
+) -> None:
+    """The day a message came into the mailbox counts, not its own date; other mailboxes keep all."""
+
+    async def put(*names: str) -> None:
+        for name in names:
+            staged = await store.stage_bytes(b"Subject: old\r\n\r\n")
+            mailbox = await store.read(mailboxes.get, user_id, name)
+            await store.write(messages.add, mailbox.id, staged, EMPTY, 0)
+
+    async def left() -> dict[str, int]:
+        boxes = await store.read(mailboxes.list, user_id)
+        counts = {box.name: len(await store.read(messages.list, box.id)) for box in boxes}
+        return {name: count for name, count in counts.items() if count}
+
+    await put("Trash", "Junk", "Archive")
+    await clock.advance(10 * 86_400)
+    await put("Trash", "Junk", "INBOX")
+    everything = {"Trash": 2, "Junk": 2, "Archive": 1, "INBOX": 1}
+    await until(clock, left, everything)  # nothing is removed unless it was asked for
+    config[0] = replace(CONFIG, store=StoreConfig(trash_days=5))
+    await until(clock, left, everything | {"Trash": 1})
+    config[0] = replace(CONFIG, store=StoreConfig(junk_days=5))
+    await until(clock, left, everything | {"Trash": 1, "Junk": 1})
+
+
+async def test_much_old_mail_goes_in_pieces(
+    store: Store, clock: FakeClock, user_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    trash = await store.read(mailboxes.get, user_id, "Trash")
+    for _ in range(3):
+        staged = await store.stage_bytes(b"Subject: old\r\n\r\n")
+        await store.write(messages.add, trash.id, staged, EMPTY, 0)
+    later = int(clock.now().timestamp()) + 1
+    assert [await store.write(retention.remove_old, "\\Trash", later) for _ in range(3)] == [2, 1, 0]
+    assert await store.read(messages.list_vanished, trash.id, 0) == [1, 2, 3]

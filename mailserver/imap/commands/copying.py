@@ -33,7 +33,7 @@ async def copy(s: Session, c: Transfer) -> bytes:
     uids = s.selected.select(c.messages, by_uid=c.by_uid)
     if not uids:
         return b"COPY completed: no such messages"
-    copied = await s.mailboxes.copy(s.selected.index, uids, c.target)
+    copied = await s.mailboxes.copy(s.user_id, s.selected.index, uids, c.target)
     return b"[%b] COPY completed" % copyuid(copied)
 
 
@@ -44,7 +44,7 @@ async def move(s: Session, c: Transfer) -> bytes:
     uids = view.select(c.messages, by_uid=c.by_uid)
     if not uids:
         return b"MOVE completed: no such messages"
-    moved = await s.mailboxes.move(view.index, uids, c.target)
+    moved = await s.mailboxes.move(s.user_id, view.index, uids, c.target)
     s.untagged(b"OK [%b] Moved" % copyuid(moved))
     return b"MOVE completed"
 

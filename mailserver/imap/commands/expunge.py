@@ -19,13 +19,13 @@ def parse_uids(r: Reader) -> SequenceSet:
 async def expunge(s: Session, _: None) -> bytes:
     """The removals are told as every session hears of them, before the OK."""
     require_writable(s.selected)
-    await s.mailboxes.expunge(s.selected.index, None)
+    await s.mailboxes.expunge(s.user_id, s.selected.index, None)
     return b"EXPUNGE completed"
 
 
 async def uid_expunge(s: Session, uids: SequenceSet) -> bytes:
     require_writable(s.selected)
-    await s.mailboxes.expunge(s.selected.index, s.selected.select(uids, by_uid=True))
+    await s.mailboxes.expunge(s.user_id, s.selected.index, s.selected.select(uids, by_uid=True))
     return b"UID EXPUNGE completed"
 
 

@@ -122,7 +122,7 @@ async def run(s: Session, c: Fetch) -> bytes:
     if Attribute.MODSEQ in items:
         s.enabled.add("CONDSTORE")
     plan = Plan.of(tuple(items))
-    newly_seen = await _set_seen(s, chosen) if plan.sets_seen and not view.read_only else frozenset[int]()
+    newly_seen = await _set_seen(s, chosen) if plan.sets_seen and view.may_set_seen else frozenset[int]()
     missed = await _send(s, plan, numbers, newly_seen)
     if missed.unknown:
         raise UnknownEncoding
@@ -141,7 +141,7 @@ async def _set_seen(s: Session, spans: Spans) -> frozenset[int]:
     ]
     if not unseen:
         return frozenset()
-    return frozenset((await s.mailboxes.set_flags(index, unseen, FlagMode.ADD, SEEN)).changed)
+    return frozenset((await s.mailboxes.set_flags(s.user_id, index, unseen, FlagMode.ADD, SEEN)).changed)
 
 
 async def _send(s: Session, plan: Plan, numbers: Sequence[int], newly_seen: frozenset[int]) -> Missed:

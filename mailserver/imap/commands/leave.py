@@ -8,8 +8,8 @@ from mailserver.imap.states import SELECTED
 async def close(s: Session, _: None) -> bytes:
     """Expunges without telling; after EXAMINE nothing is removed."""
     view = s.selected
-    if not view.read_only and not view.index.gone:
-        await s.mailboxes.expunge(view.index, None)
+    if not view.read_only and not view.gone and "e" in view.rights:  # without it nothing is said, RFC 4314 §4
+        await s.mailboxes.expunge(s.user_id, view.index, None)
     await s.leave_mailbox()
     return b"CLOSE completed"
 

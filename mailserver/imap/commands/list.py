@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mailserver.imap.commands.acl import myrights
+from mailserver.imap.commands.metadata import metadata
 from mailserver.imap.commands.status import statuses
 from mailserver.imap.row import Row
 from mailserver.imap.session import Session
@@ -11,23 +13,23 @@ from mailserver.imap.states import AUTHENTICATED
 from mailserver.imap.wire import writer
 from mailserver.imap.wire.list_items import ListRequest, ListReturn, Selection, parse_list, parse_lsub
 from mailserver.imap.wire.patterns import matches
+from mailserver.mailboxes.access import Listed
 from mailserver.mailboxes.names import SEPARATOR, parents
-from mailserver.store.mailboxes import Mailbox
 
 ROOT = b'LIST (\\Noselect) "/" ""'
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """An account's names at one moment."""
+    """What a user sees at one moment: his own, and what others share with him."""
 
-    mailboxes: dict[str, Mailbox]
+    mailboxes: dict[str, Listed]
     subscribed: frozenset[str]  # may name mailboxes that do not exist
     with_children: frozenset[str]
 
     @classmethod
     async def of(cls, s: Session) -> "Names":
-        mailboxes = {mailbox.name: mailbox for mailbox in await s.mailboxes.list(s.user_id)}
+        mailboxes = {listed.name: listed for listed in await s.mailboxes.visible(s.user_id)}
         subscribed = frozenset(await s.mailboxes.subscriptions(s.user_id))
         return cls(mailboxes, subscribed, frozenset(_above(mailboxes)))
 
@@ -37,15 +39,24 @@ class Names:
         if Selection.SUBSCRIBED in selection:
             chosen = set(self.subscribed)
         if Selection.SPECIAL_USE in selection:
-            chosen = {name for name in chosen if name in self.mailboxes and self.mailboxes[name].special_use}
+            chosen = {name for name in chosen if self.special_use(name)}
         return chosen
+
+    def special_use(self, name: str) -> str | None:
+        """What somebody else uses a mailbox for is no advice to this client: it would put its sent mail there."""
+        listed = self.mailboxes.get(name)
+        return listed.mailbox.special_use if listed is not None and listed.own else None
+
+    def readable(self, names: Iterable[str]) -> list[str]:
+        """Those that STATUS would answer for."""
+        return [name for name in names if name in self.mailboxes and "r" in self.mailboxes[name].rights]
 
     def attributes(self, name: str, *, subscribed: bool) -> list[str]:
         found = [] if name in self.mailboxes else ["\\NonExistent", "\\Noselect"]  # the second for IMAP4rev1 clients
         found.append("\\HasChildren" if name in self.with_children else "\\HasNoChildren")
         if subscribed and name in self.subscribed:
             found.append("\\Subscribed")
-        if name in self.mailboxes and (special_use := self.mailboxes[name].special_use):
+        if special_use := self.special_use(name):
             found.append(special_use)
         return found
 
@@ -60,14 +71,30 @@ async def list_(s: Session, c: ListRequest) -> bytes:
     parents_of = await _recursive(selected, hits, c) if Selection.RECURSIVEMATCH in c.selection else set()
     told = sorted(hits | parents_of, key=_order)
     tell_subscribed = ListReturn.SUBSCRIBED in c.returns or Selection.SUBSCRIBED in c.selection
-    status = await statuses(s, [name for name in told if name in names.mailboxes], c.status) if c.status else {}
+    selected_names = [name for name in told if name in hits]  # a parent that only stands for others has no more told
+    more = await _more(s, c, names, selected_names)
     for name in told:
         attributes = names.attributes(name, subscribed=tell_subscribed)
         children = _child_info(c.selection) if name in parents_of else b""
         s.untagged(_line(s, b"LIST", attributes, name) + children)
-        if name in status:
-            s.untagged(status[name])
+        for lines in more:
+            if name in lines:
+                s.untagged(lines[name])
     return b"LIST completed"
+
+
+async def _more(s: Session, c: ListRequest, names: Names, told: list[str]) -> list[dict[str, bytes]]:
+    """Lines by name that follow that of LIST: RFC 5819, RFC 8440, RFC 9590."""
+    lines: list[dict[str, bytes]] = []
+    if c.status:
+        lines.append(await statuses(s, names.readable(told), c.status))
+    if ListReturn.MYRIGHTS in c.returns:
+        mine = {name: names.mailboxes[name].rights for name in told if name in names.mailboxes}
+        lines.append({name: myrights(s, name, rights) for name, rights in mine.items()})
+    if c.metadata:
+        found = await s.mailboxes.annotations.list(s.user_id, [n for n in told if n in names.mailboxes], c.metadata)
+        lines.append({name: metadata(s, name, values) for name, values in found.items()})
+    return lines
 
 
 async def lsub(s: Session, c: ListRequest) -> bytes:

@@ -34,8 +34,11 @@ async def run(s: Session, c: Select) -> bytes:
     if c.parameters.condstore and s.can(b"CONDSTORE"):
         s.enabled.add("CONDSTORE")
     index, first_recent = await s.mailboxes.select(s.user_id, c.name, claim_recent=not c.read_only)
-    _describe(s, s.enter_mailbox(index, first_recent, read_only=c.read_only))
-    return b"[READ-ONLY] EXAMINE completed" if c.read_only else b"[READ-WRITE] SELECT completed"
+    view = s.enter_mailbox(index, first_recent, read_only=c.read_only)
+    _describe(s, view)
+    if c.read_only:
+        return b"[READ-ONLY] EXAMINE completed"
+    return b"[READ-WRITE] SELECT completed" if view.may_change else b"[READ-ONLY] SELECT completed"
 
 
 def _describe(s: Session, view: View) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mailserver.errors import NoSuchMailbox
 from mailserver.imap.row import Row
 from mailserver.imap.session import Session
 from mailserver.imap.states import AUTHENTICATED
@@ -30,21 +29,30 @@ def parse(r: Reader) -> StatusCommand:
 
 
 async def run(s: Session, c: StatusCommand) -> bytes:
-    found = await statuses(s, [c.name], c.items)
-    if not found:
-        raise NoSuchMailbox
-    for line in found.values():
-        s.untagged(line)
+    _note_items(s, c.items)
+    status = await s.mailboxes.status(s.user_id, c.name, with_deleted_octets=_tells_deleted(c.items))
+    s.untagged(_line(s, c.name, status, c.items))
     return b"STATUS completed"
 
 
 async def statuses(s: Session, names: list[str], items: tuple[StatusItem, ...]) -> dict[str, bytes]:
     """STATUS lines of many mailboxes at one moment, by name; for LIST-STATUS too, RFC 5819."""
+    _note_items(s, items)
+    found = await s.mailboxes.statuses(s.user_id, names, with_deleted_octets=_tells_deleted(items))
+    return {name: _line(s, name, status, items) for name, status in found.items()}
+
+
+def _note_items(s: Session, items: tuple[StatusItem, ...]) -> None:
     if StatusItem.HIGHESTMODSEQ in items:
         s.enabled.add("CONDSTORE")  # RFC 7162 §3.1.7
-    found = await s.mailboxes.statuses(s.user_id, names, with_octets=StatusItem.SIZE in items)
-    limit = s.around.config.max_append_octets
-    return {name: b"STATUS %b (%b)" % (s.name(name), _values(status, items, limit)) for name, status in found.items()}
+
+
+def _tells_deleted(items: tuple[StatusItem, ...]) -> bool:
+    return StatusItem.DELETED_STORAGE in items
+
+
+def _line(s: Session, name: str, status: Status, items: tuple[StatusItem, ...]) -> bytes:
+    return b"STATUS %b (%b)" % (s.name(name), _values(status, items, s.around.config.max_append_octets))
 
 
 def _values(status: Status, items: tuple[StatusItem, ...], append_limit: int) -> bytes:
@@ -65,6 +73,7 @@ _VALUES: dict[StatusItem, Callable[[Status], int]] = {
     StatusItem.UNSEEN: lambda status: status.unseen,
     StatusItem.DELETED: lambda status: status.deleted,
     StatusItem.SIZE: lambda status: status.octets,
+    StatusItem.DELETED_STORAGE: lambda status: status.deleted_octets,
     StatusItem.HIGHESTMODSEQ: lambda status: status.highestmodseq,
 }
 

@@ -46,7 +46,7 @@ async def run(s: Session, c: StoreFlags) -> bytes:
         s.enabled.add("CONDSTORE")
     uids = view.select(c.messages, by_uid=c.by_uid)
     believed = _believed(view, uids, item) if item.silent else {}
-    stored = await s.mailboxes.set_flags(view.index, uids, item.mode, item.flags, item.unchanged_since)
+    stored = await s.mailboxes.set_flags(s.user_id, view.index, uids, item.mode, item.flags, item.unchanged_since)
     _note_silent(view, stored.changed, believed)
     failed = set(stored.failed)
     if not item.silent:

@@ -1,6 +1,7 @@
 """All commands. An extension is a file with ROWS and a line here."""
 
 from mailserver.imap.commands import (
+    acl,
     any_state,
     append,
     cancel_update,
@@ -13,6 +14,7 @@ from mailserver.imap.commands import (
     leave,
     login,
     mailbox_names,
+    metadata,
     multisearch,
     namespace,
     quota,
@@ -31,6 +33,7 @@ from mailserver.imap.commands import list as list_
 from mailserver.imap.row import Row, Rows
 
 _FAMILIES: tuple[Rows, ...] = (
+    acl.ROWS,
     any_state.ROWS,
     append.ROWS,
     cancel_update.ROWS,
@@ -46,6 +49,7 @@ _FAMILIES: tuple[Rows, ...] = (
     login.ROWS,
     mailbox_names.ROWS,
     multisearch.ROWS,
+    metadata.ROWS,
     namespace.ROWS,
     quota.ROWS,
     replace.ROWS,

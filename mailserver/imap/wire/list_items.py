@@ -1,9 +1,10 @@
-"""What LIST and LSUB ask for, and which names a pattern means. RFC 9051 §6.3.9, RFC 3501 §6.3.9, RFC 5819, RFC 6154."""
+"""What LIST and LSUB ask for, and which names a pattern means. RFC 9051 §6.3.9, RFC 3501 §6.3.9, RFC 5819, RFC 6154,
+RFC 8440, RFC 9590."""
 
 from dataclasses import dataclass
 from enum import Enum
 
-from mailserver.imap.wire import status_items
+from mailserver.imap.wire import metadata_items, status_items
 from mailserver.imap.wire.reader import BadSyntax, Reader
 from mailserver.imap.wire.status_items import StatusItem
 
@@ -21,11 +22,12 @@ class Selection(Enum):
 
 
 class ListReturn(Enum):
-    """What is told of each; STATUS is beside them, as it has items."""
+    """What is told of each; STATUS and METADATA are beside them, as they have items."""
 
     SUBSCRIBED = "SUBSCRIBED"
     CHILDREN = "CHILDREN"
     SPECIAL_USE = "SPECIAL-USE"
+    MYRIGHTS = "MYRIGHTS"
 
 
 _SELECTIONS = {option.value: option for option in Selection}
@@ -40,6 +42,7 @@ class ListRequest:
     selection: frozenset[Selection] = frozenset()
     returns: frozenset[ListReturn] = frozenset()
     status: tuple[StatusItem, ...] = ()
+    metadata: tuple[str, ...] = ()  # entries
     extended: bool = False  # a selection, several patterns or RETURN: `LIST () "" ""` is no question for the separator
 
     @property
@@ -61,10 +64,11 @@ def parse_list(r: Reader) -> ListRequest:
     if len(patterns) > MAX_PATTERNS:
         raise BadSyntax(f"At most {MAX_PATTERNS} patterns")
     returning = r.accept(b" ")
-    returns, status = _returns(r) if returning else (frozenset[ListReturn](), ())
+    returns = _returns(r) if returning else _Returns(frozenset(), (), ())
     r.end()
     extended = selection is not None or several or returning
-    return ListRequest(reference, tuple(patterns), selection or frozenset(), returns, status, extended)
+    told = returns.options, returns.status, returns.metadata
+    return ListRequest(reference, tuple(patterns), selection or frozenset(), *told, extended)
 
 
 def parse_lsub(r: Reader) -> ListRequest:
@@ -97,21 +101,34 @@ def _selection(r: Reader) -> frozenset[Selection]:
     return selection
 
 
-def _returns(r: Reader) -> tuple[frozenset[ListReturn], tuple[StatusItem, ...]]:
+@dataclass(frozen=True, slots=True)
+class _Returns:
+    options: frozenset[ListReturn]
+    status: tuple[StatusItem, ...]
+    metadata: tuple[str, ...]
+
+
+def _returns(r: Reader) -> _Returns:
     """ "RETURN" SP "(" [return-option *(SP return-option)] ")" """
     if r.word() != "RETURN":
         raise BadSyntax("RETURN expected")
     r.sp()
-    options = r.parenthesised(lambda: _return(r), empty=True)
-    status = next((option for option in options if isinstance(option, tuple)), ())
-    return frozenset(option for option in options if isinstance(option, ListReturn)), status
+    given = r.parenthesised(lambda: _return(r), empty=True)
+    return _Returns(
+        frozenset(option for each in given for option in each.options),
+        next((each.status for each in given if each.status), ()),
+        next((each.metadata for each in given if each.metadata), ()),
+    )
 
 
-def _return(r: Reader) -> ListReturn | tuple[StatusItem, ...]:
+def _return(r: Reader) -> _Returns:
     name = r.word()
     if name == "STATUS":
         r.sp()
-        return status_items.parse_items(r)
+        return _Returns(frozenset(), status_items.parse_items(r), ())
+    if name == "METADATA":
+        r.sp()
+        return _Returns(frozenset(), (), metadata_items.parse_entries(r))
     if name not in _RETURNS:
         raise BadSyntax("Unknown LIST return option")
-    return _RETURNS[name]
+    return _Returns(frozenset({_RETURNS[name]}), (), ())

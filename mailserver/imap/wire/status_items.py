@@ -21,6 +21,7 @@ class StatusItem(Enum):
     HIGHESTMODSEQ = "HIGHESTMODSEQ"
     APPENDLIMIT = "APPENDLIMIT"
     MAILBOXID = "MAILBOXID"
+    DELETED_STORAGE = "DELETED-STORAGE"  # RFC 9208 §4.1.4
 
     @property
     def wire(self) -> bytes:
@@ -34,6 +35,9 @@ def parse_items(r: Reader) -> tuple[StatusItem, ...]:
 
 def _item(r: Reader) -> StatusItem:
     name = r.word()
-    if name not in StatusItem.__members__:
+    if name not in _ITEMS:
         raise BadSyntax("Unknown STATUS item")
-    return StatusItem[name]
+    return _ITEMS[name]
+
+
+_ITEMS = {item.value: item for item in StatusItem}

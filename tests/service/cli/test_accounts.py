@@ -64,11 +64,50 @@ def test_a_user_from_disable_to_restore(cli: Run, ann: str) -> None:
 
 
 def test_a_quota_is_set_and_shown(cli: Run, ann: str) -> None:
-    assert "quota bytes  1 GiB" in cli("user", "quota", ann).out
+    assert "quota bytes     1 GiB" in cli("user", "quota", ann).out
     assert json.loads(cli("user", "quota", ann, "1.5G", "--json").out)["quota_bytes"] == 3 << 29
     assert json.loads(cli("user", "quota", ann, "0", "--recount", "--json").out) == {
-        "address": ann, "used_bytes": 0, "quota_bytes": None, "messages": 0, "corrected_bytes": 0,
+        "address": ann, "used_bytes": 0, "quota_bytes": None, "messages": 0, "quota_messages": None,
+        "corrected_bytes": 0,
     }  # fmt: skip
+
+
+def test_a_quota_in_messages_is_set_and_shown(cli: Run, ann: str) -> None:
+    assert "quota messages  no limit" in cli("user", "quota", ann).out
+    assert json.loads(cli("user", "quota", ann, "--messages", "500", "--json").out)["quota_messages"] == 500
+    assert json.loads(cli("user", "quota", ann, "1G", "--json").out)["quota_messages"] == 500
+    assert cli("user", "quota", ann, "--messages", "-1").code == 64
+    cli("user", "add", "bob@example.test", "--messages", "7", "--password-stdin", stdin=b"correct horse")
+    assert json.loads(cli("user", "quota", "bob@example.test", "--json").out)["quota_messages"] == 7
+
+
+def test_an_administrator_is_made_and_unmade(cli: Run, ann: str) -> None:
+    assert cli("user", "admin", ann).out == f"{ann} is an administrator\n"
+    assert json.loads(cli("user", "show", ann, "--json").out)["admin"] is True
+    assert cli("user", "admin", ann, "--revoke").code == 0
+    assert json.loads(cli("user", "show", ann, "--json").out)["admin"] is False
+
+
+def test_a_mailbox_is_shared_listed_and_taken_back(cli: Run, ann: str) -> None:
+    cli("user", "add", "bob@example.test", "--password-stdin", stdin=b"correct horse")
+    assert cli("share", "list", ann).out == ""
+    assert cli("share", "set", ann, "inbox", "bob@example.test", "lrd").out == (
+        f"bob@example.test has lrte on inbox of {ann}\n"
+    )
+    cli("share", "set", ann, "Archive", "anyone", "lr")
+    assert cli("share", "list", ann).rows == [["Archive", "anyone", "lr"], ["INBOX", "bob@example.test", "lrte"]]
+    assert json.loads(cli("share", "list", ann, "--json").out)[0] == {
+        "mailbox": "Archive", "who": "anyone", "rights": "lr",
+    }  # fmt: skip
+    assert cli("share", "remove", ann, "Archive", "anyone").code == 0
+    assert [row[0] for row in cli("share", "list", ann).rows] == ["INBOX"]
+
+
+def test_what_can_not_be_shared_is_said(cli: Run, ann: str) -> None:
+    assert "'q' is no right" in cli("share", "set", ann, "INBOX", "anyone", "lrq").err
+    assert "No such mailbox" in cli("share", "set", ann, "Nowhere", "anyone", "lr").err
+    assert cli("share", "set", ann, "INBOX", "bob@example.test", "lr").code == 67
+    assert cli("share", "set", "nobody@example.test", "INBOX", ann, "lr").code == 67
 
 
 def test_an_alias_takes_and_loses_destinations(cli: Run, ann: str) -> None:

@@ -131,6 +131,19 @@ async def test_a_full_mailbox_refuses_at_rcpt_by_the_announced_size(house: House
     await house.delivery.resolve("team@example.test", 1001)  # the others have room
 
 
+async def test_a_mailbox_with_as_many_messages_as_it_may_hold_refuses(house: House) -> None:
+    await house.store.write(users.set_quota_messages, ANN, 1)
+    await house.delivery.resolve(ANN, None)
+    await house.receive(MESSAGE, [ANN])
+    for address in (ANN, ANN.upper()):
+        with pytest.raises(OverQuota):
+            await house.delivery.resolve(address, None)
+    await house.delivery.resolve("team@example.test", None)  # the others have room
+    await house.store.write(users.set_quota_messages, ANN, 2)
+    await house.receive(MESSAGE, [ANN])
+    assert len(await house.inbox(ANN)) == 2
+
+
 async def test_a_message_nobody_has_room_for_leaves_nothing(house: House) -> None:
     for address in (ANN, BOB):
         await house.store.write(users.set_quota, address, len(MESSAGE))  # too small with the trace fields

@@ -58,13 +58,13 @@ async def test_append_and_copy_stop_at_the_quota_and_move_does_not(
     await put(OCTETS)
     await put(OCTETS)
     with pytest.raises(OverQuota):
-        await service.copy(index, [1, 2], "Archive")
+        await service.copy(user_id, index, [1, 2], "Archive")
     assert (await service.status(user_id, "Archive")).messages == 0
-    await service.copy(index, [1], "Archive")
+    await service.copy(user_id, index, [1], "Archive")
     with pytest.raises(OverQuota):
         await put(OCTETS)
     assert staged_files(store) == []
-    await service.move(index, [1, 2], "Trash")
+    await service.move(user_id, index, [1, 2], "Trash")
     used = await service.quota(user_id)
     assert (used.used_octets, used.limit_octets, used.messages) == (3 * len(OCTETS), 3 * len(OCTETS), 3)
 
@@ -73,7 +73,7 @@ async def test_copies_keep_flags_dates_and_octets(service: Mailboxes, user_id: i
     for number in range(3):
         await put(OCTETS, flags=("\\Seen", "$Work"), date=1_700_000_000 + number)
     index = await selected(service, user_id)
-    copied = await service.copy(index, [1, 3], "Archive")
+    copied = await service.copy(user_id, index, [1, 3], "Archive")
     target = await selected(service, user_id, "Archive")
     assert copied.uidvalidity == target.mailbox.uidvalidity
     assert (copied.source_uids, copied.target_uids) == ((1, 3), (1, 2))
@@ -89,12 +89,12 @@ async def test_copy_and_move_are_all_or_none(service: Mailboxes, user_id: int, p
     for _ in range(3):
         await put(flags=("\\Deleted",))
     index = await selected(service, user_id)
-    await service.expunge(index, [2])
+    await service.expunge(user_id, index, [2])
     for transfer in (service.copy, service.move):
         with pytest.raises(MessageGone):
-            await transfer(index, [1, 2, 3], "Archive")
+            await transfer(user_id, index, [1, 2, 3], "Archive")
         with pytest.raises(NoSuchTarget):
-            await transfer(index, [1, 3], "Nowhere")
+            await transfer(user_id, index, [1, 3], "Nowhere")
     assert (await service.status(user_id, "Archive")).messages == 0
     assert [*index.uids] == [1, 3]
 
@@ -103,7 +103,7 @@ async def test_a_moved_message_changes_both_indexes(service: Mailboxes, user_id:
     for _ in range(3):
         await put()
     source, target = await selected(service, user_id), await selected(service, user_id, "Trash")
-    moved = await service.move(source, [1, 3], "Trash")
+    moved = await service.move(user_id, source, [1, 3], "Trash")
     assert (moved.source_uids, moved.target_uids) == ((1, 3), (1, 2))
     assert ([*source.uids], [*target.uids]) == ([2], [1, 2])
     assert source.highestmodseq == target.highestmodseq
@@ -114,8 +114,8 @@ async def test_messages_can_be_copied_and_moved_within_their_mailbox(
 ) -> None:
     await put(OCTETS)
     index = await selected(service, user_id)
-    assert (await service.copy(index, [1], "INBOX")).target_uids == (2,)
-    assert (await service.move(index, [1], "INBOX")).target_uids == (3,)
+    assert (await service.copy(user_id, index, [1], "INBOX")).target_uids == (2,)
+    assert (await service.move(user_id, index, [1], "INBOX")).target_uids == (3,)
     assert [*index.uids] == [2, 3]
     for uid in index.uids:
         file = await service.open(index, uid)
@@ -128,16 +128,16 @@ async def test_flags_are_added_removed_and_replaced(service: Mailboxes, user_id:
     await put(flags=("\\Flagged", "work"))
     index = await selected(service, user_id)
     before = index.highestmodseq
-    assert (await service.set_flags(index, [1, 2], FlagMode.ADD, SEEN)).changed == [2]
+    assert (await service.set_flags(user_id, index, [1, 2], FlagMode.ADD, SEEN)).changed == [2]
     assert index.highestmodseq > before
     before = index.highestmodseq
-    assert (await service.set_flags(index, [1, 2], FlagMode.ADD, SEEN)).changed == []  # no effect, no number
+    assert (await service.set_flags(user_id, index, [1, 2], FlagMode.ADD, SEEN)).changed == []  # no effect, no number
     assert index.highestmodseq == before
-    await service.set_flags(index, [2], FlagMode.REMOVE, FlagSet.of(["WORK", "\\flagged"]))
+    await service.set_flags(user_id, index, [2], FlagMode.REMOVE, FlagSet.of(["WORK", "\\flagged"]))
     assert index.flags[1] == SEEN
-    await service.set_flags(index, [1], FlagMode.REPLACE, FlagSet.of(["WORK"]))
+    await service.set_flags(user_id, index, [1], FlagMode.REPLACE, FlagSet.of(["WORK"]))
     assert index.flags[0].names == ("work",)  # in the mailbox's spelling
-    assert (await service.set_flags(index, [99], FlagMode.ADD, DELETED)).changed == []
+    assert (await service.set_flags(user_id, index, [99], FlagMode.ADD, DELETED)).changed == []
 
 
 async def test_unchanged_since_refuses_exactly_what_changed(service: Mailboxes, user_id: int, put: Put) -> None:
@@ -145,8 +145,8 @@ async def test_unchanged_since_refuses_exactly_what_changed(service: Mailboxes, 
         await put()
     index = await selected(service, user_id)
     known = index.highestmodseq
-    await service.set_flags(index, [2], FlagMode.ADD, SEEN)
-    done = await service.set_flags(index, [1, 2, 3], FlagMode.ADD, DELETED, unchanged_since=known)
+    await service.set_flags(user_id, index, [2], FlagMode.ADD, SEEN)
+    done = await service.set_flags(user_id, index, [1, 2, 3], FlagMode.ADD, DELETED, unchanged_since=known)
     assert (done.changed, done.failed) == ([1, 3], [2])
     assert index.changed_since(known) == [1, 2, 3]
 
@@ -155,7 +155,7 @@ async def test_flags_set_by_many_at_once_are_all_kept(service: Mailboxes, user_i
     await put()
     index = await selected(service, user_id)
     names = [f"k{number}" for number in range(20)]
-    await asyncio.gather(*(service.set_flags(index, [1], FlagMode.ADD, FlagSet.of([name])) for name in names))
+    await asyncio.gather(*(service.set_flags(user_id, index, [1], FlagMode.ADD, FlagSet.of([name])) for name in names))
     assert {*index.flags[0].names} == {*names}
 
 
@@ -163,8 +163,8 @@ async def test_expunge_takes_what_is_deleted_and_asked_for(service: Mailboxes, u
     for flags in (("\\Deleted",), (), ("\\Deleted",), ("\\Deleted",)):
         await put(flags=flags)
     index = await selected(service, user_id)
-    assert await service.expunge(index, [2, 3, 99]) == [3]
-    assert await service.expunge(index, None) == [1, 4]
+    assert await service.expunge(user_id, index, [2, 3, 99]) == [3]
+    assert await service.expunge(user_id, index, None) == [1, 4]
     assert [*index.uids] == [2]
     assert (await service.status(user_id, "INBOX")).uidnext == 5
 
@@ -213,7 +213,7 @@ async def test_status_counts_what_is_there(service: Mailboxes, user_id: int, put
     status = await service.status(user_id, "inbox")
     assert (status.messages, status.unseen, status.deleted, status.recent) == (4, 2, 2, 4)
     assert (status.uidnext, status.octets) == (5, 4 * len(OCTETS))
-    many = await service.statuses(user_id, ["INBOX", "Sent", "Nowhere"], with_octets=False)
+    many = await service.statuses(user_id, ["INBOX", "Sent", "Nowhere"], with_deleted_octets=False)
     assert {name: found.messages for name, found in many.items()} == {"INBOX": 4, "Sent": 0}
     index = await selected(service, user_id)
     assert many["INBOX"].highestmodseq == index.highestmodseq
@@ -225,7 +225,7 @@ async def test_details_come_by_uid_without_what_is_gone(service: Mailboxes, user
     for number in range(3):
         await put(b"Subject: number %d\r\nX-Other: y\r\n\r\nbody\r\n" % number, flags=("\\Deleted",))
     index = await selected(service, user_id)
-    await service.expunge(index, [2])
+    await service.expunge(user_id, index, [2])
     rows = [
         row
         async for chunk in service.details(index, [1, 2, 3], Detail.ENVELOPE | Detail.HEADER_FIELDS | Detail.PARTS)
@@ -246,7 +246,7 @@ async def test_an_open_message_stays_readable_when_it_is_removed(
     await put(octets, flags=("\\Deleted",))
     index = await selected(service, user_id)
     file = await service.open(index, 1)
-    await service.expunge(index, None)
+    await service.expunge(user_id, index, None)
     assert file.size == len(octets)
     assert await file.read(0, 10) == octets[:10]
     assert await file.read(60_000, 100_000) == octets[60_000:160_000]
@@ -268,9 +268,9 @@ async def test_a_deleted_mailbox_is_gone_for_its_sessions_and_refuses_politely(
     await service.delete(user_id, "a")
     assert heard == [True]
     with pytest.raises(NoSuchMailbox):
-        await service.set_flags(index, [1], FlagMode.ADD, SEEN)
+        await service.set_flags(user_id, index, [1], FlagMode.ADD, SEEN)
     with pytest.raises((NoSuchMailbox, MessageGone)):
-        await service.copy(index, [1], "INBOX")
+        await service.copy(user_id, index, [1], "INBOX")
     with pytest.raises(MessageGone):
         await service.open(index, 1)
     service.release(index)

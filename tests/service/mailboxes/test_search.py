@@ -213,8 +213,8 @@ async def mailbox(service: Mailboxes, store: Store, user_id: int, put: Put) -> t
         known.append(Known(0, uid, letter, {flag.lower() for flag in flags}, arrived, 0, False))
     gone = {m.uid for m in chance.sample(known, 20)}
     index, _ = await service.select(user_id, "INBOX", claim_recent=True)
-    await service.set_flags(index, sorted(gone), FlagMode.REPLACE, FlagSet.of(["\\Deleted"]))
-    await service.expunge(index, sorted(gone))
+    await service.set_flags(user_id, index, sorted(gone), FlagMode.REPLACE, FlagSet.of(["\\Deleted"]))
+    await service.expunge(user_id, index, sorted(gone))
     known = [m for m in known if m.uid not in gone]
     for number, m in enumerate(known, start=1):
         place = index.position(m.uid)
@@ -263,7 +263,7 @@ async def test_numbers_are_those_of_the_session_even_where_messages_are_gone(
     for _ in range(4):
         await put(flags=("\\Deleted",))
     index, _ = await service.select(user_id, "INBOX", claim_recent=False)
-    await service.expunge(index, [2])
+    await service.expunge(user_id, index, [2])
     second_to_fourth = Numbers(SequenceSet(((2, 4),)))
     assert await service.search(index, second_to_fourth, sees(1, 2, 3, 4)) == [3, 4]
     assert await service.search(index, All(), sees(1, 2, 3, 4)) == [1, 3, 4]

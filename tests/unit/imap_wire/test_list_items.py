@@ -37,7 +37,7 @@ LISTS = [
     (b' "" (INBOX Drafts "Sent/%")', ListRequest("", ("INBOX", "Drafts", "Sent/%"), extended=True)),
     (b' "" % RETURN ()', ListRequest("", ("%",), extended=True)),
     (
-        b' "" % RETURN (CHILDREN subscribed SPECIAL-USE)',
+        b' "" % RETURN (CHILDREN subscribed SPECIAL-USE MyRights)',
         ListRequest("", ("%",), returns=frozenset(ListReturn), extended=True),
     ),
     (

@@ -122,7 +122,10 @@ def test_not_select(text: bytes) -> None:
 
 
 def test_status() -> None:
-    text = b"(messages RECENT UIDNEXT UIDVALIDITY UNSEEN DELETED SIZE HIGHESTMODSEQ APPENDLIMIT MAILBOXID MESSAGES)"
+    text = (
+        b"(messages RECENT UIDNEXT UIDVALIDITY UNSEEN DELETED SIZE HIGHESTMODSEQ APPENDLIMIT MAILBOXID "
+        b"DELETED-STORAGE MESSAGES)"
+    )
     assert status_items.parse_items(reader(text)) == tuple(StatusItem)
     assert [item.wire for item in StatusItem][:2] == [b"MESSAGES", b"RECENT"]
 
