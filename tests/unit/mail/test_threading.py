@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mailserver.mail import threading
+from mailserver.mail import thread_links
 from mailserver.mail.threading import Algorithm, Letter, thread
 from tests.growth import is_linear
 
@@ -354,6 +354,6 @@ def test_a_comb_is_answered_without_recursion() -> None:
 
 def test_links_that_would_take_too_long_to_check_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """No loop, nobody lost; only the shape is poorer."""
-    monkeypatch.setattr(threading, "STEPS", 10)
+    monkeypatch.setattr(thread_links, "STEPS", 10)
     for letters in mailboxes():
         assert sorted(thread(Algorithm.REFERENCES, letters).uids) == [each.uid for each in letters]
