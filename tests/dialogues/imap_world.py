@@ -143,7 +143,7 @@ class World:
 
 
 def _forget_keys(tx: Tx) -> None:
-    tx.run("DELETE FROM scram_keys")
+    tx.run("DELETE FROM scram_keys WHERE user_id = (SELECT id FROM users WHERE username = 'ann')")
     tx.tell(AccountsChanged())
 
 
