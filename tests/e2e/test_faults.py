@@ -150,7 +150,9 @@ async def test_mail_that_fills_the_disk_leaves_nothing_behind(folder: Path) -> N
                 with pytest.raises(Refused, match=r"NO \[OVERQUOTA\]"):
                     await writer.command("APPEND INBOX", large)
                 with pytest.raises(Refused, match=r"NO \[OVERQUOTA\]"):  # the first is staged already
-                    await writer.command(f"APPEND INBOX {{12+}}\r\nSubject: s\r\n {{{len(large)}+}}\r\n{large.decode()}")
+                    await writer.command(
+                        f"APPEND INBOX {{12+}}\r\nSubject: s\r\n {{{len(large)}+}}\r\n{large.decode()}"
+                    )
             async with await SmtpClient.connect(server.ports["smtp"]) as client:
                 await asyncio.sleep(LOOK_SECONDS)
                 await client.send("x@far.example", [ANN], MESSAGE % b"next")
