@@ -1,8 +1,8 @@
 """BINARY and BINARY.SIZE: parts without their transfer encoding, in bounded memory. RFC 9051 §6.4.5.1, RFC 3516.
 
-The size and whether there is a NUL are told before the octets, so an encoded part is decoded twice, piece by piece,
-rather than held. What is broken is decoded as far as it can be, as RFC 2045 §6.8 wants of base64; the size is that of
-what is sent.
+The size and whether there is a NUL are told before the octets, so more than HELD_OCTETS are decoded twice, piece by
+piece, rather than held. What is broken is decoded as far as it can be, as RFC 2045 §6.8 wants of base64; the size is
+that of what is sent.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -15,6 +15,7 @@ from mailserver.mail.detail import Part
 from mailserver.mailboxes.files import MessageFile
 
 PIECE_OCTETS = 131_072  # encoded octets read and decoded in one turn of the loop
+HELD_OCTETS = 262_144  # decoded octets that are kept between telling their number and sending them
 WHOLE = Partial(0, 2**63)
 
 
@@ -35,15 +36,23 @@ async def send(s: Session, file: MessageFile, item: Binary, parts: Sequence[Part
         s.write(b"%b NIL" % item.wire)
         return
     encoding, wanted = _encoding(parts, item.part), item.partial or WHOLE
-    octets, has_nul = 0, False
+    if min(wanted.octets, found[1] - found[0]) <= HELD_OCTETS:
+        octets = b"".join([piece async for piece in decoded(file, found, encoding, wanted)])
+        s.write(_announced(item, len(octets), has_nul=b"\0" in octets) + octets)
+        return
+    size, has_nul = 0, False
     async for piece in decoded(file, found, encoding, wanted):
-        octets += len(piece)
+        size += len(piece)
         has_nul = has_nul or b"\0" in piece
-    s.write(b"%b %b{%d}\r\n" % (item.wire, b"~" if has_nul else b"", octets))
+    s.write(_announced(item, size, has_nul=has_nul))
     async for piece in decoded(file, found, encoding, wanted):
         s.write(piece)
         if s.connection.behind:
             await s.drain()
+
+
+def _announced(item: Binary, octets: int, *, has_nul: bool) -> bytes:
+    return b"%b %b{%d}\r\n" % (item.wire, b"~" if has_nul else b"", octets)
 
 
 async def send_size(s: Session, file: MessageFile, item: BinarySize, parts: Sequence[Part]) -> None:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from mailserver.imap.view import View
 from mailserver.imap.wire import object_ids, writer
 from mailserver.imap.wire.fetch_items import Attribute, BodySection, FetchItem, SectionText
-from mailserver.mail import headers
+from mailserver.mail import downgrade, headers
 from mailserver.mailboxes.values import Detail, StoredDetail
 
 DAY_SECONDS = 86_400
@@ -127,15 +127,22 @@ def _save_date(chunk: Chunk) -> list[bytes]:
 
 
 def _envelope(chunk: Chunk) -> list[bytes]:
-    return [b"ENVELOPE " + detail.envelope for detail in chunk.details]
+    """What is not ASCII in it, only clients that enabled UTF-8 are shown as it is."""
+    if chunk.utf8:
+        return [b"ENVELOPE " + detail.envelope for detail in chunk.details]
+    return [b"ENVELOPE " + downgrade.envelope(detail.envelope) for detail in chunk.details]
 
 
 def _body(chunk: Chunk) -> list[bytes]:
-    return [b"BODY " + detail.body for detail in chunk.details]
+    if chunk.utf8:
+        return [b"BODY " + detail.body for detail in chunk.details]
+    return [b"BODY " + downgrade.body_structure(detail.body) for detail in chunk.details]
 
 
 def _body_structure(chunk: Chunk) -> list[bytes]:
-    return [b"BODYSTRUCTURE " + detail.body_structure for detail in chunk.details]
+    if chunk.utf8:
+        return [b"BODYSTRUCTURE " + detail.body_structure for detail in chunk.details]
+    return [b"BODYSTRUCTURE " + downgrade.body_structure(detail.body_structure) for detail in chunk.details]
 
 
 def _preview(chunk: Chunk) -> list[bytes]:

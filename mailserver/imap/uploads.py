@@ -22,7 +22,9 @@ from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.values import NewMessage
 from mailserver.store.staging import Incoming, Staged
 
-MAX_STAGING = 16  # messages being written and synced at once
+STAGED_TOGETHER = 16  # messages that one turn of a thread writes and syncs
+TOGETHER_OCTETS = 1 << 19  # of them; small ones wait for one another in memory
+MAX_STAGING = 4  # such turns at once
 UNCHECKED_OCTETS = 1 << 20  # of octets that come unasked, until the room is looked at again
 
 
@@ -33,7 +35,8 @@ class Uploads:
         self._name = name
         self._replaces = replaces
         self._items: list[AppendItem] = []
-        self._tasks: list[asyncio.Task[Staged]] = []
+        self._waiting: list[Incoming] = []  # whole, not staged yet
+        self._tasks: list[asyncio.Task[list[Staged]]] = []
         self._octets = 0  # of all messages that are here or were asked for
         self._unchecked = UNCHECKED_OCTETS
 
@@ -45,34 +48,37 @@ class Uploads:
     ) -> None:
         tasks, self._tasks = self._tasks, []
         for done in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(done, Staged):
-                await self._s.around.store.unstage(done)
+            for staged in done if isinstance(done, list) else ():
+                await self._s.around.store.unstage(staged)
+        for incoming in self._waiting:
+            await incoming.discard()
 
     async def receive(self, i: AppendInput) -> None:
         """append-message = SP [flag-list SP] [date-time SP] append-data"""
         self._items.append(append_items.parse(i.reader))
         incoming = self._s.around.store.incoming()
-        try:
-            await self._data(i, incoming)
-            if not incoming.size:
-                raise BadContent("The message is empty")
-        except BaseException:
-            await incoming.discard()
-            raise
-        self._tasks.append(asyncio.create_task(self._stage(incoming), name="stage"))
-        if len(self._tasks) > MAX_STAGING:
-            await self._tasks[-1 - MAX_STAGING]
+        self._waiting.append(incoming)
+        await self._data(i, incoming)
+        if not incoming.size:
+            raise BadContent("The message is empty")
+        waiting = sum(each.size for each in self._waiting)
+        if len(self._waiting) == STAGED_TOGETHER or waiting > TOGETHER_OCTETS:
+            await self._stage()
 
     async def staged(self) -> list[NewMessage]:
         """All of them, durable, in order."""
-        staged = [await task for task in self._tasks]
+        if self._waiting:
+            await self._stage()
+        staged = [each for task in self._tasks for each in await task]
         self._tasks = []
         pairs = zip(staged, self._items, strict=True)
         return [NewMessage(each, item.flags, item.internal_date) for each, item in pairs]
 
-    async def _stage(self, incoming: Incoming) -> Staged:
-        async with incoming:
-            return await self._s.around.store.stage(incoming)
+    async def _stage(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self._tasks.append(asyncio.create_task(self._s.around.store.stage_all(waiting), name="stage"))
+        if len(self._tasks) > MAX_STAGING:
+            await self._tasks[-1 - MAX_STAGING]
 
     # ---- the octets of one message ----
 

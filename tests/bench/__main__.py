@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.bench import imap, imap_changes, imap_many, limits, peer
+from tests.bench import appends, imap, imap_changes, imap_many, limits, peer
 from tests.clients import SmtpClient
 from tests.daemon import Demo, running_demo
 
@@ -78,6 +78,7 @@ def over_imap() -> Rows:
             rows += imap.measure(demo)
             rows.append(asyncio.run(imap_many.mixed(demo)))
             rows += imap_changes.measure(demo)
+            rows.append(asyncio.run(appends.measure(demo)))
         return rows
 
 

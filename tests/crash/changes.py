@@ -17,6 +17,7 @@ from mailserver.mail.flags import FlagMode, FlagSet
 from mailserver.mail.transaction import Envelope, EnvelopeRecipient, Peer
 from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.service import Mailboxes
+from mailserver.mailboxes.values import NewMessage
 from mailserver.store import domains, mailboxes, messages, queue, users
 from mailserver.store.database import Rx
 from mailserver.store.store import Store
@@ -102,6 +103,24 @@ async def append(store: Store) -> None:
         await service.append(user.id, "Archive", staged, FlagSet.of(["\\Flagged", "$Work"]), 1_600_000_000)
 
 
+async def multiappend(store: Store) -> None:
+    user = await store.read(users.get, ANN)
+    async with _service(store) as service:
+        new = [
+            NewMessage(await store.stage_bytes(message(number)), FlagSet.of(["$Work"]), 1_600_000_000 + number)
+            for number in (10, 11, 12)
+        ]
+        await service.append_all(user.id, "Archive", new)
+
+
+async def replace(store: Store) -> None:
+    user = await store.read(users.get, ANN)
+    async with _selected(store) as (service, inbox):
+        staged = await store.stage_bytes(message(13))
+        new = NewMessage(staged, FlagSet.of(["\\Draft"]), 1_600_000_000)
+        await service.replace(inbox, 2, user.id, "Drafts", new)
+
+
 async def copy(store: Store) -> None:
     async with _selected(store) as (service, inbox):
         await service.copy(inbox.mailbox.user_id, inbox, [1, 3], "Archive")
@@ -129,6 +148,8 @@ CHANGES: dict[str, Change] = {
     "append": append,
     "move": move,
     "store": set_flags,
+    "multiappend": multiappend,
+    "replace": replace,
     "deliver-large": deliver_large,
     "submit": submit,
     "copy": copy,

@@ -39,6 +39,8 @@ class Promises:
     flagged: set[int] = field(default_factory=set)  # of the appended: \Flagged acknowledged
     moved: set[int] = field(default_factory=set)  # of the appended: MOVE to Trash acknowledged
     maybe_moved: set[int] = field(default_factory=set)  # MOVE asked for, the answer never came
+    groups: list[tuple[int, ...]] = field(default_factory=list)  # MULTIAPPEND to Sent asked for
+    whole: set[tuple[int, ...]] = field(default_factory=set)  # and acknowledged
     uids: dict[tuple[bytes, int, int], int] = field(default_factory=dict)  # (mailbox, uidvalidity, uid) → number
     next_number: int = 0
 
@@ -85,6 +87,16 @@ async def append_and_change(client: ImapClient, promises: Promises, rng: random.
             await client.command(f"UID MOVE {uid} Trash")
             promises.maybe_moved.discard(number)
             promises.moved.add(number)
+        case 2:
+            await append_several(client, promises, rng)
+
+
+async def append_several(client: ImapClient, promises: Promises, rng: random.Random) -> None:
+    made = [promises.make(rng) for _ in range(rng.randint(2, 20))]
+    group = tuple(number for number, _ in made)
+    promises.groups.append(group)
+    await client.command("APPEND Sent" + "".join(f" {{{len(text)}+}}\r\n{text.decode()}" for _, text in made))
+    promises.whole.add(group)
 
 
 async def load_and_kill(demo: Demo, promises: Promises, rng: random.Random) -> None:
@@ -125,6 +137,7 @@ async def check(demo: Demo, promises: Promises) -> None:
         inbox = await contents_of(client, promises, b"INBOX")
         archive = await contents_of(client, promises, b"Archive")
         trash = await contents_of(client, promises, b"Trash")
+        sent = await contents_of(client, promises, b"Sent")
     assert promises.delivered <= inbox.keys(), "acknowledged by SMTP and lost"
     for number, (_, _, text) in inbox.items():
         assert text.endswith(promises.sent[number]), f"message {number} was damaged"
@@ -133,6 +146,11 @@ async def check(demo: Demo, promises: Promises) -> None:
     for number, (_, flags, text) in (archive | trash).items():
         assert text == promises.sent[number], f"message {number} was damaged"
         assert number not in promises.flagged or b"\\Flagged" in flags, f"message {number} lost its flag"
+    for group in promises.groups:
+        there = sent.keys() & set(group)
+        assert there in (set(), set(group)), "a part of a MULTIAPPEND"
+        assert there or group not in promises.whole, "an acknowledged MULTIAPPEND was lost"
+    assert all(text == promises.sent[number] for number, (_, _, text) in sent.items()), "a message was damaged"
     assert promises.moved <= trash.keys(), "an acknowledged MOVE was undone"
     assert trash.keys() <= promises.moved | promises.maybe_moved
     for number in archive.keys() & promises.appended.keys():
@@ -158,5 +176,6 @@ async def test_nothing_acknowledged_is_lost_doubled_or_damaged(tmp_path: Path) -
         demo.stop()
     assert promises.delivered
     assert promises.moved
+    assert promises.whole
     async with await Store.open(tmp_path / "var", SystemClock(), config=StoreConfig(min_free_bytes=0)) as store:
         assert await fsck.check(store, alone=True) == []

@@ -97,8 +97,10 @@ async def full_disk(server: Served, fill: "contextlib.AbstractContextManager[Non
         with fill:
             await asyncio.sleep(LOOK_SECONDS)
             assert (await refusal(server, "refused")).startswith("452 4.3.1 ")
-            with pytest.raises(Refused, match=r"NO \[(OVERQUOTA|LIMIT|UNAVAILABLE)\]"):
+            with pytest.raises(Refused, match=r"NO \[OVERQUOTA\] The server's disk is full"):
                 await client.command("APPEND INBOX", MESSAGE % b"refused")
+            with pytest.raises(Refused, match=r"NO \[OVERQUOTA\]"):
+                await client.command("REPLACE 1 INBOX", MESSAGE % b"refused")
             assert await subjects(client) == ["first", "second"]
             await client.command("STORE 1 +FLAGS (\\Deleted)")
             assert b"* 1 EXPUNGE\r\n" in await client.command("EXPUNGE")
@@ -145,8 +147,12 @@ async def test_mail_that_fills_the_disk_leaves_nothing_behind(folder: Path) -> N
                 with pytest.raises(Refused, match=r"452 4\.3\.1 "):
                     await client.send("x@far.example", [ANN], large)
             async with await reader(server) as writer:
-                with pytest.raises(Refused, match=r"NO \[UNAVAILABLE\]"):
+                with pytest.raises(Refused, match=r"NO \[OVERQUOTA\]"):
                     await writer.command("APPEND INBOX", large)
+                with pytest.raises(Refused, match=r"NO \[OVERQUOTA\]"):  # the first is staged already
+                    await writer.command(
+                        f"APPEND INBOX {{12+}}\r\nSubject: s\r\n {{{len(large)}+}}\r\n{large.decode()}"
+                    )
             async with await SmtpClient.connect(server.ports["smtp"]) as client:
                 await asyncio.sleep(LOOK_SECONDS)
                 await client.send("x@far.example", [ANN], MESSAGE % b"next")

@@ -68,6 +68,21 @@ def test_imapclient_sorts_and_threads(client: IMAPClient) -> None:
     client.delete_folder("Sorted")
 
 
+def test_imapclient_appends_many_at_once_and_reads_what_names_them(client: IMAPClient) -> None:
+    done = client.multiappend("INBOX", [TEXT, TEXT.replace(b"Hallo", b"Adieu"), TEXT])
+    assert "APPENDUID" in str(done)
+    client.select_folder("INBOX")
+    uids = client.search()
+    rows = client.fetch(uids, ["EMAILID", "THREADID", "SAVEDATE", "PREVIEW", "BODY.PEEK[TEXT]"])
+    assert [rows[uid][b"BODY[TEXT]"] for uid in uids] == [b"Hallo Welt\r\n", b"Adieu Welt\r\n", b"Hallo Welt\r\n"]
+    assert [rows[uid][b"PREVIEW"] for uid in uids] == [b"Hallo Welt", b"Adieu Welt", b"Hallo Welt"]
+    assert len({rows[uid][b"EMAILID"] for uid in uids}) == 3
+    client.copy(uids[:1], "Archive")
+    client.select_folder("Archive", readonly=True)
+    [copied] = client.fetch(client.search(), ["EMAILID"]).values()
+    assert copied[b"EMAILID"] == rows[uids[0]][b"EMAILID"]
+
+
 def test_idle_hears_of_a_delivery_within_a_moment(demo: Demo, client: IMAPClient) -> None:
     client.select_folder("INBOX")
     client.idle()

@@ -18,6 +18,8 @@ def parse(r: Reader) -> AppendItem:
     Stands behind the mailbox name, or behind the message before it (RFC 3502).
     """
     r.sp()
+    while r.accept(b" "):  # imapclient's multiappend (3.0) sends two
+        continue
     flags, internal_date = EMPTY, None
     if r.peek() == b"(":
         flags = r.flag_list()

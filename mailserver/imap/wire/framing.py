@@ -35,15 +35,12 @@ from mailserver.imap.wire.reader import Reader
 
 TAIL_OCTETS = 64  # kept of a swallowed line, to see a literal announced at its end
 
-# Commands with messages in literals, and what stands between the name and a literal that is an argument instead: the
-# mailbox, or a URL of CATENATE. After the first message only a URL can be one.
-_URL = rb".* CATENATE \((?:.* )?URL "
-_MESSAGE_COMMANDS = {
-    "APPEND": re.compile(rb" |" + _URL, re.IGNORECASE | re.DOTALL),
-    "REPLACE": re.compile(rb" [0-9*]{1,10} |" + _URL, re.IGNORECASE | re.DOTALL),
-    "UID REPLACE": re.compile(rb" [0-9*]{1,10} |" + _URL, re.IGNORECASE | re.DOTALL),
+# Commands with messages in literals, and what stands between the name and the literal that is the mailbox instead.
+_MAILBOX = {
+    "APPEND": re.compile(rb" "),
+    "REPLACE": re.compile(rb" [0-9*]{1,10} "),
+    "UID REPLACE": re.compile(rb" [0-9*]{1,10} "),
 }
-_LATER_ARGUMENT = re.compile(rb"(?:.*[ (])?URL ", re.IGNORECASE | re.DOTALL)
 
 
 class _State(Enum):
@@ -200,10 +197,9 @@ class CommandFramer:
             return self._refuse(
                 literal, b"[TOOBIG] Wait for + before you send more than %d octets" % (self.most_unasked or 0)
             )
-        argument = _MESSAGE_COMMANDS.get(self._name)
-        if argument is not None and self.limits.append is not None:
+        if self._name in _MAILBOX and self.limits.append is not None:
             before = b"".join([*self._text, content[: literal.start]])
-            if not (_LATER_ARGUMENT if self._messages else argument).fullmatch(before):
+            if not self._is_argument(before):
                 return self._message_start(literal, before, self.limits.append)
         if literal.octets is None or (fault := self._fault(literal.octets)):
             return self._refuse(literal, b"[TOOBIG] Literal too large" if literal.octets is None else fault)
@@ -215,6 +211,13 @@ class CommandFramer:
         if literal.synchronising or self.most_unasked is None:
             return False
         return literal.octets is None or literal.octets > self.most_unasked
+
+    def _is_argument(self, before: bytes) -> bool:
+        """Whether the literal behind this text is the mailbox, or a URL of CATENATE, and not a message."""
+        if not self._messages and _MAILBOX[self._name].fullmatch(before):
+            return True
+        catenates = self._messages or b" CATENATE (" in before.upper()  # else URL is the mailbox, by name
+        return bool(catenates) and before.upper().endswith((b" URL ", b"(URL "))
 
     def _fault(self, octets: int) -> bytes:
         """What one more literal would break, b"" if nothing."""
@@ -288,7 +291,7 @@ class CommandFramer:
 
     def _swallowing(self, octets: int) -> bool:
         self._swallowed += octets
-        message = self.limits.append or 0 if self._name in _MESSAGE_COMMANDS else 0
+        message = self.limits.append or 0 if self._name in _MAILBOX else 0
         return self._swallowed <= max(self.limits.swallow, message)
 
     def _skip_literal(self) -> Item | _Progress:

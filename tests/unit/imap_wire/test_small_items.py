@@ -75,6 +75,7 @@ def test_a_store_has_a_limit_of_flags() -> None:
 
 APPENDS = [
     (b" ", AppendItem()),
+    (b"  ", AppendItem()),  # imapclient between two messages
     (b" (\\Seen) ", AppendItem(SEEN)),
     (b" () ", AppendItem()),
     (b' "17-Jul-1996 02:44:25 -0700" ', AppendItem(EMPTY, 837_596_665)),
@@ -93,7 +94,6 @@ def test_append(text: bytes, wanted: AppendItem) -> None:
     "text",
     [
         b"",
-        b"  ",
         b" (\\Seen)",
         b" (\\Recent) ",
         b" \\Seen ",
