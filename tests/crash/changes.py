@@ -14,7 +14,9 @@ from mailserver.config.tree import DeliveryConfig, QueueConfig, SmtpConfig, Stor
 from mailserver.delivery.deliver import LocalDelivery
 from mailserver.delivery.submission import Submission
 from mailserver.mail.flags import FlagMode, FlagSet
+from mailserver.mail.rights import ALL
 from mailserver.mail.transaction import Envelope, EnvelopeRecipient, Peer
+from mailserver.mailboxes import sharing
 from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.mailboxes.values import NewMessage
@@ -70,6 +72,8 @@ async def furnish(data: Path) -> None:
         for number, flag in enumerate(FLAGS):
             staged = await store.stage_bytes(message(number))
             await store.write(messages.add, inbox.id, staged, FlagSet.of([flag]), 1_700_000_000)
+        ben = await store.read(users.get, BEN)
+        await store.write(sharing.grant, ben.id, "Archive", ANN, sharing.Change.REPLACE, ALL)
 
 
 # ---- the changes ----
@@ -131,6 +135,12 @@ async def move(store: Store) -> None:
         await service.move(inbox.mailbox.user_id, inbox, [1, 3], "Archive")
 
 
+async def give(store: Store) -> None:
+    """MOVE into another account: a copy there and a removal here, in one transaction."""
+    async with _selected(store) as (service, inbox):
+        await service.move(inbox.mailbox.user_id, inbox, [1, 3], f"Other Users/{BEN}/Archive")
+
+
 async def set_flags(store: Store) -> None:
     async with _selected(store) as (service, inbox):
         await service.set_flags(
@@ -147,6 +157,7 @@ CHANGES: dict[str, Change] = {
     "deliver": deliver,
     "append": append,
     "move": move,
+    "give": give,
     "store": set_flags,
     "multiappend": multiappend,
     "replace": replace,

@@ -26,7 +26,7 @@ from mailserver.store import fsck
 from tests.crash.changes import CHANGES, State, furnish, opened, seen
 from tests.daemon import wait_until
 
-QUICK = ("deliver", "append", "move", "store", "multiappend", "replace")  # in make test
+QUICK = ("deliver", "append", "move", "give", "store", "multiappend", "replace")  # in make test
 CALLS = (
     *("openat", "write", "pwrite64", "writev", "pwritev", "copy_file_range", "ftruncate", "fallocate"),
     *("fsync", "fdatasync", "sync_file_range", "msync"),

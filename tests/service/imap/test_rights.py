@@ -60,6 +60,7 @@ ROWS = [
     Row("UID EXPUNGE 1", "e", first=SELECT),
     Row("MOVE 1 Archive", "te", first=SELECT),
     Row("UID MOVE 1 Archive", "te", first=SELECT),
+    Row("REPLACE 1 Archive {{17+}}\r\nSubject: hello\r\n\r\n", "te", first=SELECT),
 ]
 
 
