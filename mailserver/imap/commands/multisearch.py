@@ -18,10 +18,10 @@ from mailserver.imap.wire.reader import BadSyntax, Reader
 from mailserver.imap.wire.search_keys import SearchRequest
 from mailserver.imap.wire.search_returns import Returns, SearchReturn
 from mailserver.imap.wire.search_sources import SELECTED_ALONE, Filter, Source
+from mailserver.mailboxes.access import Listed
 from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.names import INBOX, SEPARATOR, canonical
 from mailserver.mailboxes.values import Found, SearchView
-from mailserver.store.mailboxes import Mailbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ def parse(r: Reader) -> MultiSearch:
 
 async def run(s: Session, c: MultiSearch) -> bytes:
     _require_sense(s, c)
-    for mailbox in await _mailboxes(s, c.sources):
-        if s.view is not None and mailbox.id == s.view.index.mailbox.id:
-            await _in_selected(s, c)
+    for listed in await _mailboxes(s, c.sources):
+        if s.view is not None and listed.mailbox.id == s.view.index.mailbox.id:
+            await _in_selected(s, c, listed)
         else:
-            await _elsewhere(s, c, mailbox)
+            await _elsewhere(s, c, listed)
         await s.drain()
     if SearchReturn.UPDATE in c.returns:
         contexts.refuse(s, "Results of ESEARCH are not kept up to date")
@@ -68,72 +68,75 @@ def _require_sense(s: Session, c: MultiSearch) -> None:
         s.enabled.add("CONDSTORE")
 
 
-async def _mailboxes(s: Session, sources: Sequence[Source]) -> list[Mailbox]:
-    """Each once; names that do not exist are passed over, RFC 7377 §2.1."""
-    if sources == SELECTED_ALONE:
-        return [s.selected.index.mailbox]
+async def _mailboxes(s: Session, sources: Sequence[Source]) -> list[Listed]:
+    """Each once; names that do not exist or may not be read are passed over, RFC 7377 §2.1."""
+    if sources == SELECTED_ALONE and s.selected.index.mailbox.user_id == s.user_id:
+        mailbox = s.selected.index.mailbox
+        return [Listed(mailbox.name, mailbox, s.selected.rights, own=True)]
     subscribed = frozenset(await s.mailboxes.subscriptions(s.user_id))
     tests = [_TESTS[source.filter](s, source, subscribed) for source in sources]
-    return [mailbox for mailbox in await s.mailboxes.list(s.user_id) if any(test(mailbox.name) for test in tests)]
+    readable = [listed for listed in await s.mailboxes.visible(s.user_id) if "r" in listed.rights]
+    return [listed for listed in readable if any(test(listed) for test in tests)]
 
 
-Test = Callable[[str], bool]
+Test = Callable[[Listed], bool]
 
 
 def _selected(s: Session, _source: Source, _subscribed: frozenset[str]) -> Test:
-    return s.selected.index.mailbox.name.__eq__
+    mailbox_id = s.selected.index.mailbox.id
+    return lambda listed: listed.mailbox.id == mailbox_id
 
 
 def _named(_s: Session, source: Source, _subscribed: frozenset[str]) -> Test:
-    return frozenset(map(canonical, source.names)).__contains__
+    names = frozenset(map(canonical, source.names))
+    return lambda listed: listed.name in names
 
 
 def _subtree(_s: Session, source: Source, _subscribed: frozenset[str]) -> Test:
     names = tuple(map(canonical, source.names))
     below = tuple(name + SEPARATOR if name else "" for name in names)
-    return lambda name: name in names or name.startswith(below)
+    return lambda listed: listed.name in names or listed.name.startswith(below)
 
 
 def _subtree_one(_s: Session, source: Source, _subscribed: frozenset[str]) -> Test:
     names = frozenset(map(canonical, source.names))
-    return lambda name: name in names or name.rpartition(SEPARATOR)[0] in names
+    return lambda listed: listed.name in names or listed.name.rpartition(SEPARATOR)[0] in names
 
 
 _TESTS: dict[Filter, Callable[[Session, Source, frozenset[str]], Test]] = {
     Filter.SELECTED: _selected,
-    Filter.INBOXES: lambda *_: INBOX.__eq__,
-    Filter.PERSONAL: lambda *_: lambda _name: True,
-    Filter.SUBSCRIBED: lambda _s, _source, subscribed: subscribed.__contains__,
+    Filter.INBOXES: lambda *_: lambda listed: listed.name == INBOX,
+    Filter.PERSONAL: lambda *_: lambda listed: listed.own,
+    Filter.SUBSCRIBED: lambda _s, _source, subscribed: lambda listed: listed.name in subscribed,
     Filter.SUBTREE: _subtree,
     Filter.SUBTREE_ONE: _subtree_one,
     Filter.MAILBOXES: _named,
 }
 
 
-async def _in_selected(s: Session, c: MultiSearch) -> None:
+async def _in_selected(s: Session, c: MultiSearch, listed: Listed) -> None:
     found = await found_or_forgotten(s, c.request, c.returns)
     if SearchReturn.SAVE in c.returns:
         s.selected.saved = c.returns.concerned(found.uids)
-    _answer(s, c, s.selected.index, found)
+    _answer(s, c, s.selected.index, listed.name, found)
 
 
-async def _elsewhere(s: Session, c: MultiSearch, mailbox: Mailbox) -> None:
+async def _elsewhere(s: Session, c: MultiSearch, listed: Listed) -> None:
     try:
-        async with s.mailboxes.look_into(mailbox) as index:
+        async with s.mailboxes.look_into(listed.mailbox) as index:
             first_recent = index.recent_uid
             view = SearchView(index.uids[:], lambda uid: uid >= first_recent, now=int(s.around.clock.now().timestamp()))
             found = await s.mailboxes.search_scored(index, c.request.program.key, view)
-            _answer(s, c, index, found)
+            _answer(s, c, index, listed.name, found)
     except NoSuchMailbox:  # deleted meanwhile: then nothing is in it
         return
 
 
-def _answer(s: Session, c: MultiSearch, index: MailboxIndex, found: Found) -> None:
+def _answer(s: Session, c: MultiSearch, index: MailboxIndex, name: str, found: Found) -> None:
     """Nothing where nothing was found, whatever was to be returned. RFC 7377 §2.1."""
     if not found.uids or c.returns.silent:
         return
-    mailbox = index.mailbox
-    line = esearch.correlator(s, s.tag, by_uid=True, mailbox=mailbox.name, uidvalidity=mailbox.uidvalidity)
+    line = esearch.correlator(s, s.tag, by_uid=True, mailbox=name, uidvalidity=index.mailbox.uidvalidity)
     s.untagged(
         line + esearch.return_data(c.returns, c.request.program, Results(index, found.uids, found.uids, found.scores))
     )
