@@ -14,10 +14,10 @@ from mailserver.auth.live_sessions import LiveSessions
 from mailserver.auth.passwords import Passwords
 from mailserver.config.tree import AuthConfig, ImapConfig, StoreConfig
 from mailserver.imap.commands.table import COMMANDS
-from mailserver.imap.connection import Connection, ConnectionLost
 from mailserver.imap.session import Session, Surroundings
 from mailserver.mail.flags import FlagSet
 from mailserver.mailboxes.service import Mailboxes
+from mailserver.serving.connection import Connection, ConnectionLost
 from mailserver.store import domains, users
 from mailserver.store.store import Store
 from tests.fakes import FakeClock

@@ -6,6 +6,7 @@ and on asyncio: nothing here is more than transport and protocol.
 """
 
 import asyncio
+import ipaddress
 import ssl
 from collections.abc import Callable
 from typing import cast
@@ -85,6 +86,16 @@ class Connection(asyncio.Protocol):
     @property
     def secure(self) -> bool:
         return self._transport is not None and self._transport.get_extra_info("ssl_object") is not None
+
+    @property
+    def is_loopback(self) -> bool:
+        """The peer is on this machine: logins without TLS may be allowed."""
+        try:
+            address = ipaddress.ip_address(self.peer.partition("%")[0])
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None)
+        return (mapped or address).is_loopback
 
     @property
     def behind(self) -> bool:

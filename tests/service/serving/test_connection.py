@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from mailserver.imap.connection import READ_HIGH_WATER, Connection, ConnectionLost
+from mailserver.serving.connection import READ_HIGH_WATER, Connection, ConnectionLost
 from mailserver.tls import self_signed
 from mailserver.tls.contexts import server_context
 
