@@ -15,7 +15,7 @@ from mailserver.mail.flags import FlagSet
 from mailserver.mail.search import SearchKey
 from mailserver.mail.sorting import SortKey
 from mailserver.mail.threading import Algorithm, Threads
-from mailserver.mailboxes import names, naming, transfers
+from mailserver.mailboxes import discarding, names, naming, transfers
 from mailserver.mailboxes.details import stored_details
 from mailserver.mailboxes.files import MessageFile, open_by_name, open_file
 from mailserver.mailboxes.index import MailboxIndex
@@ -211,6 +211,16 @@ class Mailboxes:
         removed = await self._store.write(transfers.expunge, index.mailbox.id, uids)
         await self._indexes.settled(index)
         return removed
+
+    async def discard(self, index: MailboxIndex, uids: Sequence[int]) -> None:
+        """To Trash, which is made where it is missing; messages that are gone are passed over. Raises LimitReached."""
+        await self._store.write(discarding.discard, index.mailbox, uids)
+        await self._indexes.settled(index)
+
+    async def remove(self, index: MailboxIndex, uids: Sequence[int]) -> None:
+        """For good, whatever their flags; messages that are gone are passed over."""
+        await self._store.write(messages.remove, index.mailbox.id, uids)
+        await self._indexes.settled(index)
 
     async def search(self, index: MailboxIndex, key: SearchKey, view: SearchView) -> builtins.list[int]:
         """UIDs ascending, of messages that the session sees and that are still there."""

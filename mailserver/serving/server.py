@@ -9,7 +9,7 @@ import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import structlog
 
@@ -30,6 +30,8 @@ class Session(Protocol):
 
 class Server(ABC):
     """`start` for each listener, then `stop`."""
+
+    socket_options: ClassVar[tuple[tuple[int, int, int], ...]] = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 
     def __init__(
         self,
@@ -127,7 +129,8 @@ class Server(ABC):
 
     async def _connect(self, accepted: socket.socket, connection: Connection, mode: TlsMode) -> None:
         loop = asyncio.get_running_loop()
-        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for option in self.socket_options:
+            accepted.setsockopt(*option)
         context = self._tls() if mode is TlsMode.IMPLICIT else None
         if mode is TlsMode.IMPLICIT and context is None:
             raise OSError("no certificate")

@@ -105,19 +105,19 @@ class World:
     def connect(
         self, read_size: int, *, peer: str = "127.0.0.1", tls: bool = False, offers_tls: bool = False
     ) -> "Client":
-        return Client(self.around, read_size, peer, tls, offers_tls)
+        return Client(lambda wire: Session(wire, self.around, offers_tls=offers_tls), read_size, peer, tls)
 
 
 class Client:
     """One client at the other end of a wire that cuts what it sends into reads of `read_size` octets; 0: whole."""
 
-    def __init__(self, around: Surroundings, read_size: int, peer: str, tls: bool, offers_tls: bool) -> None:
+    def __init__(self, open_session: Callable[[Connection], Any], read_size: int, peer: str, tls: bool) -> None:
         self._read_size = read_size
         self._pipe = Pipe(peer, tls)
         self._connection = Connection()
         self._pipe.protocol = self._connection
         self._connection.connection_made(self._pipe)
-        self.session = Session(self._connection, around, offers_tls=offers_tls)
+        self.session = open_session(self._connection)
         self._task = asyncio.create_task(self._serve())
 
     async def _serve(self) -> None:
