@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 STOP_SECONDS = 35.0
-PORT_OFFSETS = (25, 43, 44, 65, 80, 87, 90, 93)
+PORT_OFFSETS = (10, 25, 43, 44, 65, 80, 87, 90, 93, 95)
 
 
 @dataclass(frozen=True, slots=True)

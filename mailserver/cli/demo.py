@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     default=DEFAULT_BASE,
     show_default=True,
     metavar="N",
-    help="SMTP gets N+25, submission N+87, submissions N+65, IMAP N+43, IMAPS N+93.",
+    help="SMTP gets N+25, submission N+87, submissions N+65, IMAP N+43, IMAPS N+93, POP3 N+10, POP3S N+95.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when everything accepts, nothing else.")
 @click.option("--relaxed", is_flag=True, help="No limits by address and messages up to 100 MiB, for load tests.")

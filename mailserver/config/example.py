@@ -32,6 +32,8 @@ _SECTIONS = {
     "listeners.submissions": "Mail from our users, TLS from the start. RFC 8314 §3.3",
     "listeners.imap": "Reading mail, STARTTLS. RFC 3501",
     "listeners.imaps": "Reading mail, TLS from the start. RFC 8314 §3.2",
+    "listeners.pop3": "Fetching mail, STLS. RFC 1939, RFC 2595",
+    "listeners.pop3s": "Fetching mail, TLS from the start. RFC 8314 §3.1",
     "auth": "Passwords (argon2id, RFC 9106) and guessers.",
 }
 

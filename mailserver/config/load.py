@@ -220,13 +220,13 @@ def warnings(config: Config) -> list[str]:
     closed = [name for name, item in listeners(config).items() if item.enabled and item.tls is TlsMode.IMPLICIT]
     if config.tls.certificate is None and closed:
         found.append(
-            f"tls.certificate: not set; {' and '.join(closed)} stay closed, STARTTLS is not offered, nobody can log in"
+            f"tls.certificate: not set; {', '.join(closed)} stay closed, STARTTLS is not offered, nobody can log in"
         )
     if "." not in config.server.hostname:
         found.append(f'server.hostname = "{config.server.hostname}": other servers expect a full name with a dot')
     found += [
         f"{name}.allow_plain_auth = true: passwords cross the wire in the clear (from loopback only)"
-        for name, branch in (("smtp", config.smtp), ("imap", config.imap))
+        for name, branch in (("smtp", config.smtp), ("imap", config.imap), ("pop3", config.pop3))
         if branch.allow_plain_auth
     ]
     return found

@@ -19,6 +19,11 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+class Deletion(StrEnum):
+    TRASH = "trash"
+    EXPUNGE = "expunge"
+
+
 class LogLevel(StrEnum):
     DEBUG = "debug"
     INFO = "info"
@@ -62,6 +67,8 @@ class ListenersConfig:
     submissions: ListenerConfig = ListenerConfig(465, TlsMode.IMPLICIT)
     imap: ListenerConfig = ListenerConfig(143, TlsMode.STARTTLS)
     imaps: ListenerConfig = ListenerConfig(993, TlsMode.IMPLICIT)
+    pop3: ListenerConfig = ListenerConfig(110, TlsMode.STARTTLS)
+    pop3s: ListenerConfig = ListenerConfig(995, TlsMode.IMPLICIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,19 @@ class ImapConfig:
     max_errors: int = 50  # BAD commands in a row before BYE
     allow_plain_auth: bool = False  # login without TLS, from loopback only
     without: tuple[str, ...] = ()  # capabilities nobody is told of or can use, such as ["CONDSTORE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pop3Config:
+    max_connections: int = 500  # at once, on both POP3 ports
+    max_connections_per_address: int = 50  # at once, of one address
+    max_connection_rate: int = 300  # new connections of one address in a minute
+    login_seconds: float = 180.0  # to log in after connecting
+    idle_seconds: float = 600.0  # without a command, after login; RFC 1939 §3: at least 10 minutes
+    max_errors: int = 20  # unknown or malformed commands in a row before the connection is closed
+    deletions: Deletion = Deletion.TRASH  # where messages go that a client deletes: to Trash, or away for good
+    sets_seen: bool = True  # a message that was fetched whole is read for IMAP too
+    allow_plain_auth: bool = False  # login without TLS, from loopback only
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +167,7 @@ class Config:
     listeners: ListenersConfig = field(default_factory=ListenersConfig)
     smtp: SmtpConfig = field(default_factory=SmtpConfig)
     imap: ImapConfig = field(default_factory=ImapConfig)
+    pop3: Pop3Config = field(default_factory=Pop3Config)
     auth: AuthConfig = field(default_factory=AuthConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     queue: QueueConfig = field(default_factory=QueueConfig)

@@ -30,6 +30,7 @@ from mailserver.delivery.submission import Submission
 from mailserver.errors import BadValue, Refusal
 from mailserver.imap.server import ImapServer
 from mailserver.mailboxes.service import Mailboxes
+from mailserver.pop3.server import Pop3Server
 from mailserver.smtp.faces import SmtpRole
 from mailserver.smtp.server import SmtpServer
 from mailserver.store.store import Store
@@ -131,6 +132,7 @@ class Daemon:
         self._reconfigure = [lambda new: authenticator.reconfigure(new.auth)]
         self._build_smtp(store, authenticator, live)
         self._build_imap(store, mailboxes, authenticator, live)
+        self._build_pop3(mailboxes, authenticator, live)
 
     def _build_smtp(self, store: Store, authenticator: Authenticator, live: LiveSessions) -> None:
         config, clock, tls, hostname = self.config, self._clock, self._tls, self.config.server.hostname
@@ -168,6 +170,15 @@ class Daemon:
             "imaps": lambda listener: _start(imap, listener),
         }
 
+    def _build_pop3(self, mailboxes: Mailboxes, authenticator: Authenticator, live: LiveSessions) -> None:
+        pop3 = Pop3Server(self.config.pop3, mailboxes, authenticator, live, self._clock, self._tls)
+        self._stopping.append(pop3)
+        self._reconfigure.append(lambda new: pop3.reconfigure(new.pop3))
+        self._servers |= {
+            "pop3": lambda listener: _start(pop3, listener),
+            "pop3s": lambda listener: _start(pop3, listener),
+        }
+
     async def _listen(self) -> None:
         for name, listener in listeners(self.config).items():
             if not listener.enabled or name in self.ports:
@@ -184,7 +195,7 @@ class Daemon:
                 ) from fault
 
 
-async def _start(server: SmtpServer | ImapServer, listener: ListenerConfig) -> int:
+async def _start(server: SmtpServer | ImapServer | Pop3Server, listener: ListenerConfig) -> int:
     [started] = await server.start(listener)
     return int(started.sockets[0].getsockname()[1])
 

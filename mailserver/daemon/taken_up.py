@@ -13,6 +13,7 @@ TAKEN_UP = (
     "tls.",
     "smtp.",
     "imap.",
+    "pop3.",
     "queue.",
     "delivery.",
     "auth.failures_",

@@ -8,6 +8,7 @@ from mailserver.config.tree import (
     ImapConfig,
     ListenerConfig,
     ListenersConfig,
+    Pop3Config,
     ServerConfig,
     SmtpConfig,
     TlsConfig,
@@ -24,6 +25,8 @@ OFFSETS = {
     "submissions": 65,
     "imap": 43,
     "imaps": 93,
+    "pop3": 10,
+    "pop3s": 95,
     "sieve": 90,
     "http": 80,
     "https": 44,
@@ -43,9 +46,12 @@ def settings(data: Path, base: int, files: SelfSigned, *, relaxed: bool, plain_a
             submissions=_listener(base, "submissions", TlsMode.IMPLICIT),
             imap=_listener(base, "imap", TlsMode.STARTTLS),
             imaps=_listener(base, "imaps", TlsMode.IMPLICIT),
+            pop3=_listener(base, "pop3", TlsMode.STARTTLS),
+            pop3s=_listener(base, "pop3s", TlsMode.IMPLICIT),
         ),
         smtp=SmtpConfig(allow_plain_auth=plain_auth),
         imap=ImapConfig(allow_plain_auth=plain_auth),
+        pop3=Pop3Config(allow_plain_auth=plain_auth),
     )
     return relax(config) if relaxed else config
 
@@ -66,6 +72,12 @@ def relax(config: Config) -> Config:
         ),
         imap=replace(
             config.imap,
+            max_connections=UNLIMITED,
+            max_connections_per_address=UNLIMITED,
+            max_connection_rate=UNLIMITED,
+        ),
+        pop3=replace(
+            config.pop3,
             max_connections=UNLIMITED,
             max_connections_per_address=UNLIMITED,
             max_connection_rate=UNLIMITED,

@@ -16,7 +16,7 @@ from mailserver.demo.logins import ALIAS, Login
 from mailserver.demo.settings import HOST
 
 # Faces in the order of the interface; None: not there yet
-FACES = ("smtp", "submission", "submissions", "imap", "imaps", "sieve")
+FACES = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "sieve")
 PAGES = ("http", "https", "dav")
 _ABOUT = {
     "smtp": ("SMTP", "mail from other servers", "STARTTLS"),
@@ -24,6 +24,8 @@ _ABOUT = {
     "submissions": ("Submissions", "mail from the accounts", "TLS, login"),
     "imap": ("IMAP", "reading mail", "STARTTLS, login"),
     "imaps": ("IMAPS", "reading mail", "TLS, login"),
+    "pop3": ("POP3", "fetching mail", "STLS, login"),
+    "pop3s": ("POP3S", "fetching mail", "TLS, login"),
 }
 
 

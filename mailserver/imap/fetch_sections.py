@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from mailserver.imap.connection import ConnectionLost
 from mailserver.imap.session import Session
 from mailserver.imap.wire.fetch_items import BodySection, Partial, SectionText
 from mailserver.mail import headers, sections
 from mailserver.mail.detail import Part
 from mailserver.mailboxes.files import MessageFile
+from mailserver.serving.connection import ConnectionLost
 
 PIECE_OCTETS = 262_144  # of a message in memory at once
 MAX_HEADER_OCTETS = 1 << 20  # of a header whose fields are chosen; what lies beyond is no header any more

@@ -5,7 +5,6 @@ when the session has to wait.
 """
 
 import asyncio
-import ipaddress
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -21,8 +20,6 @@ from mailserver.config.tree import ImapConfig
 from mailserver.errors import LimitReached, NoSuchMailbox, Refusal, TooBig
 from mailserver.imap import contexts
 from mailserver.imap.capabilities import Facts, capabilities, enables, is_told, largest_unasked, switched_off
-from mailserver.imap.connection import Connection, ConnectionLost
-from mailserver.imap.deflate import Garbled
 from mailserver.imap.row import Row, Rows
 from mailserver.imap.states import State
 from mailserver.imap.view import View
@@ -41,6 +38,8 @@ from mailserver.imap.wire.framing import CommandFramer
 from mailserver.imap.wire.reader import BadSyntax, Reader
 from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.service import Mailboxes
+from mailserver.serving.connection import Connection, ConnectionLost
+from mailserver.serving.deflate import Garbled
 from mailserver.store.store import Store
 
 SASL_LINE_OCTETS = 12_288  # RFC 9051 §6.2.2 lets base64 lines be long; no credential of ours needs more
@@ -113,6 +112,9 @@ class Session:
             await self.leave_mailbox()
         self.connection.close()
 
+    def stop(self) -> None:
+        self.bye(b"Server is shutting down")
+
     def bye(self, text: bytes) -> None:
         """End the session when the running command is done; at once where it waits for the client."""
         self._farewell = text
@@ -153,7 +155,7 @@ class Session:
     def may_log_in(self) -> bool:
         if self.connection.secure:
             return True
-        return self.around.config.allow_plain_auth and _is_loopback(self.connection.peer)
+        return self.around.config.allow_plain_auth and self.connection.is_loopback
 
     def capabilities(self) -> bytes:
         return capabilities(self._facts)
@@ -434,12 +436,3 @@ def _line_of(item: Item) -> bytes:
     if not isinstance(item, RawLine):
         raise Ending(b"[LIMIT] Line too long")
     return item.line
-
-
-def _is_loopback(peer: str) -> bool:
-    try:
-        address = ipaddress.ip_address(peer.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback

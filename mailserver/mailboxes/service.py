@@ -22,7 +22,7 @@ from mailserver.mail.flags import FlagSet
 from mailserver.mail.search import SearchKey
 from mailserver.mail.sorting import SortKey
 from mailserver.mail.threading import Algorithm, Threads
-from mailserver.mailboxes import access, names, naming, transfers
+from mailserver.mailboxes import access, discarding, names, naming, transfers
 from mailserver.mailboxes.access import Listed
 from mailserver.mailboxes.annotations import Annotations
 from mailserver.mailboxes.details import stored_details
@@ -49,7 +49,7 @@ from mailserver.mailboxes.values import (
     Stored,
     StoredDetail,
 )
-from mailserver.store import folder_look, mailbox_status, mailboxes, quota, subscriptions
+from mailserver.store import folder_look, mailbox_status, mailboxes, messages, quota, subscriptions
 from mailserver.store.database import Rx
 from mailserver.store.folder_look import Look
 from mailserver.store.mailboxes import Mailbox
@@ -255,6 +255,16 @@ class Mailboxes:
         removed = await self._store.write(transfers.expunge, user_id, index.mailbox.id, uids)
         await self._indexes.settled(index)
         return removed
+
+    async def discard(self, index: MailboxIndex, uids: Sequence[int]) -> None:
+        """To Trash, which is made where it is missing; messages that are gone are passed over. Raises LimitReached."""
+        await self._store.write(discarding.discard, index.mailbox, uids)
+        await self._indexes.settled(index)
+
+    async def remove(self, index: MailboxIndex, uids: Sequence[int]) -> None:
+        """For good, whatever their flags; messages that are gone are passed over."""
+        await self._store.write(messages.remove, index.mailbox.id, uids)
+        await self._indexes.settled(index)
 
     async def search(self, index: MailboxIndex, key: SearchKey, view: SearchView) -> builtins.list[int]:
         """UIDs ascending, of messages that the session sees and that are still there."""

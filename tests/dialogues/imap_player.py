@@ -82,12 +82,15 @@ class Player:
         settings = dict(
             pair.split("=", 1) for _, step in scene.steps if step.startswith("@config ") for pair in step.split()[1:]
         )
-        async with await World.open(self._prepared, self._data, configured(settings)) as self._world:
+        async with await self._open(settings) as self._world:
             try:
                 await self._play(scene)
             finally:
                 for client in self._clients.values():
                     await client.hang_up()
+
+    async def _open(self, settings: dict[str, str]) -> World:
+        return await World.open(self._prepared, self._data, configured(settings))
 
     async def _play(self, scene: Scene) -> None:
         pending: tuple[str, bytes] | None = None

@@ -15,10 +15,10 @@ from mailserver.auth.authenticator import Authenticator
 from mailserver.auth.live_sessions import LiveSessions
 from mailserver.config.tree import AuthConfig, ImapConfig, StoreConfig
 from mailserver.imap.commands.table import COMMANDS
-from mailserver.imap.connection import Connection, ConnectionLost
 from mailserver.imap.session import Session, Surroundings
 from mailserver.mail.flags import FlagSet
 from mailserver.mailboxes.service import Mailboxes
+from mailserver.serving.connection import Connection, ConnectionLost
 from mailserver.store import domains, users
 from mailserver.store import tokens as token_rows
 from mailserver.store.database import Tx
@@ -139,7 +139,7 @@ class World:
     def connect(
         self, read_size: int, *, peer: str = "127.0.0.1", tls: bool = False, offers_tls: bool = False
     ) -> "Client":
-        return Client(self.around, read_size, peer, tls, offers_tls)
+        return Client(lambda wire: Session(wire, self.around, offers_tls=offers_tls), read_size, peer, tls)
 
 
 def _forget_keys(tx: Tx) -> None:
@@ -150,14 +150,14 @@ def _forget_keys(tx: Tx) -> None:
 class Client:
     """One client at the other end of a wire that cuts what it sends into reads of `read_size` octets; 0: whole."""
 
-    def __init__(self, around: Surroundings, read_size: int, peer: str, tls: bool, offers_tls: bool) -> None:
+    def __init__(self, open_session: Callable[[Connection], Any], read_size: int, peer: str, tls: bool) -> None:
         self._read_size = read_size
         self._deflater: Any = None  # zlib's
         self._pipe = Pipe(peer, tls)
         self._connection = Connection()
         self._pipe.protocol = self._connection
         self._connection.connection_made(self._pipe)
-        self.session = Session(self._connection, around, offers_tls=offers_tls)
+        self.session = open_session(self._connection)
         self._task = asyncio.create_task(self._serve())
 
     async def _serve(self) -> None:

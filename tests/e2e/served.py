@@ -20,7 +20,7 @@ START_SECONDS = 30.0
 STOP_SECONDS = 30.0  # spec of SIGTERM
 PASSWORD = "a long enough password"
 ANN, BEN = "ann@example.test", "ben@example.test"
-FACES = ("smtp", "submission", "submissions", "imap", "imaps")
+FACES = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s")
 
 
 @dataclass(slots=True)
@@ -61,6 +61,7 @@ log = {{ format = "json", file = "server.log" }}
 tls = {{ certificate = "tls/certificate.pem", key = "tls/key.pem" }}
 smtp = {{ allow_plain_auth = true }}
 imap = {{ allow_plain_auth = true }}
+pop3 = {{ allow_plain_auth = true }}
 store = {{ min_free_bytes = 0 }}
 auth = {{ argon2_memory_kib = 8192 }}
 {listeners}"""

@@ -21,6 +21,7 @@ from imapclient import IMAPClient
 from mailserver.tls import self_signed
 from tests.daemon import free_port_base, wait_until
 
+FACES = {"smtp": 25, "submission": 87, "submissions": 65, "imap": 43, "imaps": 93, "pop3": 10, "pop3s": 95}
 PASSWORDS = {"ann@example.test": "ann's long password", "ben@example.test": "ben's long password"}
 
 
@@ -79,8 +80,7 @@ key = "{made.key}"
 min_free_bytes = 0
 """
         + "".join(
-            f'[listeners.{face}]\naddresses = ["127.0.0.1"]\nport = {base + offset}\n'
-            for face, offset in {"smtp": 25, "submission": 87, "submissions": 65, "imap": 43, "imaps": 93}.items()
+            f'[listeners.{face}]\naddresses = ["127.0.0.1"]\nport = {base + offset}\n' for face, offset in FACES.items()
         )
     )
     server = Server(tmp_path, base, made.ca)

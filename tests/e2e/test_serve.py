@@ -30,7 +30,7 @@ file = "server.log"
 certificate = "tls/certificate.pem"
 key = "tls/key.pem"
 """
-FACES = ("smtp", "submission", "submissions", "imap", "imaps")
+FACES = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s")
 
 
 @dataclass(slots=True)

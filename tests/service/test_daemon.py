@@ -37,7 +37,7 @@ from mailserver.log import Log
 from mailserver.store import domains, users
 from mailserver.tls import self_signed
 
-FACES = ["smtp", "submission", "submissions", "imap", "imaps"]
+FACES = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s"]
 
 
 def any_port(tls: TlsMode) -> ListenerConfig:
@@ -56,6 +56,8 @@ def config(tmp_path: Path) -> Config:
             submissions=any_port(TlsMode.IMPLICIT),
             imap=any_port(TlsMode.STARTTLS),
             imaps=any_port(TlsMode.IMPLICIT),
+            pop3=any_port(TlsMode.STARTTLS),
+            pop3s=any_port(TlsMode.IMPLICIT),
         ),
         auth=AuthConfig(argon2_memory_kib=128, argon2_time_cost=1),
         store=StoreConfig(min_free_bytes=0),
@@ -115,7 +117,9 @@ async def test_every_listener_accepts_when_start_returns(config: Config) -> None
         assert list(daemon.ports) == FACES
         assert (await greeting(daemon.ports["smtp"])).startswith(b"220 mail.example.test")
         assert (await greeting(daemon.ports["imap"])).startswith(b"* OK")
+        assert await greeting(daemon.ports["pop3"]) == b"+OK POP3 server ready\r\n"
         assert len(await certificate_of(daemon.ports["imaps"])) > 100
+        assert len(await certificate_of(daemon.ports["pop3s"])) > 100
     finally:
         await daemon.stop()
     with pytest.raises(ConnectionRefusedError):
@@ -162,7 +166,7 @@ async def test_without_a_usable_certificate_what_needs_one_stays_closed(
     daemon = Daemon(broken)
     await daemon.start()
     try:
-        assert list(daemon.ports) == ["smtp", "submission", "imap"]
+        assert list(daemon.ports) == ["smtp", "submission", "imap", "pop3"]
         await daemon.reconfigure(config)
         assert sorted(daemon.ports) == sorted(FACES)
         assert len(await certificate_of(daemon.ports["submissions"])) > 100

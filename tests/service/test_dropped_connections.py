@@ -76,6 +76,8 @@ def _config(tmp_path: Path) -> Config:
             submissions=off,
             imap=ListenerConfig(0, TlsMode.STARTTLS, addresses=("127.0.0.1",)),
             imaps=off,
+            pop3=off,
+            pop3s=off,
         ),
         imap=ImapConfig(allow_plain_auth=True, max_connections_per_address=1000, max_connection_rate=100_000),
         auth=AuthConfig(argon2_memory_kib=128, argon2_time_cost=1),

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from mailserver.errors import UnknownEncoding
 from mailserver.imap import fetch_binary, fetch_sections
-from mailserver.imap.connection import ConnectionLost
 from mailserver.imap.fetch_columns import NOTHING, Chunk, Column, column_of, lines
 from mailserver.imap.row import Row
 from mailserver.imap.session import Session
@@ -31,6 +30,7 @@ from mailserver.mail.flags import FlagSet
 from mailserver.mail.sequence import SequenceSet, ranges_of
 from mailserver.mailboxes.files import MessageFile
 from mailserver.mailboxes.values import Detail, FlagMode, MessageGone, StoredDetail
+from mailserver.serving.connection import ConnectionLost
 
 CHUNK = 256  # messages whose lines are made in one turn of the loop
 SEEN = FlagSet.of(["\\Seen"])

@@ -59,7 +59,7 @@ def test_logins_are_made_once(tmp_path: Path) -> None:
 def test_ports_follow_from_the_base_and_stay_on_loopback() -> None:
     files = SelfSigned(Path("ca"), Path("c"), Path("k"))
     config = settings(Path("var"), LAST_BASE, files, relaxed=False, plain_auth=False)
-    for name in ("smtp", "submission", "submissions", "imap", "imaps"):
+    for name in ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s"):
         listener = getattr(config.listeners, name)
         assert listener.port == LAST_BASE + OFFSETS[name] <= 65_535
         assert listener.addresses == ("127.0.0.1",)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from mailserver.imap.connection import READ_HIGH_WATER, Connection, ConnectionLost
-from mailserver.imap.deflate import Garbled
+from mailserver.serving.connection import READ_HIGH_WATER, Connection, ConnectionLost
+from mailserver.serving.deflate import Garbled
 from mailserver.tls import self_signed
 from mailserver.tls.contexts import server_context
 

@@ -6,11 +6,12 @@ and on asyncio: nothing here is more than transport and protocol.
 """
 
 import asyncio
+import ipaddress
 import ssl
 from collections.abc import Callable
 from typing import cast
 
-from mailserver.imap.deflate import Deflate
+from mailserver.serving.deflate import Deflate
 from mailserver.tls.channel_bindings import channel_bindings
 
 READ_HIGH_WATER = 262_144  # octets received and not yet taken; then the socket is left alone
@@ -103,6 +104,16 @@ class Connection(asyncio.Protocol):
     def held(self) -> int:
         """Octets received and not yet taken; what of them is deflated counts as it is."""
         return self._inbox_octets + (self._layer.held if self._layer is not None else 0)
+
+    @property
+    def is_loopback(self) -> bool:
+        """The peer is on this machine: logins without TLS may be allowed."""
+        try:
+            address = ipaddress.ip_address(self.peer.partition("%")[0])
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None)
+        return (mapped or address).is_loopback
 
     @property
     def behind(self) -> bool:
