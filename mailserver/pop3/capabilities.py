@@ -17,7 +17,7 @@ class Facts:
     state: State
     may_log_in: bool  # secure enough for a password
     offers_tls: bool
-    mechanisms: tuple[bytes, ...]
+    mechanisms: tuple[str, ...]  # SASL, for who is not logged in
 
     @property
     def asks_login(self) -> bool:
@@ -37,7 +37,7 @@ def _is(line: bytes) -> Callable[[Facts], bytes]:
 CAPABILITIES = (
     Capability(_is(b"STLS"), lambda facts: facts.offers_tls and facts.state is State.AUTHORIZATION),
     Capability(_is(b"USER"), lambda facts: facts.asks_login),
-    Capability(lambda facts: b"SASL " + b" ".join(facts.mechanisms), lambda facts: facts.asks_login),
+    Capability(lambda facts: " ".join(("SASL", *facts.mechanisms)).encode(), lambda facts: facts.asks_login),
     Capability(_is(b"TOP")),
     Capability(_is(b"UIDL")),
     Capability(_is(b"RESP-CODES")),

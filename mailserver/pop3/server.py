@@ -11,7 +11,6 @@ from mailserver.auth.live_sessions import LiveSessions
 from mailserver.clock import Clock
 from mailserver.config.tree import Pop3Config
 from mailserver.mailboxes.service import Mailboxes
-from mailserver.pop3.commands.login import MECHANISMS
 from mailserver.pop3.commands.table import COMMANDS
 from mailserver.pop3.maildrops import Maildrops
 from mailserver.pop3.session import Session, Surroundings
@@ -43,7 +42,7 @@ class Pop3Server(Server):
     ) -> None:
         super().__init__("pop3", config, clock, tls, TOO_MANY)
         self._around = Surroundings(
-            config, Maildrops(mailboxes), authenticator, live, tls, COMMANDS, tuple(MECHANISMS), itertools.count(1)
+            config, Maildrops(mailboxes), authenticator, live, tls, COMMANDS, itertools.count(1)
         )
 
     def open_session(self, connection: Connection, *, offers_tls: bool) -> Session:

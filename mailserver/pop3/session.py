@@ -14,6 +14,8 @@ import structlog
 from mailserver.auth.account import Account
 from mailserver.auth.authenticator import Authenticator
 from mailserver.auth.live_sessions import LiveSessions
+from mailserver.auth.sasl.exchange import MAX_LINE
+from mailserver.auth.sasl.mechanisms import offered
 from mailserver.config.tree import Pop3Config
 from mailserver.errors import Refusal, Unavailable
 from mailserver.pop3.capabilities import Facts
@@ -22,7 +24,7 @@ from mailserver.pop3.maildrops import Maildrops
 from mailserver.pop3.refusals import code_of
 from mailserver.pop3.row import Row, Rows
 from mailserver.pop3.states import State
-from mailserver.pop3.wire import replies, sasl
+from mailserver.pop3.wire import replies
 from mailserver.pop3.wire.arguments import BadSyntax
 from mailserver.pop3.wire.framing import LineFramer, LineTooLong, NotALine
 from mailserver.serving.connection import Connection, ConnectionLost
@@ -49,7 +51,6 @@ class Surroundings:
     live: LiveSessions
     tls: Callable[[], ssl.SSLContext | None]
     commands: Rows
-    mechanisms: tuple[bytes, ...]
     ids: Iterator[int]  # of sessions, for the log
 
 
@@ -113,7 +114,10 @@ class Session:
 
     @property
     def facts(self) -> Facts:
-        return Facts(self.state, self.may_log_in, self.offers_tls, self.around.mechanisms)
+        mechanisms: tuple[str, ...] = ()
+        if self.state is State.AUTHORIZATION and self.may_log_in:
+            mechanisms = offered(self.around.authenticator, self.connection.bindings)
+        return Facts(self.state, self.may_log_in, self.offers_tls, mechanisms)
 
     def write(self, data: bytes) -> None:
         self.connection.write(data)
@@ -127,7 +131,7 @@ class Session:
         """One line of the client's to `+ challenge`, without its end. Raises BadSyntax."""
         self.write(replies.challenge(challenge))
         try:
-            return await self._line(sasl.MAX_LINE)
+            return await self._line(MAX_LINE)
         except LineTooLong:
             raise BadSyntax("Response too long") from None
 
@@ -139,6 +143,7 @@ class Session:
         self._forget_live = self.around.live.add(
             account.user_id,
             lambda: self._end(replies.err("This account may not be used any more; nothing was deleted", "SYS/PERM")),
+            account.token_id,
         )
 
     # ---- reading ----
@@ -146,7 +151,7 @@ class Session:
     async def _command(self) -> bytes:
         line = b""
         try:
-            line = await self._line(sasl.MAX_LINE if self.state is State.AUTHORIZATION else MAX_COMMAND)
+            line = await self._line(MAX_LINE if self.state is State.AUTHORIZATION else MAX_COMMAND)
             if len(line) + 2 > MAX_COMMAND and not line.upper().startswith(b"AUTH "):
                 raise LineTooLong
         except LineTooLong:

@@ -21,7 +21,6 @@ from typing import Any
 from mailserver.config.tree import Pop3Config
 from mailserver.errors import InsufficientStorage
 from mailserver.mail.flags import EMPTY
-from mailserver.pop3.commands.login import MECHANISMS
 from mailserver.pop3.commands.table import COMMANDS
 from mailserver.pop3.maildrops import Maildrops
 from mailserver.pop3.session import Session, Surroundings
@@ -39,7 +38,7 @@ class Pop3Player(Player):
         house = world.around
         self._around = Surroundings(
             configured(settings), Maildrops(house.mailboxes), house.authenticator, house.live, house.tls, COMMANDS,
-            tuple(MECHANISMS), count(1),
+            count(1),
         )  # fmt: skip
         return world
 

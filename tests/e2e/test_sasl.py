@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import imaplib
 import json
+import poplib
 import smtplib
 import ssl
 import subprocess
@@ -138,10 +139,44 @@ def test_scram_is_bound_to_the_tls_connection(
         assert reply[0] == 235
 
 
+def test_scram_over_pop3(demo: Demo, trust: ssl.SSLContext) -> None:
+    login = demo.users[0]
+    pop = poplib.POP3_SSL("localhost", demo.port("pop3s"), context=trust, timeout=20)
+    assert "SCRAM-SHA-256" in pop.capa()["SASL"]
+    certificate = pop.sock.getpeercert(binary_form=True)
+    assert certificate is not None
+    scram = Scram(login.email, login.password, "tls-server-end-point", hashlib.sha256(certificate).digest())
+    reply = pop._shortcmd("AUTH SCRAM-SHA-256-PLUS")
+    while reply.startswith(b"+ "):
+        reply = pop._shortcmd(base64.b64encode(scram(base64.b64decode(reply[2:]))).decode())
+    assert reply.startswith(b"+OK")
+    pop.noop()
+    pop.quit()
+
+
+def test_a_token_is_a_pop3_password_until_it_is_taken_back(demo: Demo, trust: ssl.SSLContext) -> None:
+    login = demo.users[0]
+    tokens = {
+        scope: mailserver(demo, "token", "add", login.email, "--name", f"For {scope}", "--scope", scope).strip()
+        for scope in ("imap", "pop3")
+    }
+    pop = poplib.POP3_SSL("localhost", demo.port("pop3s"), context=trust, timeout=20)
+    pop.user(login.email)
+    with pytest.raises(poplib.error_proto, match=r"\[AUTH\]"):
+        pop.pass_(tokens["imap"])
+    pop.user(login.email)
+    pop.pass_(tokens["pop3"])
+    pop.noop()
+    mailserver(demo, "token", "remove", login.email, "For pop3")
+    with pytest.raises(poplib.error_proto, match="may not be used"):
+        pop._getresp()
+    pop.close()
+
+
 # ---- tokens ----
 
 
-@pytest.mark.parametrize("face", ["imaps", "submissions"])
+@pytest.mark.parametrize("face", ["imaps", "submissions", "pop3s"])
 def test_curl_logs_in_with_a_bearer_token(
     demo: Demo, client: IMAPClient, token: str, tmp_path: Path, face: str
 ) -> None:
@@ -149,6 +184,7 @@ def test_curl_logs_in_with_a_bearer_token(
     (tmp_path / "letter").write_bytes(TEXT.replace(b"zoe@peer.test", login.email.encode()))
     what = {
         "imaps": [f"imaps://localhost:{demo.port('imaps')}/INBOX"],
+        "pop3s": [f"pop3s://localhost:{demo.port('pop3s')}/"],
         "submissions": [
             f"smtps://localhost:{demo.port('submissions')}", "--mail-from", login.email, "--mail-rcpt", login.email,
             "--upload-file", str(tmp_path / "letter"),

@@ -1,20 +1,18 @@
-"""USER, PASS and AUTH: who the client is. RFC 1939 §7, RFC 5034.
+"""USER, PASS and AUTH: who the client is. RFC 1939 §7, RFC 5034."""
 
-A further SASL mechanism is one function in MECHANISMS: from a way to ask the client and its initial response, None
-where there is none, to what the client says it is.
-"""
-
-from base64 import b64encode
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from functools import partial
 
+from mailserver.auth.account import Account
+from mailserver.auth.sasl import exchange
+from mailserver.auth.sasl.exchange import Exchange
+from mailserver.auth.sasl.mechanisms import MECHANISMS
 from mailserver.errors import AuthenticationDelayed, AuthenticationFailed, PrivacyRequired, Refusal
 from mailserver.pop3.refusals import code_of
 from mailserver.pop3.row import Row
 from mailserver.pop3.session import Ending, Session
 from mailserver.pop3.states import AUTHORIZATION
-from mailserver.pop3.wire import arguments, replies, sasl
+from mailserver.pop3.wire import arguments, replies
 from mailserver.pop3.wire.arguments import BadSyntax
 
 MAX_FAILED_LOGINS = 5  # on one connection
@@ -25,23 +23,12 @@ class NoSuchMechanism(Refusal):
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
-    username: str
-    password: str
-    authzid: str = ""  # whom the client wants to act as, "" for itself
+class Auth:
+    mechanism: str  # upper case; "" to ask which there are
+    initial: bytes | None  # base64 as sent; None where the client waits for a challenge
 
     def __repr__(self) -> str:
-        return "Login(...)"  # no log, traceback or test output shows a password
-
-
-@dataclass(frozen=True, slots=True)
-class Auth:
-    mechanism: bytes  # upper case; b"" to ask which there are
-    initial: bytes | None
-
-
-Ask = Callable[[bytes], Awaitable[bytes]]  # a challenge → the response, both without base64
-Mechanism = Callable[[Ask, bytes | None], Awaitable[Login]]
+        return f"Auth({self.mechanism})"  # no log, traceback or test output shows a password
 
 
 def parse_auth(argument: bytes) -> Auth:
@@ -49,8 +36,8 @@ def parse_auth(argument: bytes) -> Auth:
     words = argument.split()
     if len(words) > 2:
         raise BadSyntax("Expected a mechanism and perhaps an initial response")
-    mechanism = words[0].upper() if words else b""
-    return Auth(mechanism, sasl.initial(words[1]) if len(words) == 2 else None)
+    mechanism = words[0].upper().decode("ascii", "replace") if words else ""
+    return Auth(mechanism, words[1] if len(words) == 2 else None)
 
 
 async def user(s: Session, username: str) -> bytes:
@@ -66,25 +53,41 @@ async def pass_(s: Session, password: str) -> bytes:
     if s.username is None:
         raise BadSyntax("Say USER first")
     username, s.username = s.username, None
-    return await _log_in(s, Login(username, password))
+    door, peer = s.around.authenticator, s.connection.peer
+    return await _log_in(s, door.authenticate(username, password, protocol="pop3", peer=peer))
 
 
 async def auth(s: Session, c: Auth) -> bytes | None:
     if not c.mechanism:
-        s.write(replies.ok(b"Mechanisms follow") + replies.listing(_offered(s)) + replies.END)
+        names = [name.encode() for name in s.facts.mechanisms]
+        s.write(replies.ok(b"Mechanisms follow") + replies.listing(names) + replies.END)
         return None
     mechanism = MECHANISMS.get(c.mechanism)
     if mechanism is None:
         raise NoSuchMechanism
     _require_privacy(s)
-    return await _log_in(s, await mechanism(partial(_ask, s), c.initial))
-
-
-async def _log_in(s: Session, login: Login) -> bytes:
     try:
-        account = await s.around.authenticator.authenticate(
-            login.username, login.password, protocol="pop3", peer=s.connection.peer, authzid=login.authzid
-        )
+        initial = None if c.initial is None else exchange.initial(c.initial)
+        return await _log_in(s, mechanism(_exchange(s, initial)))
+    except exchange.Cancelled:
+        raise BadSyntax("AUTH cancelled") from None
+    except exchange.BadResponse as fault:
+        raise BadSyntax(fault.text) from None
+
+
+def _exchange(s: Session, initial: bytes | None) -> Exchange:
+    door, connection = s.around.authenticator, s.connection
+    told = s.facts.mechanisms
+    return Exchange(door, "pop3", connection.peer, initial, lambda text: _ask(s, text), connection.bindings, told)
+
+
+async def _ask(s: Session, challenge: bytes) -> bytes:
+    return exchange.decode(await s.ask(exchange.encode(challenge)))
+
+
+async def _log_in(s: Session, attempt: Awaitable[Account]) -> bytes:
+    try:
+        account = await attempt
     except (AuthenticationFailed, AuthenticationDelayed) as failed:
         s.failed_logins += 1
         if s.failed_logins >= MAX_FAILED_LOGINS:
@@ -98,34 +101,6 @@ def _require_privacy(s: Session) -> None:
     if not s.may_log_in:
         raise PrivacyRequired
 
-
-def _offered(s: Session) -> tuple[bytes, ...]:
-    return s.around.mechanisms if s.may_log_in else ()
-
-
-async def _ask(s: Session, challenge: bytes) -> bytes:
-    return sasl.decode(await s.ask(b64encode(challenge)))
-
-
-# ---- mechanisms ----
-
-
-async def _plain(ask: Ask, initial: bytes | None) -> Login:
-    """authzid NUL authcid NUL password, RFC 4616; acting for somebody else is not supported."""
-    fields = (await ask(b"") if initial is None else initial).split(b"\0")
-    if len(fields) != 3:
-        raise BadSyntax("Not a PLAIN response")
-    authzid, authcid, password = map(arguments.utf8, fields)
-    return Login(authcid, password, authzid)
-
-
-async def _login(ask: Ask, initial: bytes | None) -> Login:
-    """Two prompts; never standardised, still what old clients send."""
-    username = await ask(b"Username:") if initial is None else initial
-    return Login(arguments.utf8(username), arguments.utf8(await ask(b"Password:")))
-
-
-MECHANISMS: dict[bytes, Mechanism] = {b"PLAIN": _plain, b"LOGIN": _login}
 
 ROWS = {
     b"USER": Row(arguments.text, user, AUTHORIZATION),
