@@ -81,8 +81,8 @@ def plainly(known: Sequence[Known], keys: Sequence[SortKey]) -> list[int]:
 
 
 async def remove(service: Mailboxes, index: MailboxIndex, uid: int) -> None:
-    await service.set_flags(index, [uid], FlagMode.REPLACE, FlagSet.of(["\\Deleted"]))
-    await service.expunge(index, [uid])
+    await service.set_flags(index.mailbox.user_id, index, [uid], FlagMode.REPLACE, FlagSet.of(["\\Deleted"]))
+    await service.expunge(index.mailbox.user_id, index, [uid])
 
 
 async def test_random_orders_while_messages_come_and_go(
