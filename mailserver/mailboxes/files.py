@@ -1,7 +1,10 @@
 """Message files for reading: opened with the first octets in one step, the rest read in threads."""
 
+import asyncio
 import os
+from collections.abc import Coroutine
 from io import FileIO
+from typing import Any, TypeVar
 
 from mailserver.mail.detail import Part
 from mailserver.mailboxes import access
@@ -10,6 +13,8 @@ from mailserver.store import details, messages
 from mailserver.store.database import Rx
 from mailserver.store.maildir import Maildir
 from mailserver.store.store import Store
+
+T = TypeVar("T")
 
 HEAD_OCTETS = 65_536  # read while opening: most messages are whole then
 
@@ -36,7 +41,7 @@ class MessageFile:
 
 async def open_file(store: Store, mailbox_id: int, uid: int) -> MessageFile:
     """Raises MessageGone."""
-    file, size, head = await store.read(_open, store.maildir, mailbox_id, uid)
+    file, size, head = await _opened(store.read(_open, store.maildir, mailbox_id, uid))
     return MessageFile(store, file, size, head)
 
 
@@ -55,8 +60,23 @@ async def open_by_name(
         parts = next((found.parts for found in details.read(rx, mailbox.id, [uid], Detail.PARTS)), ())
         return *_open(rx, store.maildir, mailbox.id, uid), parts
 
-    file, size, head, parts = await store.read(read)
+    file, size, head, parts = await _opened(store.read(read))
     return MessageFile(store, file, size, head), parts
+
+
+async def _opened(opening: Coroutine[Any, Any, T]) -> T:
+    """What was opened is closed again where nobody waits for it any more, because the line dropped meanwhile."""
+    task = asyncio.create_task(opening, name="open-message")
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(_close)
+        raise
+
+
+def _close(opened: "asyncio.Task[Any]") -> None:
+    if not opened.cancelled() and opened.exception() is None:
+        opened.result()[0].close()
 
 
 def _open(rx: Rx, maildir: Maildir, mailbox_id: int, uid: int) -> tuple[FileIO, int, bytes]:

@@ -146,8 +146,18 @@ class Store:
     # ---- files ----
 
     async def in_thread(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """For file work and anything that may take more than a few milliseconds of CPU."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(fn, *args, **kwargs))
+        """For file work and anything that may take more than a few milliseconds of CPU.
+
+        A caller that is cancelled goes when the thread is done: it will close what the thread still holds, and a
+        descriptor closed under a write is soon another file's.
+        """
+        running = asyncio.get_running_loop().run_in_executor(self._threads, partial(fn, *args, **kwargs))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait([running])
+            running.exception()  # retrieved: nobody waits for it any more
+            raise
 
     def incoming(self) -> Incoming:
         """`async with store.incoming() as incoming:` discards what was not staged."""
@@ -158,7 +168,8 @@ class Store:
 
         Raises InsufficientStorage and leaves nothing behind.
         """
-        return await self._staged(partial(self.stage_here, incoming, header, skip))
+        [staged] = await self._staged(lambda: [self.stage_here(incoming, header, skip)])
+        return staged
 
     async def stage_all(self, incoming: Sequence[Incoming]) -> list[Staged]:
         """`stage` of several small ones, in one turn of a thread: all of them or none. Discards the octets."""
@@ -169,7 +180,8 @@ class Store:
                 await each.discard()
 
     async def stage_bytes(self, message: bytes) -> Staged:
-        return await self._staged(partial(self._staging.stage_bytes, message))
+        [staged] = await self._staged(lambda: [self._staging.stage_bytes(message)])
+        return staged
 
     def _stage_all_here(self, incoming: Sequence[Incoming]) -> list[Staged]:
         staged: list[Staged] = []
@@ -247,10 +259,16 @@ class Store:
         self._threads.shutdown(wait=False)
         self._staging.close()
 
-    async def _staged(self, stage: Callable[[], T]) -> T:
+    async def _staged(self, stage: Callable[[], list[Staged]]) -> list[Staged]:
+        made: list[Staged] = []
         try:
             self.require_room()
-            return await self.in_thread(stage)
+            await self.in_thread(lambda: made.extend(stage()))
+            return made
+        except asyncio.CancelledError:
+            for staged in made:  # nobody will name it
+                self._staging.unstage(staged.key)
+            raise
         except OSError as fault:
             raise as_refusal(fault) from fault
 
