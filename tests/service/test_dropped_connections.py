@@ -58,7 +58,7 @@ async def test_thousands_of_dropped_connections_leave_nothing_behind(tmp_path: P
         tasks, memory = len(asyncio.all_tasks()), _memory()
         await _open_and_drop(port, CONNECTIONS)
         await _quiet(daemon)
-        assert len(asyncio.all_tasks()) == tasks
+        assert len(asyncio.all_tasks()) <= tasks
         kept = (_memory() - memory) / CONNECTIONS
         assert kept < KEPT_OCTETS, f"{kept:.0f} octets of each connection stay"
     finally:

@@ -38,7 +38,7 @@ class House:
         await self.put(b"A: 1\r\n\r\none\r\n")
         index, _ = await self.mailboxes.select(self.user_id, "INBOX", claim_recent=False)
         while (have := len(index.uids)) < count:
-            await self.mailboxes.copy(index, index.uids[: count - have], "INBOX")
+            await self.mailboxes.copy(self.user_id, index, index.uids[: count - have], "INBOX")
         self.mailboxes.release(index)
 
     def client(self) -> "Client":

@@ -75,7 +75,7 @@ def _value(name: str, kind: str, number: int) -> Any:
         case "INTEGER":
             return number if not name.startswith(("has_", "is_")) else 1
         case "BLOB":
-            return b"octets"
+            return b"octets-%d" % number
         case _:
             return f"{name.replace('_', '-')}-{number}"
 
