@@ -7,7 +7,7 @@ from mailserver.mailboxes.values import Detail, StoredDetail
 from mailserver.store import details
 from mailserver.store.store import Store
 
-CHUNK = 500  # messages read at once
+CHUNK = 1024  # messages read at once
 
 
 async def stored_details(

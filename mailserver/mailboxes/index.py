@@ -117,17 +117,20 @@ class MailboxIndex:
 
     def set_flags(self, changes: Iterable[tuple[int, FlagSet, int]]) -> bool:
         """(uid, flags, modseq) each, ascending by UID; UIDs that are not here are passed over."""
-        uids, modseqs = self.uids, self.modseqs
+        uids, flags_of, modseqs, end = self.uids, self.flags, self.modseqs, len(self.uids)
         noted: list[tuple[int, int]] = []
         learnt: list[FlagSet] = []
         place = 0
         for uid, flags, modseq in changes:
-            place = bisect_left(uids, uid, place)
-            if place < len(uids) and uids[place] == uid and modseq > modseqs[place]:
-                self.flags[place] = flags
-                modseqs[place] = modseq
-                noted.append((modseq, uid))
-                learnt.append(flags)
+            if place == end or uids[place] != uid:  # else they follow one another, as when all of them change
+                place = bisect_left(uids, uid, place)
+            if place < end and uids[place] == uid:
+                if modseq > modseqs[place]:
+                    flags_of[place] = flags
+                    modseqs[place] = modseq
+                    noted.append((modseq, uid))
+                    learnt.append(flags)
+                place += 1
         self._note(noted)
         self._learn_keywords(learnt)
         return bool(noted)
@@ -187,7 +190,7 @@ class MailboxIndex:
     def _note(self, changes: list[tuple[int, int]]) -> None:
         """(modseq, uid) each."""
         log = self._recent_changes
-        self.highestmodseq = max([self.highestmodseq, *(modseq for modseq, _ in changes)])
+        self.highestmodseq = max([self.highestmodseq, *[modseq for modseq, _ in changes]])
         if len(changes) > LOG_LENGTH:
             log.clear()
             self._log_floor = self.highestmodseq

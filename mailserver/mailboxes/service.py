@@ -245,7 +245,7 @@ class Mailboxes:
         mailbox_id = index.mailbox.id
         done = await self._store.write(transfers.set_flags, user_id, mailbox_id, uids, mode, flags, unchanged_since)
         await self._indexes.settled(index)
-        return Stored([uid for uid, _ in done.changed], [*done.failed])
+        return Stored([uid for uid, _ in done.changed], [*done.failed], done.modseq, done.before)
 
     async def expunge(self, user_id: int, index: MailboxIndex, uids: Sequence[int] | None) -> builtins.list[int]:
         """Messages with \\Deleted, only those of `uids` where given; returns what was removed, ascending.

@@ -6,6 +6,7 @@ Who asks has the rights for it, looked at in the same transaction (RFC 4314 §4)
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from mailserver.errors import NoSuchTarget
@@ -115,8 +116,10 @@ def set_flags(
     if (flags.names and not kept.names) or rights.isdisjoint(FLAGS):
         raise access.lacks("w")
     if mode is not FlagMode.REPLACE:
-        return messages.set_flags(tx, mailbox_id, uids, mode, kept, since)
-    return _replace_permitted(tx, mailbox_id, uids, kept, rights, since)
+        done = messages.set_flags(tx, mailbox_id, uids, mode, kept, since)
+    else:
+        done = _replace_permitted(tx, mailbox_id, uids, kept, rights, since)
+    return replace(done, before=done.modseq)  # not all that was asked for: no client may take it for done
 
 
 def expunge(tx: Tx, user_id: int, mailbox_id: int, uids: Sequence[int] | None) -> list[int]:
@@ -159,6 +162,7 @@ def _replace_permitted(
         tuple(sorted((change for each in done for change in each.changed), key=lambda change: change[0])),
         tuple(sorted(uid for each in done for uid in each.failed)),
         max((each.modseq for each in done), default=0),
+        min((each.before for each in done), default=0),
     )
 
 

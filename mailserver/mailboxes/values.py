@@ -69,6 +69,8 @@ class Copied:
 class Stored:
     changed: list[int]  # UIDs whose flags are different now, ascending
     failed: list[int]  # UIDs changed after `unchanged_since`, RFC 7162 §3.1.3
+    modseq: int  # of the changed ones; 0 where nothing changed
+    before: int  # the mailbox's highest change number until then: nothing else of it changed in between
 
 
 @dataclass(frozen=True, slots=True)

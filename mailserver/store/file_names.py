@@ -7,14 +7,19 @@ from mailserver.store.database import Row, Rx, Tx
 BATCH = 500  # files renamed in one transaction
 
 
+def is_behind(rx: Rx) -> bool:
+    """Whether messages were changed since all names were looked at."""
+    return rx.one("SELECT 1 FROM mailboxes WHERE names_modseq < highestmodseq LIMIT 1") is not None
+
+
 def list_stale(rx: Rx) -> list[Row]:
     """(message id, folder, key, letters in the name, letters it ought to have) of at most BATCH files."""
     return rx.all(
         """SELECT m.id, CASE b.directory WHEN '' THEN u.maildir ELSE u.maildir || '/' || b.directory END,
                m.maildir_key, m.name_flags, m.flag_letters
-           FROM messages m INDEXED BY idx_messages_stale_name
-           JOIN mailboxes b ON b.id = m.mailbox_id JOIN users u ON u.id = b.user_id
-           WHERE m.name_flags <> m.flag_letters LIMIT ?""",
+           FROM mailboxes b JOIN users u ON u.id = b.user_id
+           JOIN messages m ON m.mailbox_id = b.id AND m.modseq > b.names_modseq
+           WHERE b.names_modseq < b.highestmodseq AND m.name_flags <> m.flag_letters LIMIT ?""",
         BATCH,
     )
 
@@ -31,4 +36,6 @@ def refresh(tx: Tx) -> int:
         if found is not None and not found.startswith(f"{tx.files.staging}/"):
             os.rename(found, tx.files.path(folder, key, new))
         tx.run("UPDATE messages SET name_flags = ? WHERE id = ?", new, message_id)
+    if len(stale) < BATCH:  # those were all
+        tx.run("UPDATE mailboxes SET names_modseq = highestmodseq WHERE names_modseq < highestmodseq")
     return len(stale)

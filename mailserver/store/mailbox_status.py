@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailserver.store.database import Rx, Tx
+from mailserver.store.uid_choice import among
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,9 @@ def list(rx: Rx, user_id: int, names: Sequence[str], *, with_deleted_octets: boo
 
 def measure(rx: Rx, mailbox_id: int, uids: Sequence[int]) -> tuple[int, int]:
     """(messages, octets) of those of these UIDs that exist."""
+    where, bound = among(uids)
     row = rx.one(
-        """SELECT count(*), coalesce(sum(m.size), 0)
-           FROM messages m WHERE m.mailbox_id = ? AND m.uid IN (SELECT value FROM json_each(?))""",
-        mailbox_id,
-        json.dumps([*uids]),
+        f"SELECT count(*), coalesce(sum(size), 0) FROM messages WHERE mailbox_id = ? AND {where}", mailbox_id, *bound
     )
     return (int(row[0]), int(row[1])) if row else (0, 0)
 

@@ -18,7 +18,9 @@ from mailserver.store.database import Row, Rx, Tx, text_time
 from mailserver.store.events import AddedMessage, FlagsChanged, MessagesAdded, MessagesRemoved
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.staging import Staged
+from mailserver.store.uid_choice import among
 
+MAX_SETS = 32  # distinct sets of flags changed in one pass
 MAX_DATES = 64  # date texts kept: messages of a moment share theirs
 LETTERS = {"\\Draft": "D", "\\Flagged": "F", "\\Answered": "R", "\\Seen": "S", "\\Deleted": "T"}
 
@@ -55,6 +57,7 @@ class Stored:
     changed: tuple[tuple[int, FlagSet], ...]  # (uid, flags now), by uid; those that had them already are left out
     failed: tuple[int, ...]  # changed after unchanged_since, left alone
     modseq: int  # of the changed ones; 0 where nothing changed
+    before: int  # the mailbox's highest change number until then
 
 
 def letters(flags: FlagSet) -> str:
@@ -259,30 +262,23 @@ def set_flags(
 ) -> Stored:
     """Change flags of the messages that exist. A message whose flags stay as they are keeps its change number."""
     mailbox = mailboxes.get_by_id(tx, mailbox_id)
+    before = mailbox.highestmodseq
     if mode is not FlagMode.REMOVE:
         flags = keywords.register(tx, mailbox_id, flags)
-    failed: builtins.list[int] = []
-    changed: builtins.list[tuple[int, FlagSet]] = []
-    for row in _chosen(tx, mailbox_id, uids):
-        if unchanged_since is not None and row.modseq > unchanged_since:
-            failed.append(row.uid)
-        elif (now := _apply(row.flags, mode, flags)) != row.flags:
-            changed.append((row.uid, now))
+    rows = _flags_of(tx, mailbox_id, uids)
+    failed: tuple[int, ...] = ()
+    if unchanged_since is not None:
+        failed = tuple(uid for uid, _, changed in rows if changed > unchanged_since)
+        rows = [row for row in rows if row[2] <= unchanged_since] if failed else rows
+    after = _after({text for _, text, _ in rows}, mode, flags)
+    changed = [(uid, after[text]) for uid, text, _ in rows if text in after]
     if not changed:
-        return Stored((), tuple(failed), 0)
+        return Stored((), failed, 0, before)
     modseq = change_numbers.take(tx, mailbox.user_id)
-    for flags_now, those in _by_flags(changed).items():
-        tx.run(
-            """UPDATE messages SET flags = ?, modseq = ?
-               WHERE mailbox_id = ? AND uid IN (SELECT value FROM json_each(?))""",
-            flags_now.text,
-            modseq,
-            mailbox_id,
-            json.dumps(those),
-        )
+    _write_flags(tx, mailbox_id, [uid for uid, _ in changed] if failed else uids, after, modseq)
     tx.run("UPDATE mailboxes SET highestmodseq = ? WHERE id = ?", modseq, mailbox_id)
-    tx.tell(FlagsChanged(mailbox.user_id, mailbox_id, tuple((uid, now, modseq) for uid, now in changed)))
-    return Stored(tuple(changed), tuple(failed), modseq)
+    tx.tell(FlagsChanged(mailbox.user_id, mailbox_id, tuple([(uid, now, modseq) for uid, now in changed])))
+    return Stored(tuple(changed), failed, modseq, before)
 
 
 def remove(tx: Tx, mailbox_id: int, uids: Sequence[int]) -> builtins.list[int]:
@@ -324,28 +320,57 @@ class _Chosen:
 
 def _chosen(rx: Rx, mailbox_id: int, uids: Sequence[int]) -> builtins.list[_Chosen]:
     """The messages of these UIDs that exist, by uid."""
+    where, bound = among(uids, "m.uid")
     rows = rx.all(
-        """SELECT m.id, m.uid, m.maildir_key, m.name_flags, m.flags, m.modseq, m.size, unixepoch(m.internal_date),
+        f"""SELECT m.id, m.uid, m.maildir_key, m.name_flags, m.flags, m.modseq, m.size, unixepoch(m.internal_date),
                coalesce(m.content_id, 0), m.thread_id
-           FROM messages m WHERE m.mailbox_id = ? AND m.uid IN (SELECT value FROM json_each(?)) ORDER BY m.uid""",
+           FROM messages m WHERE m.mailbox_id = ? AND {where} ORDER BY m.uid""",
         mailbox_id,
-        json.dumps([*uids]),
+        *bound,
     )
     return [_Chosen(r[0], r[1], r[2], r[3], FlagSet.from_text(r[4]), *r[5:]) for r in rows]
+
+
+def _flags_of(rx: Rx, mailbox_id: int, uids: Sequence[int]) -> builtins.list[Row]:
+    """(uid, flags as text, modseq) of those that exist, by uid: STORE is often about all of a mailbox."""
+    where, bound = among(uids)
+    return rx.all(
+        f"SELECT uid, flags, modseq FROM messages WHERE mailbox_id = ? AND {where} ORDER BY uid", mailbox_id, *bound
+    )
+
+
+def _after(texts: set[str], mode: FlagMode, flags: FlagSet) -> dict[str, FlagSet]:
+    """The flags then, by the text of those before; sets that stay as they are have none."""
+    sets = {text: FlagSet.from_text(text) for text in texts}
+    return {text: now for text, had in sets.items() if (now := _apply(had, mode, flags)) != had}
+
+
+def _write_flags(tx: Tx, mailbox_id: int, uids: Sequence[int], after: dict[str, FlagSet], modseq: int) -> None:
+    """One pass over the messages, whatever sets of flags they have.
+
+    Nothing that `after` leads to is one of its keys, so a second pass for further sets finds none of the first's.
+    """
+    where, bound = among(uids)
+    pairs = [(before, now.text) for before, now in after.items()]
+    for start in range(0, len(pairs), MAX_SETS):
+        batch = pairs[start : start + MAX_SETS]
+        size = 1 << (len(batch) - 1).bit_length()  # few sizes: each is a statement of its own
+        batch += batch[-1:] * (size - len(batch))
+        tx.run(
+            f"""UPDATE messages SET flags = CASE flags {"WHEN ? THEN ? " * size}END, modseq = ?
+                WHERE mailbox_id = ? AND {where} AND flags IN ({",".join("?" * size)})""",
+            *(text for pair in batch for text in pair),
+            modseq,
+            mailbox_id,
+            *bound,
+            *(text for text, _ in batch),
+        )
 
 
 def _apply(had: FlagSet, mode: FlagMode, flags: FlagSet) -> FlagSet:
     if mode is FlagMode.ADD:
         return had | flags
     return had - flags if mode is FlagMode.REMOVE else flags
-
-
-def _by_flags(changed: builtins.list[tuple[int, FlagSet]]) -> dict[FlagSet, builtins.list[int]]:
-    """UIDs by the flags they have now: one statement for each set, however many messages."""
-    groups: dict[FlagSet, builtins.list[int]] = {}
-    for uid, flags in changed:
-        groups.setdefault(flags, []).append(uid)
-    return groups
 
 
 def take_uids(tx: Tx, mailbox_id: int, count: int, modseq: int, octets: int) -> int:

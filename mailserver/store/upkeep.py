@@ -60,7 +60,7 @@ class Upkeep:
             await self._store.clock.sleep(DAILY_SECONDS)
 
     async def _refresh_names(self) -> None:
-        if await self._store.read(file_names.list_stale):
+        if await self._store.read(file_names.is_behind):
             await self._store.write(file_names.refresh)
 
     async def _try(self, work: Awaitable[object]) -> None:
