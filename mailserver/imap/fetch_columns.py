@@ -34,8 +34,11 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Column:
+    """What it renders depends on the message alone: its contents and, where `volatile`, its flags."""
+
     render: Callable[[Chunk], list[bytes]]
     details: Detail = NOTHING
+    volatile: bool = False
 
 
 def column_of(item: FetchItem) -> Column | None:
@@ -168,8 +171,8 @@ def _kept_fields(chunk: Chunk, item: BodySection) -> list[bytes]:
 
 _COLUMNS = {
     Attribute.UID: Column(_uid),
-    Attribute.FLAGS: Column(_flags),
-    Attribute.MODSEQ: Column(_modseq),
+    Attribute.FLAGS: Column(_flags, volatile=True),
+    Attribute.MODSEQ: Column(_modseq, volatile=True),
     Attribute.INTERNALDATE: Column(_internal_date),
     Attribute.RFC822_SIZE: Column(_size),
     Attribute.ENVELOPE: Column(_envelope, Detail.ENVELOPE),

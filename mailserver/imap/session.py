@@ -7,7 +7,7 @@ when the session has to wait.
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -20,6 +20,7 @@ from mailserver.config.tree import ImapConfig
 from mailserver.errors import LimitReached, NoSuchMailbox, Refusal, TooBig
 from mailserver.imap import contexts
 from mailserver.imap.capabilities import Facts, capabilities, enables, is_told, largest_unasked, switched_off
+from mailserver.imap.rendered import RenderedChunks
 from mailserver.imap.row import Row, Rows
 from mailserver.imap.states import State
 from mailserver.imap.view import View
@@ -70,6 +71,7 @@ class Surroundings:
     tls: Callable[[], ssl.SSLContext | None]
     commands: Rows
     ids: Iterator[int]  # of sessions, for the log
+    rendered: RenderedChunks = field(default_factory=RenderedChunks)
 
 
 class Session:

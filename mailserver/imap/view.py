@@ -139,6 +139,10 @@ class View:
     def has_recent(self) -> bool:
         return bool(self._recent)
 
+    def has_recent_in(self, first: int, last: int) -> bool:
+        """Whether one of these message numbers is \\Recent."""
+        return any(low <= self.uids[last - 1] and self.uids[first - 1] <= high for low, high in self._recent)
+
     def recent_count(self) -> int:
         return sum(
             bisect_right(self.uids, last, 0, self.length) - bisect_left(self.uids, first, 0, self.length)
@@ -161,6 +165,16 @@ class View:
     def told(self, uid: int, modseq: int) -> None:
         """The client knows this message's flags as of this change, by a FETCH or because it made it."""
         self._told[uid] = modseq
+
+    def knows(self, modseq: int) -> bool:
+        """Whether the client was told of every change of flags up to this number."""
+        return self._told_modseq >= modseq
+
+    def told_all(self, modseq: int) -> None:
+        """The client knows the flags of all messages as of this change number."""
+        self._told_modseq = max(self._told_modseq, modseq)
+        if self._told_modseq >= self.index.highestmodseq:
+            self._told.clear()
 
     def pending(self) -> set[int]:
         """UIDs whose flags changed and were not told."""
@@ -198,7 +212,7 @@ class View:
         return writer.flag_list(kept, b"\\*") if "w" in rights else writer.flag_list(kept)
 
     def _new_keywords(self) -> list[bytes]:
-        fresh = self.index.highestmodseq > self._told_modseq and self.index.keywords != self._keywords
+        fresh = self.index.keywords != self._keywords
         if not fresh and (self.read_only or self.rights == self._told_rights):
             return []
         self._keywords = self.index.keywords

@@ -5,8 +5,8 @@ RFC 9051 §6.3.12, §6.4.3 to §6.4.8, RFC 8508.
 Who asks has the rights for it, looked at in the same transaction (RFC 4314 §4). Room is that of the target's owner.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
 from mailserver.errors import NoSuchTarget
@@ -119,7 +119,7 @@ def set_flags(
         done = messages.set_flags(tx, mailbox_id, uids, mode, kept, since)
     else:
         done = _replace_permitted(tx, mailbox_id, uids, kept, rights, since)
-    return replace(done, before=done.modseq)  # not all that was asked for: no client may take it for done
+    return dataclasses.replace(done, before=done.modseq)  # not all that was asked for: no client may take it for done
 
 
 def expunge(tx: Tx, user_id: int, mailbox_id: int, uids: Sequence[int] | None) -> list[int]:

@@ -3,16 +3,18 @@
 Lines are made and sent in chunks, so that a client that asks for everything keeps nobody else waiting.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailserver.errors import UnknownEncoding
 from mailserver.imap import fetch_binary, fetch_sections
-from mailserver.imap.fetch_columns import NOTHING, Chunk, Column, column_of, lines
+from mailserver.imap.fetch_columns import Chunk, lines
+from mailserver.imap.fetch_plan import Plan
+from mailserver.imap.fetch_shared import chunk_of, details_of, numbers_in, pieces, send_shared
 from mailserver.imap.row import Row
 from mailserver.imap.session import Session
 from mailserver.imap.states import SELECTED
-from mailserver.imap.view import Spans, View
+from mailserver.imap.view import Spans
 from mailserver.imap.wire.fetch_items import (
     Attribute,
     Binary,
@@ -29,12 +31,10 @@ from mailserver.mail.detail import Part
 from mailserver.mail.flags import FlagSet
 from mailserver.mail.sequence import SequenceSet, ranges_of
 from mailserver.mailboxes.files import MessageFile
-from mailserver.mailboxes.values import Detail, FlagMode, MessageGone, StoredDetail
+from mailserver.mailboxes.values import FlagMode, MessageGone
 from mailserver.serving.connection import ConnectionLost
 
-CHUNK = 256  # messages whose lines are made in one turn of the loop
 SEEN = FlagSet.of(["\\Seen"])
-NO_DETAIL = StoredDetail(0)
 CAPABILITIES: dict[FetchItem | type[FetchItem], bytes] = {  # of items that are not there where it is switched off
     Attribute.EMAILID: b"OBJECTID",
     Attribute.THREADID: b"OBJECTID",
@@ -53,38 +53,12 @@ class Fetch:
     modifiers: FetchModifiers
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is sent of each message."""
-
-    columns: tuple[Column, ...]
-    sections: tuple[FileItem, ...]  # from the file, after the columns
-    details: Detail
-    tells_flags: bool
-    tells_modseq: bool
-    sets_seen: bool
-
-    @classmethod
-    def of(cls, items: Sequence[FetchItem]) -> "Plan":
-        columns = tuple(column for item in items if (column := column_of(item)) is not None)
-        sections = tuple(item for item in items if not isinstance(item, Attribute) and column_of(item) is None)
-        details = Detail.PARTS if any(map(_needs_parts, sections)) else NOTHING
-        for column in columns:
-            details |= column.details
-        sets_seen = any(not isinstance(item, Attribute) and not item.peek for item in items)
-        return cls(columns, sections, details, Attribute.FLAGS in items, Attribute.MODSEQ in items, sets_seen)
-
-
 @dataclass(slots=True)
 class Missed:
     """What of the answer could not be given."""
 
     gone: bool = False  # a message was removed meanwhile
     unknown: bool = False  # an encoding is none we can undo
-
-
-def _needs_parts(item: FileItem) -> bool:
-    return not isinstance(item, BodySection) or fetch_sections.needs_parts(item)
 
 
 def parse(r: Reader) -> Fetch:
@@ -105,7 +79,7 @@ async def run(s: Session, c: Fetch) -> bytes:
         if capability is not None and not s.can(capability):
             raise BadSyntax("Unknown FETCH item")
     spans = view.spans(c.messages, by_uid=c.by_uid)
-    numbers = [number for first, last in spans for number in range(first, last + 1)]
+    numbers = numbers_in(spans)
     items = dict.fromkeys(c.items)
     if c.by_uid:
         items = {Attribute.UID: None, **items}  # RFC 9051 §6.4.9
@@ -123,7 +97,7 @@ async def run(s: Session, c: Fetch) -> bytes:
         s.enabled.add("CONDSTORE")
     plan = Plan.of(tuple(items))
     newly_seen = await _set_seen(s, chosen) if plan.sets_seen and view.may_set_seen else frozenset[int]()
-    missed = await _send(s, plan, numbers, newly_seen)
+    missed = await send(s, plan, numbers, newly_seen)
     if missed.unknown:
         raise UnknownEncoding
     if missed.gone and not c.by_uid:
@@ -144,60 +118,41 @@ async def _set_seen(s: Session, spans: Spans) -> frozenset[int]:
     return frozenset((await s.mailboxes.set_flags(s.user_id, index, unseen, FlagMode.ADD, SEEN)).changed)
 
 
-async def _send(s: Session, plan: Plan, numbers: Sequence[int], newly_seen: frozenset[int]) -> Missed:
-    view, found, missed = s.selected, 0, Missed()
+async def send(s: Session, plan: Plan, numbers: Sequence[int], newly_seen: frozenset[int] = frozenset()) -> Missed:
+    """One FETCH response for each message."""
+    view = s.selected
     pending = view.pending() if plan.tells_flags else set()
-    async for chunk in _chunks(s, plan, numbers):
+    before = view.index.highestmodseq
+    tells_all = plan.tells_flags and len(numbers) == view.length
+    if plan.sections or newly_seen or (pending and not tells_all):
+        missed = await _send_own(s, plan, numbers, newly_seen, pending)
+    else:
+        missed = Missed(gone=not await send_shared(s, plan, numbers))
+    if tells_all:
+        view.told_all(before)  # what changed meanwhile may be told twice
+    return missed
+
+
+async def _send_own(
+    s: Session, plan: Plan, numbers: Sequence[int], newly_seen: frozenset[int], pending: set[int]
+) -> Missed:
+    """Lines with octets of the file, or that change what this session was told."""
+    view, found, missed = s.selected, 0, Missed()
+    for piece in pieces(numbers):
+        chunk = chunk_of(view, piece, await details_of(s, plan, piece) if plan.details else None, utf8=s.utf8)
         found += len(chunk.uids)
         heads = lines(chunk, plan.columns) if plan.columns else [b"* %d FETCH (" % number for number in chunk.numbers]
         if plan.sections:
             await _send_sections(s, plan, chunk, heads, newly_seen, missed)
-        elif newly_seen:
+        else:
             tails = [_seen_tail(s, plan, uid, newly_seen) for uid in chunk.uids]
             s.write(b"".join([head + tail + b")\r\n" for head, tail in zip(heads, tails, strict=True)]))
-        else:
-            s.write(b")\r\n".join([*heads, b""]))
         for uid, position in zip(chunk.uids, chunk.positions, strict=True) if pending else ():
             if uid in pending:
                 view.told(uid, view.index.modseqs[position])
         await s.drain()
     missed.gone = missed.gone or found < len(numbers)
     return missed
-
-
-async def _chunks(s: Session, plan: Plan, numbers: Sequence[int]) -> AsyncIterator[Chunk]:
-    view = s.selected
-    for start in range(0, len(numbers), CHUNK):
-        chosen = numbers[start : start + CHUNK]
-        details: dict[int, StoredDetail] | None = None
-        if plan.details:
-            uids = [view.uids[number - 1] for number in chosen]
-            details = {}
-            async for part in s.mailboxes.details(view.index, uids, plan.details):
-                details |= {detail.uid: detail for detail in part}
-        yield _chunk(view, chosen, details, s.utf8)
-
-
-def _chunk(view: View, numbers: Sequence[int], details: dict[int, StoredDetail] | None, utf8: bool) -> Chunk:
-    """Those of the messages that are there, as the index has them now."""
-    if view.current and details is None:
-        uids = [view.uids[number - 1] for number in numbers]
-        return Chunk(view, numbers, uids, [number - 1 for number in numbers], (), utf8)
-    there = [
-        (number, uid, position, NO_DETAIL if details is None else details[uid])
-        for number, uid, position in _positions(view, numbers)
-        if details is None or uid in details
-    ]
-    chosen, uids_there, positions, kept = zip(*there, strict=True) if there else ((), (), (), ())
-    return Chunk(view, chosen, uids_there, positions, kept, utf8)
-
-
-def _positions(view: View, numbers: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    for number in numbers:
-        uid = view.uids[number - 1]
-        position = number - 1 if view.current else view.index.position(uid)
-        if position is not None:
-            yield number, uid, position
 
 
 async def _send_sections(

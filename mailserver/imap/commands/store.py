@@ -1,22 +1,29 @@
 """STORE: flags set, added, removed. RFC 9051 §6.4.6, RFC 7162 §3.1.3."""
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
-from mailserver.imap.commands.fetch import CHUNK
+from mailserver.imap.commands.fetch import send
+from mailserver.imap.fetch_plan import Plan
+from mailserver.imap.fetch_shared import numbers_in
 from mailserver.imap.read_only import require_writable
 from mailserver.imap.row import Row
 from mailserver.imap.session import Session
 from mailserver.imap.states import SELECTED
 from mailserver.imap.view import View
 from mailserver.imap.wire import store_items
+from mailserver.imap.wire.fetch_items import Attribute
 from mailserver.imap.wire.reader import Reader
 from mailserver.imap.wire.store_items import StoreItem
 from mailserver.mail.flags import FlagMode, FlagSet
 from mailserver.mail.sequence import SequenceSet, wire
 from mailserver.mailboxes.values import MessageGone
 
-_EFFECTS: dict[FlagMode, Callable[[FlagSet, FlagSet], FlagSet]] = {
+MAX_SETS = 1024  # distinct sets of flags looked at once
+
+_EFFECTS: dict[FlagMode, Callable[..., FlagSet]] = {
     FlagMode.REPLACE: lambda _before, flags: flags,
     FlagMode.ADD: lambda before, flags: before | flags,
     FlagMode.REMOVE: lambda before, flags: before - flags,
@@ -44,15 +51,18 @@ async def run(s: Session, c: StoreFlags) -> bytes:
     require_writable(view)
     if item.unchanged_since is not None:
         s.enabled.add("CONDSTORE")
-    uids = view.select(c.messages, by_uid=c.by_uid)
-    believed = _believed(view, uids, item) if item.silent else {}
+    spans = view.spans(c.messages, by_uid=c.by_uid)
+    uids = view.uids_in(spans)
+    silent = _Believed(view, item) if item.silent else None
     stored = await s.mailboxes.set_flags(s.user_id, view.index, uids, item.mode, item.flags, item.unchanged_since)
-    _note_silent(view, stored.changed, believed)
-    failed = set(stored.failed)
+    if knew_all := view.knows(stored.before):
+        view.told_all(stored.modseq)
     if not item.silent:
-        await _tell(s, [uid for uid in uids if uid not in failed], _flags_line, c)
+        await send(s, _plan(s, c, Attribute.FLAGS), _without(view, numbers_in(spans), stored.failed))
     elif s.condstore:
-        await _tell(s, stored.changed, _modseq_line, c)
+        await send(s, _plan(s, c), view.numbers(stored.changed))  # silent or not, RFC 7162 §3.1.3
+    if silent is not None and not knew_all:
+        silent.note(view, stored.changed)
     if stored.failed:
         named = stored.failed if c.by_uid else view.numbers(stored.failed)
         return b"[MODIFIED %b] Conditional STORE failed" % wire(named)
@@ -61,54 +71,36 @@ async def run(s: Session, c: StoreFlags) -> bytes:
     return b"STORE completed"
 
 
-def _believed(view: View, uids: list[int], item: StoreItem) -> dict[int, FlagSet]:
+def _plan(s: Session, c: StoreFlags, *told: Attribute) -> Plan:
+    """What is told of each message."""
+    modseq = (Attribute.MODSEQ,) if s.condstore else ()
+    return Plan.of((*told, *modseq, *((Attribute.UID,) if c.by_uid else ())))
+
+
+def _without(view: View, numbers: Sequence[int], failed: list[int]) -> Sequence[int]:
+    if not failed:
+        return numbers
+    left_out = set(view.numbers(failed))
+    return [number for number in numbers if number not in left_out]
+
+
+class _Believed:
     """What the client will take the flags to be after a silent STORE; not where it missed a change before."""
-    effect, pending, index = _EFFECTS[item.mode], view.pending(), view.index
-    after: dict[int, FlagSet] = {}  # by the identity of the set before: most messages share a few
-    believed = {}
-    for uid in uids:
-        position = index.position(uid)
-        if position is not None and uid not in pending:
-            before = index.flags[position]
-            if id(before) not in after:
-                after[id(before)] = effect(before, item.flags)
-            believed[uid] = after[id(before)]
-    return believed
 
+    def __init__(self, view: View, item: StoreItem) -> None:
+        self._uids, self._flags = view.index.uids, view.index.flags[:]
+        self._missed = view.pending()
+        self._effect = lru_cache(MAX_SETS)(partial(_EFFECTS[item.mode], flags=item.flags))
 
-def _note_silent(view: View, changed: list[int], believed: dict[int, FlagSet]) -> None:
-    """The client's own change is no news to it, unless another session's fell in between."""
-    index = view.index
-    for uid in changed if believed else ():
-        position = index.position(uid)
-        if position is not None and index.flags[position] == believed.get(uid):
-            view.told(uid, index.modseqs[position])
-
-
-async def _tell(s: Session, uids: list[int], line: Callable[[Session, int, int], bytes], c: StoreFlags) -> None:
-    view = s.selected
-    for start in range(0, len(uids), CHUNK):
-        lines = []
-        for uid in uids[start : start + CHUNK]:
-            number, position = view.number(uid), view.index.position(uid)
-            if number is not None and position is not None:
-                name = b" UID %d" % uid if c.by_uid else b""
-                lines.append(b"* %d FETCH (%b%b)\r\n" % (number, line(s, uid, position), name))
-        s.write(b"".join(lines))
-        await s.drain()
-
-
-def _flags_line(s: Session, uid: int, position: int) -> bytes:
-    view = s.selected
-    modseq = view.index.modseqs[position]
-    view.told(uid, modseq)
-    line = b"FLAGS (%b)" % view.flags_wire(uid, view.index.flags[position])
-    return line + b" MODSEQ (%d)" % modseq if s.condstore else line
-
-
-def _modseq_line(s: Session, _uid: int, position: int) -> bytes:
-    """Silent or not, RFC 7162 §3.1.3."""
-    return b"MODSEQ (%d)" % s.selected.index.modseqs[position]
+    def note(self, view: View, changed: list[int]) -> None:
+        """The client's own change is no news to it, unless another session's fell in between."""
+        index = view.index
+        for uid in changed:
+            before, now = bisect_left(self._uids, uid), index.position(uid)
+            if uid in self._missed or before == len(self._uids) or self._uids[before] != uid or now is None:
+                continue
+            if index.flags[now] == self._effect(self._flags[before]):
+                view.told(uid, index.modseqs[now])
 
 
 ROWS = {"STORE": Row(parse, run, SELECTED, uid=True, holds_expunge=True)}
