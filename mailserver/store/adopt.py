@@ -52,6 +52,7 @@ def compare(rx: Rx, maildir: Maildir, mailbox: Mailbox) -> Difference:
     """
     if not maildir.has_folder(mailbox.folder):
         return Difference()
+    maildir.catch_up()
     files = [*maildir.files(mailbox.folder)]
     rows = {
         key: _Row(uid, name_flags, flag_letters)

@@ -9,7 +9,7 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from mailserver.store.disk_jobs import Job, LinkFiles, MoveFiles, MoveFolder, RemoveFiles, RemoveFolder, Spool, Unspool
@@ -52,6 +52,7 @@ class Maildir:
         self.staging = data / "staging"
         self.spool = data / "spool"
         self._root = f"{self.root}/"
+        self.catch_up: Callable[[], None] = lambda: None  # waits for work on files that is promised and not done
 
     def prepare(self) -> None:
         for path in (self.root, self.staging, self.spool):
@@ -102,6 +103,9 @@ class Maildir:
     def locate(self, folder: str, key: str, letters: str) -> str | None:
         """Where the file is now: other programs may have renamed it, a crash may have left it in staging."""
         usual = self.path(folder, key, letters)
+        if os.path.exists(usual):
+            return usual
+        self.catch_up()
         if os.path.exists(usual):
             return usual
         for subfolder, name in self.files(folder):

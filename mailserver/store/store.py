@@ -86,6 +86,7 @@ class Store:
         except Refusal as fault:  # promised work stays written down: the next start does it again
             _log.warning("disk work not settled", error=str(fault))
         await self._database.close()
+        self._disk.close()
         self._threads.shutdown(wait=True)
         self._staging.close()
 
@@ -219,6 +220,7 @@ class Store:
     async def settle(self) -> None:
         """Sync what disk jobs touched and forget them."""
         if self._disk.unsettled:
+            await self.in_thread(self._disk.catch_up)
             await self._database.write(self._disk.settle)
 
     async def look_for_foreign_commits(self) -> None:
@@ -256,6 +258,7 @@ class Store:
     async def _abandon(self) -> None:
         with contextlib.suppress(ValueError):  # connections that never opened
             await self._database.close()
+        self._disk.close()
         self._threads.shutdown(wait=False)
         self._staging.close()
 

@@ -21,6 +21,7 @@ from typing import NoReturn
 import structlog
 
 from mailserver.errors import Refusal
+from mailserver.store import disk_jobs
 from mailserver.store.database import Rx
 from mailserver.store.store import Store
 from tests.crash.changes import CHANGES, opened
@@ -72,7 +73,8 @@ async def _threads(store: Store) -> list[int]:
     staged = await store.stage_bytes(b"Subject: never shown\r\n\r\n")  # threads begin when they are needed
     await store.unstage(staged)
     await store.read(Rx.one, "SELECT 1")
-    await store.write(lambda _: None)
+    await store.write(lambda tx: tx.promise(disk_jobs.RemoveFiles("nobody", ())))
+    await store.settle()
     return sorted(int(name) for name in os.listdir("/proc/self/task"))
 
 
