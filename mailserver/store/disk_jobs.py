@@ -9,7 +9,7 @@ goes away only after the folders it touched are synced; until then the next star
 
 import builtins
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from mailserver.store.database import Rx, Tx
@@ -87,13 +87,14 @@ def remove(tx: Tx, ids: builtins.list[int]) -> None:
 
 
 def _encode(job: Job) -> str:
-    return json.dumps({"kind": type(job).__name__, **asdict(job)}, separators=(",", ":"))
+    content = {field.name: getattr(job, field.name) for field in fields(job)}  # asdict copies every name
+    return json.dumps({"kind": type(job).__name__, **content}, separators=(",", ":"))
 
 
 def _decode(text: str) -> Job:
-    fields = json.loads(text)
-    kind = _KINDS[fields.pop("kind")]
-    if "names" in fields:
-        fields["names"] = tuple(tuple(name) for name in fields["names"])
-    job: Job = kind(**fields)
+    content = json.loads(text)
+    kind = _KINDS[content.pop("kind")]
+    if "names" in content:
+        content["names"] = tuple(tuple(name) for name in content["names"])
+    job: Job = kind(**content)
     return job

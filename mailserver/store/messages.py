@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
+import msgspec
+
 from mailserver.errors import NoSuchMailbox
 from mailserver.mail.flags import FlagMode, FlagSet
 from mailserver.store import change_numbers, contents, disk_jobs, keywords, mailboxes, threads
@@ -246,10 +248,7 @@ def move(tx: Tx, source_id: int, uids: Sequence[int], target_id: int) -> builtin
     first = take_uids(tx, target_id, len(rows), modseq, sum(row.size for row in rows))
     _adopt_keywords(tx, target_id, rows)
     tx.files.make_folder(target.folder)
-    tx.many(
-        "UPDATE messages SET mailbox_id = ?, uid = ?, modseq = ?, saved_at = ? WHERE id = ?",
-        [(target_id, first + place, modseq, tx.now_ms // 1000, row.id) for place, row in enumerate(rows)],
-    )
+    _give_to(tx, source_id, rows, target_id, first, modseq)
     _bury(tx, source, modseq, [row.uid for row in rows], sum(row.size for row in rows))
     names = tuple((row.key, row.name_flags) for row in rows)
     tx.promise(disk_jobs.MoveFiles(source.folder, target.folder, names))
@@ -284,14 +283,19 @@ def set_flags(
 def remove(tx: Tx, mailbox_id: int, uids: Sequence[int]) -> builtins.list[int]:
     """Expunge; returns the UIDs that were there, ascending. Files go after the commit."""
     mailbox = mailboxes.get_by_id(tx, mailbox_id)
-    rows = _chosen(tx, mailbox_id, uids)
+    where, bound = among(uids)
+    rows = tx.all(
+        f"SELECT uid, maildir_key, name_flags, size FROM messages WHERE mailbox_id = ? AND {where} ORDER BY uid",
+        mailbox_id,
+        *bound,
+    )
     if not rows:
         return []
-    gone = [row.uid for row in rows]
+    gone = [row[0] for row in rows]
     modseq = change_numbers.take(tx, mailbox.user_id)
-    tx.run("DELETE FROM messages WHERE id IN (SELECT value FROM json_each(?))", json.dumps([row.id for row in rows]))
-    _bury(tx, mailbox, modseq, gone, sum(row.size for row in rows))
-    tx.promise(disk_jobs.RemoveFiles(mailbox.folder, tuple((row.key, row.name_flags) for row in rows)))
+    tx.run(f"DELETE FROM messages WHERE mailbox_id = ? AND {where}", mailbox_id, *bound)
+    _bury(tx, mailbox, modseq, gone, sum(row[3] for row in rows))
+    tx.promise(disk_jobs.RemoveFiles(mailbox.folder, tuple([(key, letters) for _, key, letters, _ in rows])))
     return gone
 
 
@@ -304,8 +308,7 @@ def list_deleted(rx: Rx, mailbox_id: int) -> builtins.list[int]:
 # ---- the rows that verbs work on ----
 
 
-@dataclass(frozen=True, slots=True)
-class _Chosen:
+class _Chosen(msgspec.Struct, frozen=True, gc=False):
     id: int
     uid: int
     key: str
@@ -373,6 +376,22 @@ def _apply(had: FlagSet, mode: FlagMode, flags: FlagSet) -> FlagSet:
     return had - flags if mode is FlagMode.REMOVE else flags
 
 
+def _give_to(tx: Tx, source_id: int, rows: builtins.list[_Chosen], target_id: int, first: int, modseq: int) -> None:
+    """The rows in their order become messages `first` and following of another mailbox."""
+    saved = tx.now_ms // 1000
+    if rows[-1].uid - rows[0].uid + 1 == len(rows):  # one statement for a run
+        tx.run(
+            """UPDATE messages SET mailbox_id = ?, uid = uid + ?, modseq = ?, saved_at = ?
+               WHERE mailbox_id = ? AND uid BETWEEN ? AND ?""",
+            target_id, first - rows[0].uid, modseq, saved, source_id, rows[0].uid, rows[-1].uid,
+        )  # fmt: skip
+        return
+    tx.many(
+        "UPDATE messages SET mailbox_id = ?, uid = ?, modseq = ?, saved_at = ? WHERE id = ?",
+        [(target_id, first + place, modseq, saved, row.id) for place, row in enumerate(rows)],
+    )
+
+
 def take_uids(tx: Tx, mailbox_id: int, count: int, modseq: int, octets: int) -> int:
     """The first of `count` UIDs in a row, this statement inside BEGIN IMMEDIATE and no other.
 
@@ -415,10 +434,10 @@ def _bury(tx: Tx, mailbox: Mailbox, modseq: int, uids: builtins.list[int], octet
 def _added(tx: Tx, rows: builtins.list[_Chosen], first: int, modseq: int) -> tuple[AddedMessage, ...]:
     saved = tx.now_ms // 1000
     return tuple(
-        AddedMessage(
-            first + place, row.size, row.internal_date, row.flags, modseq, row.content_id, row.thread_id, saved
-        )
-        for place, row in enumerate(rows)
+        [
+            AddedMessage(uid, row.size, row.internal_date, row.flags, modseq, row.content_id, row.thread_id, saved)
+            for uid, row in enumerate(rows, first)
+        ]
     )
 
 
