@@ -9,6 +9,7 @@ stay what the client thinks until it may be told EXPUNGE. RFC 3501 §7.4.1.
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from itertools import compress
 
 from mailserver.imap.search_context import Context
 from mailserver.imap.wire import writer
@@ -89,9 +90,12 @@ class View:
 
     def numbers(self, uids: Sequence[int]) -> list[int]:
         """Of those the client knows, ascending."""
+        if self.length and self.uids[self.length - 1] - self.uids[0] + 1 == self.length:  # none was ever removed
+            before = self.uids[0] - 1
+            return [number for uid in uids if 0 < (number := uid - before) <= self.length]
         if len(uids) * SCAN_SHARE > self.length:
-            wanted = set(uids)
-            return [number for number, uid in enumerate(self.uids[: self.length], 1) if uid in wanted]
+            known = map(set(uids).__contains__, self.uids[: self.length])
+            return [*compress(range(1, self.length + 1), known)]
         found = map(self.number, uids)
         return [number for number in found if number is not None]
 

@@ -39,6 +39,7 @@ class MailboxIndex:
         self.uidnext = mailbox.uidnext
         self.recent_uid = mailbox.recent_uid  # UIDs from here on are \Recent and unclaimed
         self.gone = False  # the mailbox was deleted
+        self.flag_masks: dict[str, bytes] = {}  # by flag in lower case, see snapshot; REPLACED by every change
         self._keywords = {name.lower(): name for name in keywords}
         self._recent_changes: deque[tuple[int, int]] = deque()  # (modseq, uid), modseq ascending
         self._log_floor = self.highestmodseq  # every change after this number is in the log
@@ -102,6 +103,7 @@ class MailboxIndex:
         fresh = [message for message in messages if message.uid >= self.uidnext]
         if not fresh:
             return False
+        self.flag_masks = {}
         self.uids.extend([message.uid for message in fresh])
         self.flags.extend([message.flags for message in fresh])
         self.modseqs.extend([message.modseq for message in fresh])
@@ -131,8 +133,10 @@ class MailboxIndex:
                     noted.append((modseq, uid))
                     learnt.append(flags)
                 place += 1
-        self._note(noted)
-        self._learn_keywords(learnt)
+        if noted:
+            self.flag_masks = {}
+            self._note(noted)
+            self._learn_keywords(learnt)
         return bool(noted)
 
     def remove(self, uids: Iterable[int], modseq: int) -> bool:
@@ -140,6 +144,7 @@ class MailboxIndex:
         self.highestmodseq = max(self.highestmodseq, modseq)
         if not places:
             return False
+        self.flag_masks = {}
         kept = list(zip([0, *(place + 1 for place in places)], [*places, len(self.uids)], strict=True))
         self.uids = _pick(self.uids, kept)
         self.modseqs = _pick(self.modseqs, kept)

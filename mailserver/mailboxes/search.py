@@ -5,13 +5,15 @@ memory for a while; other fields and bodies are read from the files, in threads 
 """
 
 import asyncio
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Protocol
 
 from mailserver.mail import fuzzy
 from mailserver.mail.casemap import fold
-from mailserver.mail.search import And, Body, Fuzzy, Header, Not, Or, SearchKey, SentDate, Text
+from mailserver.mail.search import And, Body, Fuzzy, HasFlag, Header, Not, Or, SearchKey, SentDate, Text
 from mailserver.mailboxes.file_search import scan
 from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.kept_fields import KeptFields, is_kept
@@ -21,6 +23,7 @@ from mailserver.store.store import Store
 
 CHUNK = 5000  # messages looked at in memory before others get their turn
 FUZZY_CHUNK = 250  # compared with a word that may be mistyped before others get their turn
+FEW_SHARE = 8  # fewer than an eighth of a mailbox
 FILE_CHUNK = 50  # messages read from disk in one step of a thread
 FILE_SEARCHES = 2  # reading at the same time: deliveries need the threads too
 
@@ -46,7 +49,7 @@ class Searcher:
         search = _Search(self._store, self._kept, self._reading, index.mailbox.id, snapshot, self._texts)
         places = await search.run(key, snapshot.places)
         scores = {snapshot.uids[place]: search.score(place) for place in places} if search.scores else {}
-        return Found([snapshot.uids[place] for place in places], scores)
+        return Found([*map(snapshot.uids.__getitem__, places)], scores)
 
 
 class _Search:
@@ -82,7 +85,7 @@ class _Search:
             case Or():
                 first, second = sorted((key.first, key.second), key=cost)
                 return await self._one_of(first, second, places)
-            case Not():
+            case Not() if not isinstance(key.key, HasFlag):
                 return await _without(places, await self.run(key.key, places))
             case SentDate():
                 return await self._sent(key, places)
@@ -111,12 +114,14 @@ class _Search:
     async def _header(self, key: Header, places: Sequence[int]) -> list[int]:
         needle = fold(key.text)
         uids = self.snapshot.uids
-        texts = await self._kept.texts(self._mailbox_id, key.name, [uids[place] for place in places])
-
-        def passes(chunk: Sequence[int]) -> list[int]:
-            return [place for place in chunk if (text := texts.get(uids[place])) is not None and needle in text]
-
-        return await _in_chunks(passes, places)
+        texts = await self._kept.texts(self._mailbox_id, key.name, self._asked(places), uids)
+        if self._are_few(places):
+            return [place for place in places if (text := texts.get(uids[place])) is not None and needle in text]
+        hits, found = texts.find(needle), list[int]()
+        while more := [*islice(hits, CHUNK)]:
+            found += more
+            await asyncio.sleep(0)
+        return await self._among(places, texts.uids, found)
 
     async def _fuzzy(self, key: Header | Body | Text, places: Sequence[int]) -> list[int]:
         wanted = fuzzy.words(fold(key.text))
@@ -156,13 +161,29 @@ class _Search:
 
     async def _sent(self, key: SentDate, places: Sequence[int]) -> list[int]:
         first, end = day_bounds(key.test, key.day)
+        moments = await self._kept.sent(self._mailbox_id, self._asked(places), self.snapshot.uids)
+        at = moments.values
+        found = await _in_chunks(lambda chunk: [n for n in chunk if first <= at[n] < end], range(len(at)))
+        return await self._among(places, moments.uids, found)
+
+    def _are_few(self, places: Sequence[int]) -> bool:
+        """So few that only theirs are decoded and looked at."""
+        return len(places) * FEW_SHARE < len(self.snapshot.uids)
+
+    def _asked(self, places: Sequence[int]) -> Sequence[int]:
         uids = self.snapshot.uids
-        moments = await self._kept.sent(self._mailbox_id, [uids[place] for place in places])
+        return [uids[place] for place in places] if self._are_few(places) else uids
 
-        def passes(chunk: Sequence[int]) -> list[int]:
-            return [place for place in chunk if (at := moments.get(uids[place])) is not None and first <= at < end]
-
-        return await _in_chunks(passes, places)
+    async def _among(self, places: Sequence[int], uids: "array[int]", found: list[int]) -> list[int]:
+        """Those of the places whose messages were found in a column of these UIDs."""
+        mine = self.snapshot.uids
+        if uids != mine:
+            wanted = {uids[place] for place in found}
+            return await _in_chunks(lambda chunk: [place for place in chunk if mine[place] in wanted], places)
+        if len(places) == len(mine):
+            return found
+        there = set(found)
+        return await _in_chunks(lambda chunk: [place for place in chunk if place in there], places)
 
     async def _in_files(self, key: Header | Body | Text, places: Sequence[int]) -> list[int]:
         uids = self.snapshot.uids

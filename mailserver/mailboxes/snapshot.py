@@ -5,8 +5,8 @@ from bisect import bisect_left, bisect_right
 from calendar import timegm
 from collections.abc import Callable, Sequence
 from datetime import date
+from itertools import compress
 
-from mailserver.mail.flags import FlagSet
 from mailserver.mail.search import (
     All,
     DateTest,
@@ -15,6 +15,7 @@ from mailserver.mail.search import (
     InternalDate,
     Larger,
     ModSeq,
+    Not,
     Numbers,
     Recent,
     SaveDate,
@@ -29,6 +30,10 @@ from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.values import SearchView
 
 DAY_SECONDS = 86_400
+FAR = 1 << 62  # epoch seconds, beyond every date
+MAX_MASKS = 64  # flags whose messages are remembered until the next change
+
+_OPPOSITE = bytes([1, 0, *range(2, 256)])
 
 Filter = Callable[[Sequence[int]], list[int]]  # places → those that match, same order
 
@@ -40,6 +45,7 @@ class Snapshot:
         self.view = view
         self.uids = index.uids
         self.flags = index.flags[:]
+        self._masks = index.flag_masks
         self.modseqs = index.modseqs[:]
         self.sizes = index.sizes
         self.internal_dates = index.internal_dates
@@ -47,6 +53,17 @@ class Snapshot:
         self.content_ids = index.content_ids
         self.thread_ids = index.thread_ids
         self.places = _places(index.uids, view.uids)
+
+    def has_flag(self, flag: str) -> bytes:
+        """1 at the place of each message with the flag, 0 at the others."""
+        mask = self._masks.get(flag.lower())
+        if mask is None:
+            distinct = {id(each): each for each in self.flags}  # sets are interned: each is asked once
+            has = {identity: flag in each for identity, each in distinct.items()}
+            mask = bytes(map(has.__getitem__, map(id, self.flags)))
+            if len(self._masks) < MAX_MASKS:
+                self._masks[flag.lower()] = mask
+        return mask
 
 
 def _places(uids: "array[int]", seen: Sequence[int]) -> Sequence[int]:
@@ -63,7 +80,9 @@ def filter_of(s: Snapshot, key: SearchKey) -> Filter | None:
         case All():
             return list
         case HasFlag():
-            return _has_flag(s.flags, key.flag)
+            return _where(s.has_flag(key.flag))
+        case Not(key=HasFlag(flag=flag)):
+            return _where(s.has_flag(flag).translate(_OPPOSITE))
         case Recent():
             return lambda places: [place for place in places if s.view.is_recent(s.uids[place])]
         case Numbers() if key.numbers.saved:
@@ -100,23 +119,27 @@ def filter_of(s: Snapshot, key: SearchKey) -> Filter | None:
             return None
 
 
-def day_bounds(test: DateTest, day: date) -> tuple[float, float]:
+def day_bounds(test: DateTest, day: date) -> tuple[int, int]:
     """[first, end) in epoch seconds of the moments that pass the test."""
     midnight = timegm(day.timetuple())
     match test:
         case DateTest.BEFORE:
-            return float("-inf"), midnight
+            return -FAR, midnight
         case DateTest.ON:
             return midnight, midnight + DAY_SECONDS
         case DateTest.SINCE:
-            return midnight, float("inf")
+            return midnight, FAR
 
 
-def _has_flag(flags: list[FlagSet], flag: str) -> Filter:
-    """Sets are interned: each distinct one is asked once."""
-    distinct = {id(each): each for each in flags}
-    has = {identity: flag in each for identity, each in distinct.items()}
-    return lambda places: [place for place in places if has[id(flags[place])]]
+def _where(mask: bytes) -> Filter:
+    """The places at which the mask has a 1."""
+
+    def passes(places: Sequence[int]) -> list[int]:
+        if isinstance(places, range) and places.step == 1:
+            return [*compress(places, mask[places.start : places.stop])]
+        return [place for place in places if mask[place]]
+
+    return passes
 
 
 def _uids_of(seen: Sequence[int], numbers: Ranges) -> set[int]:

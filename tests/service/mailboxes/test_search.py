@@ -302,7 +302,7 @@ async def test_a_header_text_does_not_reach_across_two_fields(service: Mailboxes
 async def test_a_forgotten_field_is_decoded_again(
     service: Mailboxes, user_id: int, put: Put, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_fields, "MAX_KEPT_CHARACTERS", 150)
+    monkeypatch.setattr(kept_fields, "MAX_KEPT_OCTETS", 150)
     await put(b"Subject: one\r\nFrom: two\r\n\r\n")
     for _ in range(2):
         assert await found(service, user_id, Header("Subject", "ONE"), sees(1)) == [1]
@@ -343,3 +343,37 @@ async def test_fuzzy_bodies_are_the_word_index_s_matter(
     twice = And((Fuzzy(Text("x")), Fuzzy(Header("Subject", "hello"))))
     assert await searcher.search(index, twice, sees(1, 2, 3)) == Found([2, 3], {2: 85, 3: 95})  # the mean
     service.release(index)
+
+
+async def test_header_and_date_are_found_after_messages_came_and_went(
+    service: Mailboxes, user_id: int, put: Put
+) -> None:
+    """What is kept of a field follows the mailbox."""
+
+    async def put_numbered(number: int) -> int:
+        return await put(
+            b"Subject: letter %d\r\nDate: %d Mar 2026 10:00:00 +0000\r\n\r\n" % (number % 3, number % 28 + 1)
+        )
+
+    uids = [await put_numbered(number) for number in range(30)]
+    index, _ = await service.select(user_id, "INBOX", claim_recent=False)
+    for round_ in range(4):
+        there = [uid for uid in uids if index.position(uid) is not None]
+        expected = [uid for uid in there if uids.index(uid) % 3 == 1]
+        for key in (Header("Subject", "Letter 1"), And((Header("Subject", "letter 1"), Uids(SequenceSet(((1, 0),)))))):
+            assert await service.search(index, key, sees(*there)) == expected
+        sent = await service.search(index, SentDate(DateTest.BEFORE, date(2026, 3, 5)), sees(*there))
+        assert sent == [uid for uid in there if uids.index(uid) % 28 < 4]
+        gone = there[round_::5]
+        await service.set_flags(index, gone, FlagMode.ADD, FlagSet.of(["\\Deleted"]))
+        await service.expunge(index, None)
+        uids += [await put_numbered(len(uids) + more) for more in range(3)]
+
+
+async def test_flags_are_searched_as_they_are_now(service: Mailboxes, user_id: int, put: Put) -> None:
+    uids = [await put() for _ in range(4)]
+    index, _ = await service.select(user_id, "INBOX", claim_recent=False)
+    for uid in uids:
+        await service.set_flags(index, [uid], FlagMode.ADD, FlagSet.of(["\\Flagged"]))
+        assert await service.search(index, HasFlag("\\FLAGGED"), sees(*uids)) == uids[: uids.index(uid) + 1]
+        assert await service.search(index, Not(HasFlag("\\Flagged")), sees(*uids)) == uids[uids.index(uid) + 1 :]
