@@ -1,5 +1,6 @@
 """FETCH lines without octets of files: made in chunks, and kept for whoever asks the same of the same messages."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
@@ -19,6 +20,13 @@ def numbers_in(spans: Spans) -> Sequence[int]:
         [(first, last)] = spans
         return range(first, last + 1)
     return [number for first, last in spans for number in range(first, last + 1)]
+
+
+def among(numbers: list[int], spans: Spans) -> list[int]:
+    """Those of the ascending numbers that the spans hold; costs them, not the width of the spans."""
+    return [
+        number for first, last in spans for number in numbers[bisect_left(numbers, first) : bisect_right(numbers, last)]
+    ]
 
 
 def pieces(numbers: Sequence[int]) -> Iterator[Sequence[int]]:

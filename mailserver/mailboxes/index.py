@@ -19,6 +19,7 @@ from mailserver.store.events import AddedMessage
 from mailserver.store.mailbox_columns import Columns
 from mailserver.store.mailboxes import Mailbox
 
+MAX_MASKS = 64  # flags whose messages are remembered until the next change
 LOG_LENGTH = 1024  # latest changes kept; what is older is found by a scan over all messages
 
 _log = structlog.get_logger("mailboxes")
@@ -39,7 +40,7 @@ class MailboxIndex:
         self.uidnext = mailbox.uidnext
         self.recent_uid = mailbox.recent_uid  # UIDs from here on are \Recent and unclaimed
         self.gone = False  # the mailbox was deleted
-        self.flag_masks: dict[str, bytes] = {}  # by flag in lower case, see snapshot; REPLACED by every change
+        self.flag_masks: dict[str, bytes] = {}  # by flag in lower case, see flag_mask; REPLACED by every change
         self._keywords = {name.lower(): name for name in keywords}
         self._recent_changes: deque[tuple[int, int]] = deque()  # (modseq, uid), modseq ascending
         self._log_floor = self.highestmodseq  # every change after this number is in the log
@@ -71,6 +72,10 @@ class MailboxIndex:
                 break
             changed_uids.add(uid)
         return sorted(uid for uid in changed_uids if self.position(uid) is not None)
+
+    def first_unseen(self) -> int:
+        """Its message number, 0 where all are seen."""
+        return flag_mask(self.flag_masks, self.flags, "\\Seen").find(0) + 1
 
     @property
     def keywords(self) -> tuple[str, ...]:
@@ -208,6 +213,18 @@ class MailboxIndex:
         for flags in {id(flags): flags for flags in learnt}.values():  # equal sets are mostly one object
             for name in flags.keywords:
                 self._keywords.setdefault(name.lower(), name)
+
+
+def flag_mask(known: dict[str, bytes], flags: list[FlagSet], flag: str) -> bytes:
+    """1 at the place of each set with the flag, 0 at the others. `known`: the masks of these very flags until now."""
+    mask = known.get(flag.lower())
+    if mask is None:
+        distinct = {id(each): each for each in flags}  # sets are interned: each is asked once
+        has = {identity: flag in each for identity, each in distinct.items()}
+        mask = bytes(map(has.__getitem__, map(id, flags)))
+        if len(known) < MAX_MASKS:
+            known[flag.lower()] = mask
+    return mask
 
 
 def _pick(values: "array[int]", kept: list[tuple[int, int]]) -> "array[int]":

@@ -26,7 +26,7 @@ from mailserver.mailboxes import access, discarding, names, naming, transfers
 from mailserver.mailboxes.access import Listed
 from mailserver.mailboxes.annotations import Annotations
 from mailserver.mailboxes.details import stored_details
-from mailserver.mailboxes.files import MessageFile, open_by_name, open_file
+from mailserver.mailboxes.files import Files, MessageFile, open_by_name
 from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.indexes import Indexes
 from mailserver.mailboxes.quotas import Quotas
@@ -62,6 +62,7 @@ class Mailboxes:
         self._store = store
         self._indexes = Indexes(store)
         self._scanner = Scanner(store, clock, config.scan_seconds)
+        self._files = Files(store)
         self._searcher = Searcher(store)
         self._sorter = Sorter(store)
         self._claims: set[asyncio.Task[None]] = set()
@@ -299,7 +300,15 @@ class Mailboxes:
 
     async def open(self, index: MailboxIndex, uid: int) -> MessageFile:
         """Raises MessageGone."""
-        return await open_file(self._store, index.mailbox.id, uid)
+        files = await self.open_all(index, [uid])
+        if uid not in files:
+            raise MessageGone
+        return files[uid]
+
+    async def open_all(self, index: MailboxIndex, uids: Sequence[int]) -> dict[int, MessageFile]:
+        """By UID, at most files.MAX_OPEN; messages that are gone are left out."""
+        there = [uid for uid in uids if index.position(uid) is not None]
+        return await self._files.open(index.mailbox.id, there)
 
     async def open_by_name(
         self, user_id: int, where: str | int, uid: int, uidvalidity: int | None

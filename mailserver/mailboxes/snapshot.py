@@ -26,12 +26,11 @@ from mailserver.mail.search import (
     Within,
 )
 from mailserver.mail.sequence import Ranges
-from mailserver.mailboxes.index import MailboxIndex
+from mailserver.mailboxes.index import MailboxIndex, flag_mask
 from mailserver.mailboxes.values import SearchView
 
 DAY_SECONDS = 86_400
 FAR = 1 << 62  # epoch seconds, beyond every date
-MAX_MASKS = 64  # flags whose messages are remembered until the next change
 
 _OPPOSITE = bytes([1, 0, *range(2, 256)])
 
@@ -56,14 +55,7 @@ class Snapshot:
 
     def has_flag(self, flag: str) -> bytes:
         """1 at the place of each message with the flag, 0 at the others."""
-        mask = self._masks.get(flag.lower())
-        if mask is None:
-            distinct = {id(each): each for each in self.flags}  # sets are interned: each is asked once
-            has = {identity: flag in each for identity, each in distinct.items()}
-            mask = bytes(map(has.__getitem__, map(id, self.flags)))
-            if len(self._masks) < MAX_MASKS:
-                self._masks[flag.lower()] = mask
-        return mask
+        return flag_mask(self._masks, self.flags, flag)
 
 
 def _places(uids: "array[int]", seen: Sequence[int]) -> Sequence[int]:

@@ -96,17 +96,23 @@ def list_vanished(rx: Rx, mailbox_id: int, modseq: int) -> builtins.list[int]:
 
 
 def locate(rx: Rx, mailbox_id: int, uid: int) -> Location | None:
-    row = rx.one(
-        """SELECT u.maildir, b.directory, m.maildir_key, m.name_flags, m.size FROM messages m
+    return next((location for _, location in locate_all(rx, mailbox_id, [uid])), None)
+
+
+def locate_all(rx: Rx, mailbox_id: int, uids: Sequence[int]) -> builtins.list[tuple[int, Location]]:
+    """By uid, of those that exist."""
+    where, bound = among(uids, "m.uid")
+    rows = rx.all(
+        f"""SELECT m.uid, u.maildir, b.directory, m.maildir_key, m.name_flags, m.size FROM messages m
            JOIN mailboxes b ON b.id = m.mailbox_id JOIN users u ON u.id = b.user_id
-           WHERE m.mailbox_id = ? AND m.uid = ?""",
+           WHERE m.mailbox_id = ? AND {where} ORDER BY m.uid""",
         mailbox_id,
-        uid,
+        *bound,
     )
-    if row is None:
-        return None
-    maildir, directory, key, name_flags, size = row
-    return Location(f"{maildir}/{directory}" if directory else maildir, key, name_flags, size)
+    return [
+        (uid, Location(f"{maildir}/{directory}" if directory else maildir, key, name_flags, size))
+        for uid, maildir, directory, key, name_flags, size in rows
+    ]
 
 
 def add(tx: Tx, mailbox_id: int, staged: Staged, flags: FlagSet, internal_date: int) -> Message:

@@ -10,7 +10,7 @@ from mailserver.errors import UnknownEncoding
 from mailserver.imap import fetch_binary, fetch_sections
 from mailserver.imap.fetch_columns import Chunk, lines
 from mailserver.imap.fetch_plan import Plan
-from mailserver.imap.fetch_shared import chunk_of, details_of, numbers_in, pieces, send_shared
+from mailserver.imap.fetch_shared import among, chunk_of, details_of, numbers_in, pieces, send_shared
 from mailserver.imap.row import Row
 from mailserver.imap.session import Session
 from mailserver.imap.states import SELECTED
@@ -30,7 +30,7 @@ from mailserver.imap.wire.reader import BadSyntax, Reader
 from mailserver.mail.detail import Part
 from mailserver.mail.flags import FlagSet
 from mailserver.mail.sequence import SequenceSet, ranges_of
-from mailserver.mailboxes.files import MessageFile
+from mailserver.mailboxes.files import MAX_OPEN, MessageFile
 from mailserver.mailboxes.values import FlagMode, MessageGone
 from mailserver.serving.connection import ConnectionLost
 
@@ -85,8 +85,7 @@ async def run(s: Session, c: Fetch) -> bytes:
         items = {Attribute.UID: None, **items}  # RFC 9051 §6.4.9
     if c.modifiers.changed_since is not None:
         items[Attribute.MODSEQ] = None  # RFC 7162 §3.1.4.1
-        changed = set(view.index.changed_since(c.modifiers.changed_since))
-        numbers = [number for number in numbers if view.uids[number - 1] in changed]
+        numbers = among(view.numbers(view.index.changed_since(c.modifiers.changed_since)), spans)
     chosen = spans
     if c.modifiers.partial is not None:
         if not s.can(b"PARTIAL"):
@@ -158,28 +157,42 @@ async def _send_own(
 async def _send_sections(
     s: Session, plan: Plan, chunk: Chunk, heads: Sequence[bytes], newly_seen: frozenset[int], missed: Missed
 ) -> None:
-    for place, (uid, head) in enumerate(zip(chunk.uids, heads, strict=True)):
+    for start in range(0, len(chunk.uids), MAX_OPEN):
+        files = await s.mailboxes.open_all(chunk.view.index, chunk.uids[start : start + MAX_OPEN])
         try:
-            file = await s.mailboxes.open(chunk.view.index, uid)
-        except MessageGone:
-            missed.gone = True
-            continue
-        parts = chunk.details[place].parts if plan.details else ()
-        known = tuple(
-            item for item in plan.sections if isinstance(item, BodySection) or fetch_binary.is_known(item, parts)
-        )
-        missed.unknown = missed.unknown or len(known) < len(plan.sections)
-        try:
-            if known or plan.columns:
-                await _send_line(s, plan, file, head, known, parts)
-                s.write(_seen_tail(s, plan, uid, newly_seen) + b")\r\n")
-        except OSError as fault:  # in the middle of a line nothing else can be said
-            s.connection.abort()
-            raise ConnectionLost from fault
+            for place in range(start, min(start + MAX_OPEN, len(chunk.uids))):
+                file = files.get(chunk.uids[place])
+                if file is None:
+                    missed.gone = True
+                else:
+                    await _send_message(s, plan, chunk, place, heads[place], file, newly_seen, missed)
         finally:
-            file.close()
-        if s.connection.behind:
-            await s.drain()
+            for file in files.values():
+                file.close()
+
+
+async def _send_message(
+    s: Session,
+    plan: Plan,
+    chunk: Chunk,
+    place: int,
+    head: bytes,
+    file: MessageFile,
+    newly_seen: frozenset[int],
+    missed: Missed,
+) -> None:
+    parts = chunk.details[place].parts if plan.details else ()
+    known = tuple(item for item in plan.sections if isinstance(item, BodySection) or fetch_binary.is_known(item, parts))
+    missed.unknown = missed.unknown or len(known) < len(plan.sections)
+    try:
+        if known or plan.columns:
+            await _send_line(s, plan, file, head, known, parts)
+            s.write(_seen_tail(s, plan, chunk.uids[place], newly_seen) + b")\r\n")
+    except OSError as fault:  # in the middle of a line nothing else can be said
+        s.connection.abort()
+        raise ConnectionLost from fault
+    if s.connection.behind:
+        await s.drain()
 
 
 async def _send_line(

@@ -8,7 +8,7 @@ from mailserver.imap.esearch import Results
 from mailserver.imap.row import Row
 from mailserver.imap.session import Session
 from mailserver.imap.states import SELECTED
-from mailserver.imap.wire import search_keys, search_returns, writer
+from mailserver.imap.wire import search_keys, search_returns
 from mailserver.imap.wire.reader import BadSyntax, Reader
 from mailserver.imap.wire.search_keys import SearchRequest
 from mailserver.imap.wire.search_returns import Returns, SearchReturn

@@ -9,7 +9,6 @@ from mailserver.imap.view import View
 from mailserver.imap.wire import object_ids, select_items
 from mailserver.imap.wire.reader import Reader
 from mailserver.imap.wire.select_items import SelectParameters
-from mailserver.mail.flags import FlagSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +46,13 @@ def _describe(s: Session, view: View) -> None:
         s.write(line)
     s.untagged(b"%d EXISTS" % view.length)
     s.untagged(b"%d RECENT" % view.recent_count())
-    unseen = _first_unseen(index.flags)
+    unseen = index.first_unseen()
     if unseen:
         s.untagged(b"OK [UNSEEN %d] First unseen message" % unseen)
     s.untagged(b"OK [UIDVALIDITY %d] UIDs are valid" % index.mailbox.uidvalidity)
     s.untagged(b"OK [UIDNEXT %d] Next UID" % index.uidnext)
     s.untagged(b"OK [MAILBOXID (%b)] The same for ever" % object_ids.mailbox_id(index.mailbox.id))  # RFC 8474 §4.2
     s.untagged(b"OK [HIGHESTMODSEQ %d] Highest change number" % index.highestmodseq)
-
-
-def _first_unseen(flags: list[FlagSet]) -> int:
-    """Message number, 0 where all are seen. Sets are interned: each distinct one is asked once."""
-    seen = {key for key, each in {id(each): each for each in flags}.items() if each.seen}
-    return next((number for number, key in enumerate(map(id, flags), 1) if key not in seen), 0)
 
 
 ROWS = {"SELECT": Row(parse, run, AUTHENTICATED), "EXAMINE": Row(parse, run, AUTHENTICATED)}

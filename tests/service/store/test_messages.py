@@ -31,6 +31,7 @@ async def deliver(
 
 
 def folder_names(store: Store, mailbox: Mailbox) -> list[str]:
+    store.maildir.catch_up()
     return sorted(os.listdir(store.maildir.root / mailbox.folder / "cur"))
 
 

@@ -116,6 +116,7 @@ async def test_doing_a_job_twice_does_no_harm(data: Path) -> None:
         await store.write(messages.copy, inbox.id, [1], archive.id, ["key2"])
         await store.write(messages.move, inbox.id, [1], archive.id)
         jobs = await store.read(disk_jobs.list)
+        store.maildir.catch_up()
         for _, job in jobs:
             store.maildir.perform(job)
         assert sorted(os.listdir(store.maildir.root / archive.folder / "cur")) == sorted(
