@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 def demo(folder: Path, port_base: int, as_json: bool, relaxed: bool, plain_auth: bool) -> None:
     """Run a complete server on loopback with two accounts and a few messages; Ctrl-C stops it."""
     from mailserver.daemon import process
+    from mailserver.demo import facts
     from mailserver.demo.run import run
     from mailserver.log import Log
 
@@ -46,14 +47,14 @@ def demo(folder: Path, port_base: int, as_json: bool, relaxed: bool, plain_auth:
     log = Log(file=None if as_json else data / "mailserver.log")
 
     def started(ports: dict[str, int], files: "SelfSigned", logins: "Sequence[Login]") -> None:
+        if as_json:
+            print(facts.as_json(ports, files.ca, logins), flush=True)
+            return
         from rich.console import Console
 
         from mailserver.demo import show
 
-        if as_json:
-            print(show.as_json(ports, files.ca, logins), flush=True)
-        else:
-            show.show(Console(width=None if sys.stdout.isatty() else 110), ports, data, files.ca, logins)
+        show.show(Console(width=None if sys.stdout.isatty() else 110), ports, data, files.ca, logins)
 
     try:
         process.run(run(data, port_base, log, started, relaxed=relaxed, plain_auth=plain_auth))

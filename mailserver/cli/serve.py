@@ -5,12 +5,15 @@ import os
 import click
 
 from mailserver.cli.context import Context
+from mailserver.cli.lean import import_structlog
 
 
 @click.command()
 @click.pass_obj
 def serve(context: Context) -> None:
     """Run the server in the foreground. SIGTERM stops it, SIGHUP reloads certificate, log and limits."""
+    import_structlog()
+
     import structlog
 
     from mailserver.config.load import warnings

@@ -1,6 +1,5 @@
-"""What the demo tells who started it: one line of JSON for programs, a page for people."""
+"""What the demo tells the person who started it."""
 
-import json
 import os
 import shutil
 import sys
@@ -15,9 +14,6 @@ from rich.text import Text
 from mailserver.demo.logins import ALIAS, Login
 from mailserver.demo.settings import HOST
 
-# Faces in the order of the interface; None: not there yet
-FACES = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "sieve")
-PAGES = ("http", "https", "dav")
 _ABOUT = {
     "smtp": ("SMTP", "mail from other servers", "STARTTLS"),
     "submission": ("Submission", "mail from the accounts", "STARTTLS, login"),
@@ -27,14 +23,6 @@ _ABOUT = {
     "pop3": ("POP3", "fetching mail", "STLS, login"),
     "pop3s": ("POP3S", "fetching mail", "TLS, login"),
 }
-
-
-def as_json(ports: Mapping[str, int], ca: Path, logins: Sequence[Login]) -> str:
-    """The stable interface: keys do not change, what does not exist yet is null."""
-    facts: dict[str, object] = {"host": HOST}
-    facts |= {face: ports.get(face) for face in FACES} | dict.fromkeys(PAGES)
-    facts |= {"ca": str(ca), "users": [{"email": login.email, "password": login.password} for login in logins]}
-    return json.dumps(facts)
 
 
 def show(console: Console, ports: Mapping[str, int], data: Path, ca: Path, logins: Sequence[Login]) -> None:

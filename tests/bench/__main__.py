@@ -16,11 +16,12 @@ from typing import Any
 from tests.bench import appends, imap, imap_changes, imap_many, limits, peer
 from tests.clients import SmtpClient
 from tests.daemon import Demo, running_demo
+from tests.e2e import served
 
 SMTP_OCTETS = 8192
 SMTP_MESSAGES = {1: 1000, 8: 4000, 32: 6000}
 LIMIT_SHARE = 1 / 3  # of the machine's durable files a second that SMTP with 32 connections must reach
-IDLE_RSS_MB = 90
+IDLE_RSS_MB = 60
 BIG_MESSAGE_OCTETS = 50_000_000
 BIG_MESSAGE_RSS_MB = 20
 
@@ -84,20 +85,34 @@ def over_imap() -> Rows:
 
 def memory() -> Rows:
     with tempfile.TemporaryDirectory(dir=".") as folder:
+        rows = _at_rest(Path(folder) / "served")
         data = Path(folder) / "var"
         with running_demo(data, "--relaxed", "--plain-auth") as demo:
-            time.sleep(2)
-            idle = demo.rss_octets() / 1e6
-            rows: Rows = [{"name": "RSS idle", "mb": round(idle, 1), "goal_mb": IDLE_RSS_MB, "ok": idle <= IDLE_RSS_MB}]
             rows.append(asyncio.run(_big_message(demo)))
         asyncio.run(imap.fill(data))
-        started = time.perf_counter()
         with running_demo(data, "--relaxed", "--plain-auth") as demo:
-            rows.append({"name": "start to ready", "seconds": round(time.perf_counter() - started, 2)})
             rows.append(asyncio.run(imap_many.resident(demo, imap_many.SESSIONS)))
         with running_demo(data, "--relaxed", "--plain-auth") as demo:
             rows.append(asyncio.run(imap_many.idle_tls(demo)))
         return rows
+
+
+def _at_rest(folder: Path) -> Rows:
+    """`mailserver serve` from its start to rest; the demo carries what makes its certificate."""
+    folder.mkdir()
+    served.furnish(folder)
+    with served.served(folder):  # what later starts find
+        pass
+    started = time.perf_counter()
+    with served.served(folder) as server:
+        seconds = time.perf_counter() - started
+        time.sleep(2)
+        status = Path(f"/proc/{server.pid}/status").read_text()
+    idle = int(status.split("VmRSS:")[1].split()[0]) * 1024 / 1e6
+    return [
+        {"name": "start to ready", "seconds": round(seconds, 2)},
+        {"name": "RSS idle", "mb": round(idle, 1), "goal_mb": IDLE_RSS_MB, "ok": idle <= IDLE_RSS_MB},
+    ]
 
 
 def queries(scale: float) -> Rows:
