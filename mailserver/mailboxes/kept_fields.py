@@ -4,6 +4,7 @@ Contents never change and UIDs are not used twice: what was decoded once stays r
 of one field are one run of octets, so that a search in all of them is one search.
 """
 
+import asyncio
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
@@ -165,22 +166,37 @@ class _Kept(Generic[T, C]):
         self._store = store
         self._make = make
         self._columns: OrderedDict[tuple[int, str], C] = OrderedDict()
+        self._decoding: dict[tuple[int, str], asyncio.Lock] = {}
 
     async def get(
         self, key: tuple[int, str], decode: Decode[T], uids: Sequence[int], mailbox: Sequence[int] | None
     ) -> C:
-        column = self._columns.get(key) or self._make((), {})
-        if mailbox is not None and len(column.uids) > STALE_SHARE * len(mailbox) + CHUNK:
-            there = set(mailbox)
-            column = column.only([place for place, uid in enumerate(column.uids) if uid in there])
-        missing = [] if column.uids == mailbox else _missing(uids, column.uids)
-        for start in range(0, len(missing), CHUNK):
-            chunk = missing[start : start + CHUNK]
-            column = column.joined(self._make(chunk, await self._store.read(decode, key[0], chunk)))
-        self._columns[key] = column
+        column, missing = self._known(key, uids, mailbox)
+        if missing:
+            lock = self._decoding.setdefault(key, asyncio.Lock())
+            async with lock:  # who asks for the same at the same time finds it done
+                column, missing = self._known(key, uids, mailbox)
+                for start in range(0, len(missing), CHUNK):
+                    chunk = missing[start : start + CHUNK]
+                    column = column.joined(self._make(chunk, await self._store.read(decode, key[0], chunk)))
+                self._columns[key] = column
+            if not lock.locked():
+                self._decoding.pop(key, None)
         self._columns.move_to_end(key)
         self._evict(key)
         return column
+
+    def _known(self, key: tuple[int, str], uids: Sequence[int], mailbox: Sequence[int] | None) -> tuple[C, list[int]]:
+        """What there is, and which of the UIDs are not in it."""
+        column = self._columns.get(key)
+        if column is None:
+            column = self._columns[key] = self._make((), {})
+        if column.uids == mailbox:
+            return column, []
+        if mailbox is not None and len(column.uids) > STALE_SHARE * len(mailbox) + CHUNK:
+            there = set(mailbox)
+            column = self._columns[key] = column.only([n for n, uid in enumerate(column.uids) if uid in there])
+        return column, _missing(uids, column.uids)
 
     def _evict(self, used: tuple[int, str]) -> None:
         """The one in use stays, so one search may be above the bound; the next one brings it down."""

@@ -77,11 +77,6 @@ def flag_list(flags: FlagSet, *more: bytes) -> bytes:
     return b"(%b)" % b" ".join([flags.wire, *more] if flags.wire else more)
 
 
-def numbers(values: list[int]) -> bytes:
-    """With spaces between. The interpreter writes a whole list faster than we do number by number."""
-    return str(values)[1:-1].replace(",", "").encode("ascii")
-
-
 def atoms(names: Iterable[str]) -> bytes:
     """Words of ours in parentheses: LIST attributes, option names."""
     return b"(%b)" % " ".join(names).encode("ascii")

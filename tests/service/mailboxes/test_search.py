@@ -1,5 +1,6 @@
 """SEARCH against a brute-force oracle: random letters, random expressions, and the few rules worth a line."""
 
+import asyncio
 import random
 import re
 import unicodedata
@@ -41,6 +42,7 @@ from mailserver.mailboxes import file_search, kept_fields, search
 from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.mailboxes.values import FlagMode, Found, SearchView
+from mailserver.store.database import Rx
 from mailserver.store.store import Store
 from tests.fakes import START
 from tests.service.mailboxes.conftest import Put, sees
@@ -377,3 +379,21 @@ async def test_flags_are_searched_as_they_are_now(service: Mailboxes, user_id: i
         await service.set_flags(index, [uid], FlagMode.ADD, FlagSet.of(["\\Flagged"]))
         assert await service.search(index, HasFlag("\\FLAGGED"), sees(*uids)) == uids[: uids.index(uid) + 1]
         assert await service.search(index, Not(HasFlag("\\Flagged")), sees(*uids)) == uids[uids.index(uid) + 1 :]
+
+
+async def test_searches_at_the_same_time_decode_a_field_once(
+    service: Mailboxes, user_id: int, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[int] = []
+    decode = kept_fields._decode_field
+
+    def counting(rx: Rx, mailbox_id: int, uids: list[int], name: str) -> dict[int, str | None]:
+        decoded.extend(uids)
+        return decode(rx, mailbox_id, uids, name)
+
+    monkeypatch.setattr(kept_fields, "_decode_field", counting)
+    uids = [await put(b"Subject: letter %d\r\n\r\n" % number) for number in range(9)]
+    index, _ = await service.select(user_id, "INBOX", claim_recent=False)
+    searches = [service.search(index, Header("Subject", "letter"), sees(*uids)) for _ in range(8)]
+    assert await asyncio.gather(*searches) == [uids] * 8
+    assert decoded == uids
