@@ -159,10 +159,10 @@ def _is_kept(item: BodySection) -> bool:
 
 
 def _kept_fields(chunk: Chunk, item: BodySection) -> list[bytes]:
-    name, fields, partial = item.wire, item.section.fields, item.partial
+    name, choose, partial = item.wire, headers.chooser(item.section.fields), item.partial
     column = []
     for detail in chunk.details:
-        octets = headers.select(detail.header_fields, fields)
+        octets = choose(detail.header_fields)
         if partial is not None:
             octets = octets[partial.start : partial.start + partial.octets]
         column.append(b"%b {%d}\r\n%b" % (name, len(octets), octets))

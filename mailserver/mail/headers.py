@@ -5,7 +5,8 @@ can not be a field has no header at all.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from itertools import islice
 
 from mailserver.mail.octets import Octets
@@ -13,6 +14,7 @@ from mailserver.mail.octets import Octets
 MAX_FIELDS = 1000  # of one header; later ones are not looked at
 MAX_HEADER_OCTETS = 1024 * 1024  # of one header; what follows is not looked at
 MAX_NAME_OCTETS = 1000  # a field name that is longer is none
+MAX_CHOICES = 64  # sets of names whose pattern is remembered
 FEW_OCTETS = 64 * 1024  # a header up to here is split in one go
 
 # Fields that clients ask for in lists of messages: kept beside the message, so that no file is opened for them.
@@ -30,6 +32,7 @@ KEPT_FIELDS = frozenset(
 )
 
 _FIELD = re.compile(rb"^(([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?)", re.MULTILINE)
+_LINES = rb"^%b[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+\n?"
 _FIRST_LINE = re.compile(rb"\r?\n|[!-9;-~]++[ \t]*+:|>?From ")  # mbox separators are met before a first field
 _EMPTY_LINE = re.compile(rb"\r?\n")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
@@ -96,6 +99,18 @@ def select(block: bytes, names: Iterable[bytes], *, exclude: bool = False) -> by
     wanted = {name.lower() for name in names}
     chosen = [line for line, name, _ in split(block) if (name.lower() in wanted) != exclude]
     return _with_crlf(b"".join(chosen)) + b"\r\n"
+
+
+def chooser(names: Iterable[bytes]) -> Callable[[bytes], bytes]:
+    """`select` of these names, all of KEPT_FIELDS, for the kept lines of many messages: half as long for each."""
+    find = _choice(frozenset(name.lower() for name in names)).findall
+    return lambda kept: _with_crlf(b"".join(find(kept))) + b"\r\n"
+
+
+@lru_cache(MAX_CHOICES)
+def _choice(names: frozenset[bytes]) -> re.Pattern[bytes]:
+    wanted = b"|".join(map(re.escape, sorted(names)))
+    return re.compile(_LINES % (b"(?:%b)" % wanted), re.MULTILINE | re.IGNORECASE)
 
 
 def kept_covers(names: Iterable[bytes]) -> bool:

@@ -1,10 +1,12 @@
 """Header blocks and the choices of HEADER.FIELDS."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mailserver.mail import headers
 from mailserver.mail.describe import describe
-from mailserver.mail.headers import KEPT_FIELDS, header_octets, kept_covers, select, split, unfolded
+from mailserver.mail.headers import KEPT_FIELDS, chooser, header_octets, kept_covers, select, split, unfolded
 
 BLOCK = (
     b"Received: from a\r\n by b\r\nSubject : hello\r\nnot a field\r\nX-Empty:\r\nfrom: x\r\n\ty\r\nReceived: c\r\n\r\n"
@@ -55,6 +57,18 @@ def test_kept_fields_answer_what_they_cover_as_the_header_does() -> None:
     assert kept_covers([b"Date", b"LIST-ID", b"x-priority"])
     assert not kept_covers([b"date", b"x-other"])
     assert select(kept, [b"date", b"list-id"]) == select(block, [b"date", b"list-id"])
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"Subject: s", b"date : d", b"To:", b"\tmore", b" From: x", b"List-ID: l", b"junk", b""])
+    ),
+    st.sampled_from([b"\r\n", b"\n"]),
+    st.lists(st.sampled_from([b"SUBJECT", b"to", b"Date", b"from", b"list-id", b"list-post"]), min_size=1),
+)
+def test_a_chooser_selects_what_select_does(lines: list[bytes], end: bytes, names: list[bytes]) -> None:
+    kept = end.join(lines)
+    assert chooser(names)(kept) == select(kept, names)
 
 
 def test_kept_names_are_lower_case() -> None:
