@@ -42,7 +42,8 @@ Row = tuple[Any, ...]
 OLDEST_SQLITE = (3, 51, 3)  # earlier ones lose committed pages when two connections checkpoint (WAL-reset)
 BUSY_MILLISECONDS = 5000  # how long to wait for another process's transaction
 GROUP_LIMIT = 128  # writes in one commit; bounds how long the first of them waits
-CACHE_KIB = 4096  # page cache of one connection
+CACHE_KIB = 4096  # page cache of the writer
+READER_CACHE_KIB = 1024  # of each reader: lists of messages read pages once, the kernel's cache is as fast
 CACHED_STATEMENTS = 512  # more than there are: a full cache of pysqlite3's throws out the newest, not the oldest
 WAL_PAGES = 2000  # checkpoint when the log has grown to 8 MB
 
@@ -146,7 +147,7 @@ def connect(path: Path, *, read_only: bool = False) -> Any:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        connection.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB if read_only else CACHE_KIB}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {0 if read_only else WAL_PAGES}")
         if read_only:
             connection.execute("PRAGMA query_only = ON")
