@@ -41,8 +41,8 @@ async def test_a_removed_message_is_gone_although_it_was_read_before(
     uid = await put(letter(1))
     index, _ = await service.select(user_id, "INBOX", claim_recent=False)
     (await service.open(index, uid)).close()
-    await service.set_flags(index, [uid], FlagMode.ADD, FlagSet.of(["\\Deleted"]))
-    await service.expunge(index, None)
+    await service.set_flags(user_id, index, [uid], FlagMode.ADD, FlagSet.of(["\\Deleted"]))
+    await service.expunge(user_id, index, None)
     with pytest.raises(MessageGone):
         await service.open(index, uid)
 

@@ -37,7 +37,7 @@ async def test_a_moved_message_is_read_while_its_file_is_on_the_way(
     uid = await put(OCTETS)
     index, _ = await service.select(user_id, "INBOX", claim_recent=False)
     with held(store) as go:
-        moved = await service.move(index, [uid], "Archive")
+        moved = await service.move(user_id, index, [uid], "Archive")
         archive, _ = await service.select(user_id, "Archive", claim_recent=False)
         assert len(await store.read(disk_jobs.list)) == 1
         threading.Timer(0.05, go.set).start()
@@ -54,10 +54,10 @@ async def test_moves_there_and_back_end_where_they_should(
     archive, _ = await service.select(user_id, "Archive", claim_recent=False)
     with held(store):
         for source, target in ((inbox, "Archive"), (archive, "INBOX")) * 3:
-            uid = (await service.move(source, [uid], target)).target_uids[0]
-        await service.copy(inbox, [uid], "Archive")
-        await service.set_flags(inbox, [uid], FlagMode.ADD, FlagSet.of(["\\Deleted"]))
-        await service.expunge(inbox, None)
+            uid = (await service.move(user_id, source, [uid], target)).target_uids[0]
+        await service.copy(user_id, inbox, [uid], "Archive")
+        await service.set_flags(user_id, inbox, [uid], FlagMode.ADD, FlagSet.of(["\\Deleted"]))
+        await service.expunge(user_id, inbox, None)
     await store.settle()
     assert [*store.maildir.files(inbox.mailbox.folder)] == []
     assert len([*store.maildir.files(archive.mailbox.folder)]) == 1
@@ -71,7 +71,7 @@ async def test_a_folder_is_removed_after_what_was_promised_of_its_files(
     uid = await put(OCTETS, "Old")
     old, _ = await service.select(user_id, "Old", claim_recent=False)
     with held(store) as go:
-        moved = await service.move(old, [uid], "Archive")
+        moved = await service.move(user_id, old, [uid], "Archive")
         threading.Timer(0.05, go.set).start()
         await service.delete(user_id, "Old")
     archive, _ = await service.select(user_id, "Archive", claim_recent=False)
@@ -84,7 +84,7 @@ async def test_a_file_on_its_way_is_no_stranger(store: Store, service: Mailboxes
     uid = await put(OCTETS)
     inbox, _ = await service.select(user_id, "INBOX", claim_recent=False)
     with held(store) as go:
-        await service.move(inbox, [uid], "Archive")
+        await service.move(user_id, inbox, [uid], "Archive")
         threading.Timer(0.05, go.set).start()
         for name in ("INBOX", "Archive"):
             done = await reconcile.reconcile(store, await store.read(mailboxes.get, user_id, name), grace=False)

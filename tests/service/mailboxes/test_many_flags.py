@@ -26,7 +26,7 @@ async def test_more_sets_than_one_pass_takes_change_as_they_would_alone(
         chosen = sorted(rng.sample([*expected], len(expected) - 5))
         effects = {FlagMode.ADD: FlagSet.__or__, FlagMode.REMOVE: FlagSet.__sub__, FlagMode.REPLACE: lambda _, new: new}
         after = expected | {uid: effects[mode](expected[uid], flags) for uid in chosen}
-        stored = await service.set_flags(index, chosen, mode, flags)
+        stored = await service.set_flags(user_id, index, chosen, mode, flags)
         assert stored.changed == [uid for uid in chosen if after[uid] != expected[uid]]
         expected = after
         rows = await store.read(messages.list, index.mailbox.id)
@@ -38,7 +38,7 @@ async def test_a_condition_leaves_what_changed_alone(store: Store, service: Mail
     uids = [await put() for _ in range(6)]
     index, _ = await service.select(user_id, "INBOX", claim_recent=False)
     since = index.highestmodseq
-    await service.set_flags(index, uids[2:3], FlagMode.ADD, FlagSet.of(["\\Draft"]))
-    stored = await service.set_flags(index, uids, FlagMode.ADD, FlagSet.of(["\\Seen"]), since)
+    await service.set_flags(user_id, index, uids[2:3], FlagMode.ADD, FlagSet.of(["\\Draft"]))
+    stored = await service.set_flags(user_id, index, uids, FlagMode.ADD, FlagSet.of(["\\Seen"]), since)
     assert (stored.failed, stored.changed) == (uids[2:3], [uid for uid in uids if uid != uids[2]])
     assert [flags.text for flags in index.flags] == ["\\Seen", "\\Seen", "\\Draft", "\\Seen", "\\Seen", "\\Seen"]

@@ -367,8 +367,8 @@ async def test_header_and_date_are_found_after_messages_came_and_went(
         sent = await service.search(index, SentDate(DateTest.BEFORE, date(2026, 3, 5)), sees(*there))
         assert sent == [uid for uid in there if uids.index(uid) % 28 < 4]
         gone = there[round_::5]
-        await service.set_flags(index, gone, FlagMode.ADD, FlagSet.of(["\\Deleted"]))
-        await service.expunge(index, None)
+        await service.set_flags(user_id, index, gone, FlagMode.ADD, FlagSet.of(["\\Deleted"]))
+        await service.expunge(user_id, index, None)
         uids += [await put_numbered(len(uids) + more) for more in range(3)]
 
 
@@ -376,7 +376,7 @@ async def test_flags_are_searched_as_they_are_now(service: Mailboxes, user_id: i
     uids = [await put() for _ in range(4)]
     index, _ = await service.select(user_id, "INBOX", claim_recent=False)
     for uid in uids:
-        await service.set_flags(index, [uid], FlagMode.ADD, FlagSet.of(["\\Flagged"]))
+        await service.set_flags(user_id, index, [uid], FlagMode.ADD, FlagSet.of(["\\Flagged"]))
         assert await service.search(index, HasFlag("\\FLAGGED"), sees(*uids)) == uids[: uids.index(uid) + 1]
         assert await service.search(index, Not(HasFlag("\\Flagged")), sees(*uids)) == uids[uids.index(uid) + 1 :]
 
