@@ -71,6 +71,10 @@ class MailboxIndex:
             changed_uids.add(uid)
         return sorted(uid for uid in changed_uids if self.position(uid) is not None)
 
+    def remembers(self, modseq: int) -> bool:
+        """Whether `changed_since` needs no look at all messages."""
+        return modseq >= self._log_floor
+
     @property
     def keywords(self) -> tuple[str, ...]:
         """In use or once used in the mailbox."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mailserver.imap import message_limit
 from mailserver.imap.commands.fetch import CHUNK
 from mailserver.imap.read_only import require_writable
 from mailserver.imap.row import Row
@@ -43,8 +44,9 @@ async def run(s: Session, c: StoreFlags) -> bytes:
     view, item = s.selected, c.item
     require_writable(view)
     if item.unchanged_since is not None:
-        s.enabled.add("CONDSTORE")
-    uids = view.select(c.messages, by_uid=c.by_uid)
+        s.need_condstore()
+    chosen, limited = message_limit.newest(s, view.select(c.messages, by_uid=c.by_uid))
+    uids = list(chosen)
     believed = _believed(view, uids, item) if item.silent else {}
     stored = await s.mailboxes.set_flags(s.user_id, view.index, uids, item.mode, item.flags, item.unchanged_since)
     _note_silent(view, stored.changed, believed)
@@ -55,10 +57,10 @@ async def run(s: Session, c: StoreFlags) -> bytes:
         await _tell(s, stored.changed, _modseq_line, c)
     if stored.failed:
         named = stored.failed if c.by_uid else view.numbers(stored.failed)
-        return b"[MODIFIED %b] Conditional STORE failed" % wire(named)
+        return message_limit.told(s, limited, b"[MODIFIED %b] " % wire(named)) + b"Conditional STORE failed"
     if not c.by_uid and not view.current and any(view.index.position(uid) is None for uid in uids):
         raise MessageGone
-    return b"STORE completed"
+    return limited + b"STORE completed"
 
 
 def _believed(view: View, uids: list[int], item: StoreItem) -> dict[int, FlagSet]:
@@ -87,13 +89,14 @@ def _note_silent(view: View, changed: list[int], believed: dict[int, FlagSet]) -
 
 async def _tell(s: Session, uids: list[int], line: Callable[[Session, int, int], bytes], c: StoreFlags) -> None:
     view = s.selected
+    names_uid = (c.by_uid or s.qresync) and not s.uid_only  # RFC 7162 §3.2.4
     for start in range(0, len(uids), CHUNK):
         lines = []
         for uid in uids[start : start + CHUNK]:
             number, position = view.number(uid), view.index.position(uid)
             if number is not None and position is not None:
-                name = b" UID %d" % uid if c.by_uid else b""
-                lines.append(b"* %d FETCH (%b%b)\r\n" % (number, line(s, uid, position), name))
+                name = b" UID %d" % uid if names_uid else b""
+                lines.append(view.head(number, uid) + line(s, uid, position) + name + b")\r\n")
         s.write(b"".join(lines))
         await s.drain()
 
@@ -111,4 +114,4 @@ def _modseq_line(s: Session, _uid: int, position: int) -> bytes:
     return b"MODSEQ (%d)" % s.selected.index.modseqs[position]
 
 
-ROWS = {"STORE": Row(parse, run, SELECTED, uid=True, holds_expunge=True)}
+ROWS = {"STORE": Row(parse, run, SELECTED, uid=True, holds_expunge=True, reports=True)}
