@@ -93,6 +93,7 @@ CAPABILITIES = (
     Capability(b"OBJECTID"),
     Capability(b"PARTIAL"),
     Capability(b"PREVIEW"),
+    Capability(b"NOTIFY"),
     Capability(b"QRESYNC", enables=True, offered=lambda facts: b"CONDSTORE" not in facts.off),
     Capability(b"QUOTA"),
     Capability(b"QUOTA=RES-MESSAGE"),
