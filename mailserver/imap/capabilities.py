@@ -111,6 +111,7 @@ CAPABILITIES = (
     Capability(b"THREAD=ORDEREDSUBJECT"),
     Capability(b"THREAD=REFERENCES"),
     Capability(b"THREAD=REFS"),
+    Capability(b"UIDBATCHES"),
     Capability(b"UIDONLY", enables=True),
     Capability(b"UIDPLUS"),
     Capability(b"UNAUTHENTICATE"),

@@ -27,7 +27,11 @@ from mailserver.imap.commands import (
     status,
     store,
     thread,
+<<<<<<< HEAD
     unauthenticate,
+=======
+    uid_batches,
+>>>>>>> 25322a8 (imap: UIDBATCHES)
 )
 from mailserver.imap.commands import id as id_
 from mailserver.imap.commands import list as list_
@@ -62,7 +66,11 @@ _FAMILIES: tuple[Rows, ...] = (
     status.ROWS,
     store.ROWS,
     thread.ROWS,
+<<<<<<< HEAD
     unauthenticate.ROWS,
+=======
+    uid_batches.ROWS,
+>>>>>>> 25322a8 (imap: UIDBATCHES)
 )
 
 
