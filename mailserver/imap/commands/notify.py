@@ -81,6 +81,8 @@ class Watching:
                 for change in watch.take_names(now):
                     s.untagged(_list_line(s, now, change))
             await _tell_status(s, watch.take_changed(s.selected_id))
+            for name, entries in watch.take_entries():
+                s.untagged(_metadata_line(s, name, entries))
 
     async def fetch(self, numbers: Sequence[int]) -> None:
         """What the client wants to know of new messages in the selected mailbox. RFC 5465 §5.2."""
@@ -109,6 +111,12 @@ def _list_line(s: Session, names: Names, change: Renaming) -> bytes:
     attributes = names.attributes(change.name, subscribed=True)
     line = b'LIST %b "/" %b' % (writer.atoms(attributes), s.name(change.name))
     return line + b' ("OLDNAME" (%b))' % s.name(change.old) if change.old else line
+
+
+def _metadata_line(s: Session, name: str, entries: Sequence[str]) -> bytes:
+    """Entries without values, which the client asks for if it wants them. RFC 5464 §4.4.2"""
+    named = b" ".join(writer.astring(entry.encode("utf-8")) for entry in entries)
+    return b"METADATA %b %b" % (s.name(name) if name else b'""', named)
 
 
 ROWS = {"NOTIFY": Row(notify_items.parse, run, AUTHENTICATED, capability=b"NOTIFY")}

@@ -27,11 +27,8 @@ from mailserver.imap.commands import (
     status,
     store,
     thread,
-<<<<<<< HEAD
-    unauthenticate,
-=======
     uid_batches,
->>>>>>> 25322a8 (imap: UIDBATCHES)
+    unauthenticate,
 )
 from mailserver.imap.commands import id as id_
 from mailserver.imap.commands import list as list_
@@ -66,11 +63,8 @@ _FAMILIES: tuple[Rows, ...] = (
     status.ROWS,
     store.ROWS,
     thread.ROWS,
-<<<<<<< HEAD
     unauthenticate.ROWS,
-=======
     uid_batches.ROWS,
->>>>>>> 25322a8 (imap: UIDBATCHES)
 )
 
 

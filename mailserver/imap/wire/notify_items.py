@@ -24,6 +24,8 @@ class Event(Enum):
     FLAG_CHANGE = "FlagChange"
     MAILBOX_NAME = "MailboxName"
     SUBSCRIPTION_CHANGE = "SubscriptionChange"
+    MAILBOX_METADATA_CHANGE = "MailboxMetadataChange"
+    SERVER_METADATA_CHANGE = "ServerMetadataChange"
 
 
 MESSAGE_EVENTS = frozenset({Event.MESSAGE_NEW, Event.MESSAGE_EXPUNGE, Event.FLAG_CHANGE})

@@ -7,7 +7,8 @@ import pytest
 from mailserver.imap.watch import Renaming, Watch
 from mailserver.imap.wire.notify_items import Event, EventGroup, NotifyRequest, Which
 from mailserver.mail.flags import EMPTY
-from mailserver.store.events import FlagsChanged, ForeignCommit, MailboxesChanged, MessagesRemoved
+from mailserver.mailboxes.access import Listed
+from mailserver.store.events import AnnotationsChanged, FlagsChanged, ForeignCommit, MailboxesChanged, MessagesRemoved
 from mailserver.store.mailboxes import Mailbox
 
 ALL = frozenset(Event)
@@ -15,7 +16,7 @@ ALL = frozenset(Event)
 
 @dataclass(frozen=True)
 class Seen:
-    mailboxes: dict[str, Mailbox]
+    mailboxes: dict[str, Listed]
     subscribed: frozenset[str] = frozenset()
     with_children: frozenset[str] = frozenset()
 
@@ -27,8 +28,12 @@ def mailbox(mailbox_id: int, name: str, highestmodseq: int = 1) -> Mailbox:
     )  # fmt: skip
 
 
+def listed(mailbox: Mailbox, name: str = "", rights: str = "lr") -> Listed:
+    return Listed(name or mailbox.name, mailbox, frozenset(rights), own=not name)
+
+
 def seen(**names: int) -> Seen:
-    return Seen({name: mailbox(mailbox_id, name) for name, mailbox_id in names.items()})
+    return Seen({name: listed(mailbox(mailbox_id, name)) for name, mailbox_id in names.items()})
 
 
 def watch(*groups: EventGroup, at: Seen | None = None, max_untold: int = 10) -> Watch:
@@ -55,7 +60,7 @@ def test_what_nobody_asked_for_is_not_kept() -> None:
     only_a = EventGroup(Which.MAILBOXES, ("a",), frozenset({Event.MESSAGE_NEW, Event.MESSAGE_EXPUNGE}))
     watching = watch(only_a)
     watching.hear(removed(2))
-    watching.hear(removed(1, user_id=7))
+    watching.hear(removed(77, user_id=7))
     watching.hear(FlagsChanged(1, 1, ((1, EMPTY, 5),)))
     assert not watching.has_news
 
@@ -89,7 +94,7 @@ def test_another_process_is_told_of_by_the_numbers_that_moved() -> None:
     watching = watch(EVERYTHING)
     watching.hear(ForeignCommit())
     assert watching.has_news
-    now = Seen({"a": mailbox(1, "a", 9), "b": mailbox(2, "b")})
+    now = Seen({"a": listed(mailbox(1, "a", 9)), "b": listed(mailbox(2, "b"))})
     assert watching.take_names(now) == []
     assert watching.take_changed(selected_id=0) == ["a"]
 
@@ -125,3 +130,26 @@ def test_which_mailboxes_a_group_holds(group: EventGroup, held: set[str]) -> Non
     watching = watch(group)
     names = {"INBOX", "Work", "Work/Old", "Workshop"}
     assert {name for name in names if watching.group_of(name, {"Work"})} == held
+
+
+SHARED = "Other Users/bob@example.test/Plans"
+
+
+def test_what_others_share_is_watched_by_who_may_read_it_and_is_nobodys_personal_mailbox() -> None:
+    for rights, told in (("lr", [SHARED]), ("l", [])):
+        at = Seen({SHARED: listed(mailbox(9, "Plans"), SHARED, rights)}, frozenset({SHARED}))
+        watching = watch(EventGroup(Which.SUBSCRIBED, (), ALL), at=at)
+        watching.hear(removed(9, user_id=2))
+        assert watching.take_changed(selected_id=0) == told
+        personal = watch(EVERYTHING, at=at)
+        personal.hear(removed(9, user_id=2))
+        assert not personal.has_news
+
+
+def test_notes_are_told_by_their_names_and_private_ones_to_their_owner() -> None:
+    watching = watch(EVERYTHING)
+    watching.hear(AnnotationsChanged(1, 2, ("/shared/comment",), ("/private/comment",), by=1))
+    watching.hear(AnnotationsChanged(1, 1, (), ("/private/comment",), by=7))
+    watching.hear(AnnotationsChanged(None, None, ("/shared/comment",), (), by=7))
+    assert watching.take_entries() == [("", ["/shared/comment"]), ("b", ["/private/comment", "/shared/comment"])]
+    assert not watching.has_news
