@@ -36,6 +36,21 @@ class Between:
 
 
 @dataclass(frozen=True, slots=True)
+class ZeroOrMore:
+    """0 switches it off; else no less than `low`."""
+
+    low: int
+    high: int = 2**32 - 1
+
+    @property
+    def allowed(self) -> str:
+        return f"0, or {self.low} to {self.high}"
+
+    def holds(self, value: object) -> bool:
+        return isinstance(value, int) and (value == 0 or self.low <= value <= self.high)
+
+
+@dataclass(frozen=True, slots=True)
 class OneOf:
     values: tuple[str, ...]
 
@@ -105,6 +120,8 @@ RULES: dict[str, Rule] = {
     "imap.silent_seconds": Between(1, HOUR),
     "imap.idle_seconds": Between(1800, DAY),
     "imap.max_errors": Between(1, 1000),
+    "imap.message_limit": ZeroOrMore(1000),
+    "imap.progress_seconds": Between(1, HOUR),
     "pop3.max_connections": Between(1, 100_000),
     "pop3.max_connections_per_address": Between(1, 100_000),
     "pop3.max_connection_rate": Between(1, 1_000_000),
@@ -124,7 +141,7 @@ RULES: dict[str, Rule] = {
     "store.readers": Between(1, 64),
     "store.file_threads": Between(1, 64),
     "store.scan_seconds": Between(1, DAY),
-    "store.tombstone_days": Between(1, 3650),
+    "store.tombstone_days": Between(30, 3650),
     "store.default_quota_bytes": Between(0, 2**50),
     "store.default_quota_messages": Between(0, 2**32 - 1),
     "store.purge_days": Between(1, 3650),

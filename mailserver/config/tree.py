@@ -100,6 +100,8 @@ class ImapConfig:
     silent_seconds: float = 60.0  # without any octet, before login
     idle_seconds: float = 1800.0  # without a command, after login; RFC 9051 §5.4: at least 30 minutes
     max_errors: int = 50  # BAD commands in a row before BYE
+    message_limit: int = 1_000_000  # messages one command works on, told as MESSAGELIMIT, RFC 9738; 0: no limit
+    progress_seconds: float = 5.0  # a command that takes longer says how far it is, and again after as long
     allow_plain_auth: bool = False  # login without TLS, from loopback only
     without: tuple[str, ...] = ()  # capabilities nobody is told of or can use, such as ["CONDSTORE"]
 

@@ -29,6 +29,7 @@ class Facts:
     offers_tls: bool
     max_append_octets: int
     mechanisms: tuple[str, ...] = ()  # SASL mechanisms for who is not logged in
+    message_limit: int = 0  # of one command, 0: none
     off: frozenset[bytes] = frozenset()  # switched off, upper case
 
 
@@ -54,6 +55,7 @@ def _auth(mechanism: str) -> Capability:
 
 CAPABILITIES = (
     Capability(b"IMAP4rev1", Told.ALWAYS),
+    Capability(b"IMAP4rev2", Told.ALWAYS, enables=True),
     Capability(b"LITERAL+", Told.ALWAYS),
     Capability(b"LITERAL-", Told.ALWAYS, offered=lambda facts: b"LITERAL+" in facts.off),  # never both, RFC 7888 §5
     Capability(b"SASL-IR", Told.ALWAYS),
@@ -76,10 +78,12 @@ CAPABILITIES = (
     Capability(b"ESORT"),
     Capability(b"I18NLEVEL=1"),
     Capability(b"IDLE"),
+    Capability(b"INPROGRESS"),
     Capability(b"LIST-EXTENDED"),
     Capability(b"LIST-METADATA"),
     Capability(b"LIST-MYRIGHTS"),
     Capability(b"LIST-STATUS"),
+    Capability(b"MESSAGELIMIT", offered=lambda facts: facts.message_limit > 0, value=lambda facts: facts.message_limit),
     Capability(b"METADATA"),
     Capability(b"METADATA-SERVER"),
     Capability(b"MOVE"),
@@ -89,6 +93,8 @@ CAPABILITIES = (
     Capability(b"OBJECTID"),
     Capability(b"PARTIAL"),
     Capability(b"PREVIEW"),
+    Capability(b"NOTIFY"),
+    Capability(b"QRESYNC", enables=True, offered=lambda facts: b"CONDSTORE" not in facts.off),
     Capability(b"QUOTA"),
     Capability(b"QUOTA=RES-MESSAGE"),
     Capability(b"QUOTA=RES-STORAGE"),
@@ -105,6 +111,8 @@ CAPABILITIES = (
     Capability(b"THREAD=ORDEREDSUBJECT"),
     Capability(b"THREAD=REFERENCES"),
     Capability(b"THREAD=REFS"),
+    Capability(b"UIDBATCHES"),
+    Capability(b"UIDONLY", enables=True),
     Capability(b"UIDPLUS"),
     Capability(b"UNAUTHENTICATE"),
     Capability(b"UNSELECT"),
@@ -148,6 +156,11 @@ def enables(name: str, facts: Facts) -> bool:
     """Whether ENABLE may switch it on, RFC 5161 §3.1."""
     capability = _BY_NAME.get(name.upper().encode("ascii"))
     return capability is not None and capability.enables and _is_told(capability, facts)
+
+
+def spelling(name: str) -> bytes:
+    """As the list has it: ENABLED answers so."""
+    return _BY_NAME[name.upper().encode("ascii")].name
 
 
 def _is_told(capability: Capability, facts: Facts) -> bool:

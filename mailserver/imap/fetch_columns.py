@@ -53,10 +53,18 @@ def column_of(item: FetchItem) -> Column | None:
 def lines(chunk: Chunk, columns: Sequence[Column]) -> list[bytes]:
     """`* n FETCH (…)` without the closing parenthesis and line end."""
     rendered = [column.render(chunk) for column in columns]
+    form, numbers = _form(chunk)
     if len(rendered) == 1:
-        return [b"* %d FETCH (%b" % pair for pair in zip(chunk.numbers, rendered[0], strict=True)]
+        return [form % pair for pair in zip(numbers, rendered[0], strict=True)]
     rows = zip(*rendered, strict=True)
-    return [b"* %d FETCH (%b" % (number, b" ".join(row)) for number, row in zip(chunk.numbers, rows, strict=True)]
+    return [form % (number, b" ".join(row)) for number, row in zip(numbers, rows, strict=True)]
+
+
+def _form(chunk: Chunk) -> tuple[bytes, Sequence[int]]:
+    """UIDFETCH names messages by UID, RFC 9586 §3.3."""
+    if chunk.view.manner.uid_only:
+        return b"* %d UIDFETCH (%b", chunk.uids
+    return b"* %d FETCH (%b", chunk.numbers
 
 
 # ---- from the index ----

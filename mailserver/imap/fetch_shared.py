@@ -100,4 +100,4 @@ def _place(s: Session, view: View, plan: Plan, piece: Sequence[int]) -> Place | 
     first, last = piece[0], piece[-1]
     if last - first + 1 != len(piece):
         return None
-    return place_of(view, first, last, (plan.items, s.utf8), volatile=plan.volatile)
+    return place_of(view, first, last, (plan.items, s.utf8, s.uid_only), volatile=plan.volatile)

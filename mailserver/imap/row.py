@@ -20,7 +20,9 @@ class Row:
     run: "Callable[[Session, Any], Awaitable[bytes]]"
     states: frozenset[State]
     uid: bool = False  # a UID form exists; Reader.uid tells parse which one this is
+    obsolete: bool = False  # not in IMAP4rev2, RFC 9051 appendix E
     holds_expunge: bool = False  # by number it may not be answered with EXPUNGE, RFC 9051 §7.5.1
+    reports: bool = False  # tells in whole lines, so that INPROGRESS may come between them, RFC 9585
     capability: bytes = b""  # without it the command is unknown: it can be switched off, see capabilities.py
     on_deleted: bool = False  # legal although another session deleted the selected mailbox
     stream: "Callable[[Session, AppendStart], Awaitable[bytes]] | None" = None  # runs while its message comes in

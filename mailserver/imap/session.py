@@ -6,8 +6,9 @@ when the session has to wait.
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 
@@ -20,10 +21,11 @@ from mailserver.config.tree import ImapConfig
 from mailserver.errors import LimitReached, NoSuchMailbox, Refusal, TooBig
 from mailserver.imap import contexts
 from mailserver.imap.capabilities import Facts, capabilities, enables, is_told, largest_unasked, switched_off
+from mailserver.imap.progress import Progress
 from mailserver.imap.rendered import RenderedChunks
 from mailserver.imap.row import Row, Rows
 from mailserver.imap.states import State
-from mailserver.imap.view import View
+from mailserver.imap.view import ALL_NEWS, Manner, News, View
 from mailserver.imap.wire import writer
 from mailserver.imap.wire.frames import (
     BEFORE_LOGIN,
@@ -36,7 +38,7 @@ from mailserver.imap.wire.frames import (
     after_login,
 )
 from mailserver.imap.wire.framing import CommandFramer
-from mailserver.imap.wire.reader import BadSyntax, Reader
+from mailserver.imap.wire.reader import BadSyntax, Reader, UidRequired
 from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.serving.connection import Connection, ConnectionLost
@@ -74,6 +76,19 @@ class Surroundings:
     rendered: RenderedChunks = field(default_factory=RenderedChunks)
 
 
+class Watching(Protocol):
+    """What NOTIFY set up: whoever can say in IMAP's words what happened."""
+
+    expunges_at_once: bool  # also between commands
+
+    def stop(self) -> None: ...
+    async def tell(self) -> None:
+        """News of mailboxes that are not selected."""
+
+    async def fetch(self, numbers: Sequence[int]) -> None:
+        """What is to be told of new messages in the selected mailbox."""
+
+
 class Session:
     def __init__(self, connection: Connection, around: Surroundings, *, offers_tls: bool) -> None:
         self.connection = connection
@@ -82,10 +97,12 @@ class Session:
         self.state = State.NOT_AUTHENTICATED
         self.account: Account | None = None
         self.view: View | None = None
-        self.enabled: set[str] = set()  # by ENABLE, or by a command that implies it
+        self.enabled: set[str] = set()  # by ENABLE, or by a command that implies it; see `enable`
+        self.interest = ALL_NEWS  # in the selected mailbox; NOTIFY narrows it
         self.secure_after_reply = False  # STARTTLS was answered OK
         self.compress_after_reply = False  # COMPRESS was
         self.tag = b""  # of the running command
+        self._progress = Progress()
         self.failed_logins = 0
         self._off = switched_off(around.config.without)  # capabilities
         self._framer = CommandFramer(most_unasked=largest_unasked(self._off))
@@ -93,6 +110,9 @@ class Session:
         self._errors = 0  # BAD in a row
         self._farewell: bytes | None = None
         self._forget_live: Callable[[], None] = _nothing
+        self._watching: Watching | None = None
+        self._stop_progress: Callable[[], None] = _nothing
+        self._deaf: Callable[[], None] = _nothing  # ends hearing of the selected mailbox for NOTIFY
         self._log = _log.bind(session=next(around.ids), peer=connection.peer)
 
     # ---- its life ----
@@ -103,7 +123,7 @@ class Session:
             self.untagged(b"OK [CAPABILITY %b] IMAP server ready" % self.capabilities())
             turn = 0
             while self.state is not State.LOGOUT:
-                await self._answer(await self._next_item())
+                await self._answer(await self._next_item(between=True))
                 turn += 1
                 if turn % TURN_COMMANDS == 0:
                     await asyncio.sleep(0)
@@ -111,6 +131,7 @@ class Session:
             self.untagged(b"BYE " + ending.text)
         finally:
             self._forget_live()
+            self.stop_watching()
             await self.leave_mailbox()
         self.connection.close()
 
@@ -144,6 +165,15 @@ class Session:
         return "CONDSTORE" in self.enabled
 
     @property
+    def qresync(self) -> bool:
+        return "QRESYNC" in self.enabled
+
+    @property
+    def uid_only(self) -> bool:
+        """The client enabled UIDONLY: message numbers are neither sent nor taken, RFC 9586."""
+        return "UIDONLY" in self.enabled
+
+    @property
     def rev2(self) -> bool:
         """The client enabled IMAP4rev2: what RFC 9051 made obsolete is withheld."""
         return "IMAP4REV2" in self.enabled
@@ -152,6 +182,29 @@ class Session:
     def utf8(self) -> bool:
         """Names and quoted strings are UTF-8 in both directions, RFC 6855 §3, RFC 9051 §5.1."""
         return not self.enabled.isdisjoint(("UTF8=ACCEPT", "IMAP4REV2"))
+
+    def enable(self, *names: str) -> None:
+        """Switch on what the client understands; the next thing it is told is told so."""
+        self.enabled.update(names)
+        self._framer.utf8 = self.utf8
+        if self.view is not None:
+            self.view.manner = self._manner()
+
+    def need_condstore(self) -> None:
+        """For commands that imply CONDSTORE; where the client stands is told the first time. RFC 7162 §3.1."""
+        if self.condstore or not self.can(b"CONDSTORE"):
+            return
+        self.enable("CONDSTORE")
+        if self.view is not None:
+            self.untagged(b"OK [HIGHESTMODSEQ %d] CONDSTORE is enabled" % self.view.complete_modseq)
+
+    def _manner(self) -> Manner:
+        return Manner(
+            modseq=self.condstore,
+            vanished=self.qresync or self.uid_only,
+            recent=not self.rev2,
+            uid_only=self.uid_only,
+        )
 
     @property
     def may_log_in(self) -> bool:
@@ -179,11 +232,18 @@ class Session:
 
     @property
     def _facts(self) -> Facts:
+        config = self.around.config
         mechanisms: tuple[str, ...] = ()
         if self.state is State.NOT_AUTHENTICATED:
             mechanisms = offered(self.around.authenticator, self.connection.bindings)
         return Facts(
-            self.state, self.may_log_in, self.offers_tls, self.around.config.max_append_octets, mechanisms, self._off
+            self.state,
+            self.may_log_in,
+            self.offers_tls,
+            config.max_append_octets,
+            mechanisms,
+            config.message_limit,
+            self._off,
         )
 
     def write(self, data: bytes) -> None:
@@ -212,6 +272,8 @@ class Session:
 
     async def log_out(self) -> None:
         """As before the login, RFC 8437 §2; what belongs to the connection (TLS, compression, failed logins) stays."""
+        self.stop_watching()
+        self.interest = ALL_NEWS
         await self.leave_mailbox()
         self._forget_live()
         self._forget_live = _nothing
@@ -229,11 +291,14 @@ class Session:
         self.view = View(
             index, first_recent, claim=None if read_only else claim, rights=lambda: index.mailbox.rights(user_id)
         )
+        self.view.manner = self._manner()
         self.state = State.SELECTED
+        self._hear_selected()
         return self.view
 
     async def leave_mailbox(self) -> None:
         if self.view is not None:
+            self._hear_nothing()
             view, self.view = self.view, None
             self.mailboxes.release(view.index)
             self.state = State.AUTHENTICATED
@@ -282,20 +347,117 @@ class Session:
         raise BadSyntax(text or code)
 
     def tell_news(self, *, expunge: bool, uid: bool = False) -> None:
-        """EXPUNGE, EXISTS, RECENT and FETCH of what happened meanwhile."""
+        """EXPUNGE or VANISHED, EXISTS, RECENT and FETCH of what happened meanwhile."""
         if self.view is not None:
-            for line in contexts.departures(self.view) if expunge else ():
+            news = self.interest if expunge else self.interest & ~News.REMOVALS
+            self._tell_departures(news)
+            for line in self.view.sync(news, uid=uid or self._watching is not None):  # RFC 5465 §5.1
                 self.write(line)
-            for line in self.view.sync(expunge=expunge, uid=uid or self.condstore, modseq=self.condstore):
+
+    def _tell_what_is_complete(self) -> None:
+        """Where removals wait behind changes that were told, a client must not take the highest MODSEQ for its own.
+
+        It would never hear of them when it comes back. With this code it takes the number in it. RFC 7162 §6.
+        """
+        if self.qresync and self.view is not None and self.view.holds_back:
+            self.untagged(b"OK [HIGHESTMODSEQ %d] Removals are yet to be told" % self.view.complete_modseq)
+
+    def tell_removals(self) -> None:
+        """For a command that removes: its own are told whatever the client is interested in. RFC 5465 §5."""
+        if self.view is not None:
+            self._tell_departures(News.REMOVALS)
+            for line in self.view.sync(News.REMOVALS):
                 self.write(line)
+
+    def _tell_departures(self, news: News) -> None:
+        """From results that are kept up to date: before the messages themselves, RFC 5267 §4.3.4."""
+        if self.view is not None and News.REMOVALS in news:
+            for line in contexts.departures(self.view):
+                self.write(line)
+
+    # ---- NOTIFY ----
+
+    @property
+    def selected_id(self) -> int:
+        """The selected mailbox, 0 where there is none."""
+        return self.view.index.mailbox.id if self.view is not None else 0
+
+    def watch_by(self, watching: Watching) -> None:
+        self._watching = watching
+        self._hear_selected()
+
+    def stop_watching(self) -> None:
+        self._hear_nothing()
+        if self._watching is not None:
+            self._watching.stop()
+            self._watching = None
+
+    async def tell_watched(self, *, expunge: bool = False) -> None:
+        """Between commands and in IDLE: what the client asked for by NOTIFY."""
+        if self._watching is not None:
+            self.tell_news(expunge=expunge or self._watching.expunges_at_once)
+            await self._tell_arrived()
+            await contexts.tell(self)
+            await self._watching.tell()
+
+    async def _tell_arrived(self) -> None:
+        if self._watching is not None and self.view is not None and self.view.arrived:
+            arrived, self.view.arrived = self.view.arrived, range(0)
+            await self._watching.fetch(arrived)
+
+    def _hear_selected(self) -> None:
+        self._hear_nothing()
+        if self._watching is not None and self.view is not None:
+            self._deaf = self.view.index.listen(self.connection.wake)
+
+    def _hear_nothing(self) -> None:
+        self._deaf()
+        self._deaf = _nothing
+
+    # ---- INPROGRESS, RFC 9585 ----
+
+    def at(self, done: int, goal: int) -> None:
+        """How far the running command is; a new goal begins behind the one before."""
+        self._progress.at(done, goal)
+
+    async def _attended(self, row: Row, work: Awaitable[bytes]) -> bytes:
+        """The work of a command; while it lasts its client hears now and then that it does."""
+        if not row.reports or not self.can(b"INPROGRESS"):
+            return await work
+        self._progress = Progress()
+        seconds = self.around.config.progress_seconds
+        timer = asyncio.get_running_loop().call_later(seconds, lambda: self._tell_progress(seconds))
+        self._stop_progress = timer.cancel
+        try:
+            return await work
+        finally:
+            self._stop_progress()
+
+    def _tell_progress(self, seconds: float) -> None:
+        timer = asyncio.get_running_loop().call_later(seconds, lambda: self._tell_progress(seconds))
+        self._stop_progress = timer.cancel
+        if not self.connection.behind:
+            self.untagged(b"OK [INPROGRESS %b] Still working" % self._progress.wire(self.tag))
+            self.connection.flush()
+
+    def modseq_code(self) -> bytes:
+        """For the tagged OK of what removed messages, where everything up to it is told before. RFC 7162 §3.2.7.
+
+        A client that NOTIFY keeps from some of the news would miss them for good, if it took the number for its own.
+        """
+        if self.view is None or not self.condstore or self.interest != ALL_NEWS:
+            return b""
+        return b"[HIGHESTMODSEQ %d] " % self.view.index.highestmodseq
 
     # ---- reading ----
 
-    async def _next_item(self, *, asking: bool = False) -> Item:
-        """`asking`: in the middle of an exchange, where a person may have to be asked."""
+    async def _next_item(self, *, between: bool = False, asking: bool = False) -> Item:
+        """`between`: no command is running; `asking`: in an exchange where a person may have to be asked."""
         while (item := self._framer.next()) is None:
             if self._farewell is not None:
                 raise Ending(self._farewell)
+            if between:
+                await self.tell_watched()
             try:
                 data = await self._receive_or_wake(self._patience(asking=asking))
             except TimeoutError:
@@ -348,6 +510,7 @@ class Session:
         return self.around.commands.get(name)
 
     async def _run(self, row: Row, reader: Reader) -> bytes:
+        reader.rev2, reader.uid_only = self.rev2, self.uid_only
         return await row.run(self, row.parse(reader))
 
     async def _stream(self, row: Row, start: AppendStart) -> bytes:
@@ -362,9 +525,10 @@ class Session:
         self.tag = tag
         word, text = b"OK", b""
         try:
-            text = await work(self._legal(row))
+            legal = self._legal(row, reader)
+            text = await self._attended(legal, work(legal))
         except BadSyntax as fault:
-            word, text = b"BAD", writer.coded(None, fault.text)
+            word, text = b"BAD", writer.coded(fault.code, fault.text)
         except Refusal as refusal:
             word, text = b"NO", writer.coded(refusal.imap, refusal.text)
         except (ConnectionLost, Ending):
@@ -374,7 +538,9 @@ class Session:
             word, text = b"NO", b"[SERVERBUG] Internal error; it was logged"
         if row is not None:
             self.tell_news(expunge=reader.uid or not row.holds_expunge, uid=reader.uid)
+            await self._tell_arrived()
             await contexts.tell(self)
+            self._tell_what_is_complete()
         self.write(writer.status(tag, word, text))
         self._count_errors(word)
         if self.secure_after_reply:
@@ -383,9 +549,13 @@ class Session:
             self._compress()
         return word == b"OK"
 
-    def _legal(self, row: Row | None) -> Row:
+    def _legal(self, row: Row | None, reader: Reader) -> Row:
         if row is None or (row.capability and not self._has(row.capability)):
             raise BadSyntax("Unknown command")
+        if row.obsolete and self.rev2:
+            raise BadSyntax("Not a command of IMAP4rev2")
+        if row.uid and self.uid_only and not reader.uid:
+            raise UidRequired
         if self.state not in row.states:
             raise BadSyntax(f"Not allowed {self.state.value}")
         deleted = self.view is not None and self.view.gone
@@ -426,7 +596,7 @@ class Session:
 
 
 def _nothing() -> None:
-    """Nobody is logged in, so nobody has to be taken out of the live sessions."""
+    """Ends what never began: nobody is logged in, nothing is heard of."""
 
 
 def _claim_none(index: MailboxIndex) -> int:

@@ -9,6 +9,8 @@ stay what the client thinks until it may be told EXPUNGE. RFC 3501 §7.4.1.
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Flag, auto
 from itertools import compress
 
 from mailserver.imap.search_context import Context
@@ -16,12 +18,36 @@ from mailserver.imap.wire import writer
 from mailserver.imap.wire.reader import BadSyntax
 from mailserver.mail.flags import SYSTEM_FLAGS, FlagSet
 from mailserver.mail.rights import ALL, Rights, of_flag
-from mailserver.mail.sequence import SequenceSet, merge, ranges_of
+from mailserver.mail.sequence import SequenceSet, merge, ranges_of, wire
 from mailserver.mailboxes.index import MailboxIndex
 
 SCAN_SHARE = 8  # from an eighth of the mailbox on, going through all of it finds numbers faster than bisection
 
+MANY_REMOVED = 16  # from one message in so many on, all are compared; fewer are searched for
+
 Spans = list[tuple[int, int]]  # inclusive ranges of message numbers, ascending
+
+
+class News(Flag):
+    """Kinds of changes that a client is told of its selected mailbox."""
+
+    NOTHING = 0
+    ARRIVALS = auto()  # EXISTS
+    REMOVALS = auto()  # EXPUNGE or VANISHED
+    FLAGS = auto()  # FETCH
+
+
+ALL_NEWS = News.ARRIVALS | News.REMOVALS | News.FLAGS
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """In which words a session is told: what it enabled decides."""
+
+    modseq: bool = False  # CONDSTORE: MODSEQ and UID with every change
+    vanished: bool = False  # QRESYNC, UIDONLY: VANISHED with UIDs instead of EXPUNGE
+    recent: bool = True  # \Recent exists; not in IMAP4rev2
+    uid_only: bool = False  # UIDONLY: no message numbers
 
 
 class View:
@@ -40,14 +66,17 @@ class View:
         self.index = index
         self._rights = rights
         self._told_rights = self.rights
+        self.manner = Manner()
         self._claim_recent = claim
         self.uids = index.uids
         self.length = len(index.uids)
         self._uidnext = index.uidnext  # UIDs from here on were not told
         self._told_modseq = index.highestmodseq
+        self.complete_modseq = index.highestmodseq  # every change up to it was told, removals too
         self._told: dict[int, int] = {}  # uid → modseq, told one by one since
         self._keywords = index.keywords
         self.contexts: dict[bytes, Context] = {}  # results kept up to date, by the tag of their command
+        self.arrived = range(0)  # numbers of the messages told last
         self.saved: Sequence[int] = ()  # UIDs of the saved search result, ascending, RFC 5182
         self._recent: list[tuple[int, int]] = (
             [(first_recent, index.uidnext - 1)] if first_recent < index.uidnext else []
@@ -141,11 +170,13 @@ class View:
 
     @property
     def has_recent(self) -> bool:
-        return bool(self._recent)
+        return bool(self._recent) and self.manner.recent
 
     def has_recent_in(self, first: int, last: int) -> bool:
         """Whether one of these message numbers is \\Recent."""
-        return any(low <= self.uids[last - 1] and self.uids[first - 1] <= high for low, high in self._recent)
+        return self.manner.recent and any(
+            low <= self.uids[last - 1] and self.uids[first - 1] <= high for low, high in self._recent
+        )
 
     def recent_count(self) -> int:
         return sum(
@@ -155,7 +186,7 @@ class View:
 
     def flags_wire(self, uid: int, flags: FlagSet) -> bytes:
         """What stands between the parentheses of FLAGS (...)."""
-        if not self._recent or not self.is_recent(uid):
+        if not self.has_recent or not self.is_recent(uid):
             return flags.wire
         return flags.wire + b" \\Recent" if flags.wire else b"\\Recent"
 
@@ -163,8 +194,17 @@ class View:
 
     @property
     def told_modseq(self) -> int:
-        """Changes up to this number were told, arrivals too."""
+        """Changes of flags up to this number were told, arrivals too."""
         return self._told_modseq
+
+    @property
+    def told_uidnext(self) -> int:
+        """The client knows of no message from this UID on."""
+        return self._uidnext
+
+    def head(self, number: int, uid: int) -> bytes:
+        """How a FETCH response begins; UIDFETCH in its place, RFC 9586 §3.3."""
+        return b"* %d UIDFETCH (" % uid if self.manner.uid_only else b"* %d FETCH (" % number
 
     def told(self, uid: int, modseq: int) -> None:
         """The client knows this message's flags as of this change, by a FETCH or because it made it."""
@@ -187,17 +227,34 @@ class View:
             return set()
         return {uid for uid, position in self._changed() if self._told.get(uid) != index.modseqs[position]}
 
-    def sync(self, *, expunge: bool, uid: bool, modseq: bool) -> list[bytes]:
-        """Everything the client may be told now: EXPUNGE, EXISTS, RECENT, FETCH (FLAGS [UID] [MODSEQ])."""
+    def sync(self, news: News, *, uid: bool = False) -> list[bytes]:
+        """What the client may be told now: EXPUNGE or VANISHED, EXISTS, RECENT, FETCH (FLAGS [UID] [MODSEQ])."""
         if self.gone:
             return []
-        lines = self._expunges() if expunge and not self.current else []
+        lines = self._removals() if News.REMOVALS in news and not self.current else []
         lines += self._new_keywords()
         known = self.length
-        lines += self._arrivals()
-        if self.index.highestmodseq > self._told_modseq:
-            lines += self._changes(known, uid=uid, modseq=modseq)
+        lines += self._arrivals() if News.ARRIVALS in news else []
+        if self.index.highestmodseq > self._told_modseq and News.FLAGS in news:
+            lines += self._changes(known, uid=uid or self.manner.modseq)
+        if self.current and ALL_NEWS & ~News.REMOVALS in news:
+            self.complete_modseq = self.index.highestmodseq
         return lines
+
+    @property
+    def holds_back(self) -> bool:
+        """There is something that the client was not told of yet."""
+        return self.index.highestmodseq > self.complete_modseq and not self.gone
+
+    def held_removals(self) -> list[int]:
+        """UIDs that are gone and that the client was not told of, ascending."""
+        return [] if self.current else [self.uids[place] for place in self._removed_places()]
+
+    def is_behind_only_by(self, removed: Sequence[int]) -> bool:
+        """Whether the client, if it knew that these UIDs are gone, would know all there is to know."""
+        index = self.index
+        arrived = bool(index.uids) and index.uids[-1] >= self._uidnext
+        return not arrived and not self.pending() and self.length - len(removed) == len(index.uids)
 
     def flags_lines(self) -> list[bytes]:
         """FLAGS and PERMANENTFLAGS: at SELECT, and when a keyword is new. RFC 3501 §7.2.6."""
@@ -222,19 +279,36 @@ class View:
         self._keywords = self.index.keywords
         return self.flags_lines()
 
-    def _expunges(self) -> list[bytes]:
-        """Each number counts without those already gone, so that the client can follow one by one."""
-        mine = self.uids[: self.length]
-        staying = set(self.index.uids)
-        gone = [place for place, uid in enumerate(mine) if uid not in staying]
+    def _removals(self) -> list[bytes]:
+        """Each EXPUNGE counts without those already gone, so that the client can follow one by one."""
+        gone = self._removed_places()
+        uids = [self.uids[place] for place in gone]
         self.uids = self.index.uids
         self.length -= len(gone)
+        if self.manner.vanished:
+            return [b"* VANISHED %b\r\n" % wire(uids)] if uids else []
         return [b"* %d EXPUNGE\r\n" % (place + 1 - earlier) for earlier, place in enumerate(gone)]
+
+    def _removed_places(self) -> list[int]:
+        """Places in `uids` of messages that are gone, ascending."""
+        mine, now = self.uids, self.index.uids
+        removed = self.length - bisect_left(now, self._uidnext)
+        if removed * MANY_REMOVED > self.length:
+            staying = set(now)
+            return [place for place, uid in enumerate(mine[: self.length]) if uid not in staying]
+        gone: list[int] = []
+        place = 0
+        while len(gone) < removed:  # up to the next that is gone both arrays go in step
+            place = _first_difference(mine, now, place, self.length, len(gone))
+            gone.append(place)
+            place += 1
+        return gone
 
     def _arrivals(self) -> list[bytes]:
         uids = self.index.uids
         if not uids or uids[-1] < self._uidnext:
             return []
+        known = self.length
         if self.current:
             self.length = len(uids)
         else:
@@ -242,8 +316,10 @@ class View:
             mine.extend(array(mine.typecode, uids[bisect_left(uids, self._uidnext) :]))
             self.uids, self.length = mine, len(mine)
         self._uidnext = uids[-1] + 1
+        self.arrived = range(known + 1, self.length + 1)
         self._claim()
-        return [b"* %d EXISTS\r\n" % self.length, b"* %d RECENT\r\n" % self.recent_count()]
+        exists = b"* %d EXISTS\r\n" % self.length
+        return [exists, b"* %d RECENT\r\n" % self.recent_count()] if self.manner.recent else [exists]
 
     def _claim(self) -> None:
         """New messages are \\Recent to the first session that may write and is told of them."""
@@ -259,7 +335,7 @@ class View:
             if position is not None:
                 yield uid, position
 
-    def _changes(self, known: int, *, uid: bool, modseq: bool) -> list[bytes]:
+    def _changes(self, known: int, *, uid: bool) -> list[bytes]:
         """`known`: how many messages the client had before this sync; it asks for the others' flags itself."""
         index, lines = self.index, []
         for changed, position in self._changed():
@@ -269,10 +345,25 @@ class View:
             number = self.number(changed)
             if number is None or number > known:
                 continue
-            line = b"* %d FETCH (FLAGS (%b)" % (number, self.flags_wire(changed, index.flags[position]))
-            line += b" UID %d" % changed if uid else b""
-            line += b" MODSEQ (%d)" % now if modseq else b""
+            line = self.head(number, changed) + b"FLAGS (%b)" % self.flags_wire(changed, index.flags[position])
+            line += b" UID %d" % changed if uid and not self.manner.uid_only else b""
+            line += b" MODSEQ (%d)" % now if self.manner.modseq else b""
             lines.append(line + b")\r\n")
         self._told_modseq = index.highestmodseq
         self._told.clear()
         return lines
+
+
+def _first_difference(mine: "array[int]", now: "array[int]", start: int, end: int, removed: int) -> int:
+    """The first place from `start` on whose UID is not at the same place, less those removed before it, in `now`.
+
+    `now` is `mine` without what was removed, so places that differ are followed by such only.
+    """
+    low, high = start, end
+    while low < high:
+        middle = (low + high) // 2
+        if middle - removed < len(now) and mine[middle] == now[middle - removed]:
+            low = middle + 1
+        else:
+            high = middle
+    return low

@@ -1,5 +1,6 @@
 """Sets of message numbers or UIDs, as values: kept as ranges and never expanded. RFC 9051 §9 sequence-set."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -40,6 +41,18 @@ def ranges_of(numbers: Sequence[int]) -> Ranges:
     return tuple(ranges)
 
 
+def within(numbers: Sequence[int], ranges: Ranges) -> list[int]:
+    """Those of ascending numbers that the ranges hold."""
+    found: list[int] = []
+    for first, last in ranges:
+        found += numbers[bisect_left(numbers, first) : bisect_right(numbers, last)]
+    return found
+
+
+def ranges_wire(ranges: Iterable[tuple[int, int]]) -> bytes:
+    return b",".join(b"%d" % a if a == b else b"%d:%d" % (a, b) for a, b in ranges)
+
+
 def wire(numbers: Sequence[int]) -> bytes:
     """Ascending numbers in the shortest form a reply may have: 1:3,5."""
-    return b",".join(b"%d" % a if a == b else b"%d:%d" % (a, b) for a, b in ranges_of(numbers))
+    return ranges_wire(ranges_of(numbers))

@@ -77,6 +77,10 @@ class MailboxIndex:
         """Its message number, 0 where all are seen."""
         return flag_mask(self.flag_masks, self.flags, "\\Seen").find(0) + 1
 
+    def remembers(self, modseq: int) -> bool:
+        """Whether `changed_since` needs no look at all messages."""
+        return modseq >= self._log_floor
+
     @property
     def keywords(self) -> tuple[str, ...]:
         """In use or once used in the mailbox."""

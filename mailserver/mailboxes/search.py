@@ -193,6 +193,7 @@ class _Search:
             async with self._reading:
                 matched = await scan(self._store, self._mailbox_id, [uids[place] for place in chunk], key)
             found += [place for place in chunk if uids[place] in matched]
+            self.snapshot.view.at(min(start + FILE_CHUNK, len(places)), len(places))
         return found
 
 

@@ -37,6 +37,7 @@ from mailserver.mailboxes.sorting import Sorter
 from mailserver.mailboxes.values import (
     Appended,
     AppendedAll,
+    Changes,
     Copied,
     Detail,
     FlagMode,
@@ -49,7 +50,7 @@ from mailserver.mailboxes.values import (
     Stored,
     StoredDetail,
 )
-from mailserver.store import folder_look, mailbox_status, mailboxes, messages, quota, subscriptions
+from mailserver.store import changes, folder_look, mailbox_status, mailboxes, messages, quota, subscriptions
 from mailserver.store.database import Rx
 from mailserver.store.folder_look import Look
 from mailserver.store.mailboxes import Mailbox
@@ -174,6 +175,24 @@ class Mailboxes:
     async def settled(self, index: MailboxIndex) -> None:
         """Wait while the index takes over what another process committed."""
         await self._indexes.settled(index)
+
+    async def changed_since(self, index: MailboxIndex, modseq: int) -> builtins.list[int]:
+        """UIDs added or changed after this number, ascending; nothing is gone through but these."""
+        if index.remembers(modseq):
+            return index.changed_since(modseq)
+        return (await self.changes_since(index, modseq)).changed
+
+    async def changes_since(self, index: MailboxIndex, modseq: int) -> Changes:
+        """For a client that was away, what was removed too.
+
+        The mailbox may be further than the caller's picture of it: what was changed or added later is in here too,
+        what was removed later is not. A number that the mailbox never had comes from another life of the database
+        (a backup put back): which removals the client does not know of is not known either.
+        """
+        if modseq >= index.highestmodseq:
+            return Changes([], [] if modseq == index.highestmodseq else None)
+        mailbox = index.mailbox
+        return await self._store.read(changes.since, mailbox.user_id, mailbox.id, modseq, index.highestmodseq)
 
     def keywords(self, index: MailboxIndex) -> tuple[str, ...]:
         """In use or once used in the mailbox."""

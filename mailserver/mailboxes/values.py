@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from mailserver.errors import Refusal
 from mailserver.mail.flags import FlagMode, FlagSet
+from mailserver.store.changes import Changes
 from mailserver.store.details import Detail, StoredDetail
 from mailserver.store.mailbox_status import Status
 from mailserver.store.quota import Quota
@@ -15,6 +16,7 @@ __all__ = [
     "MOST",
     "Appended",
     "AppendedAll",
+    "Changes",
     "Copied",
     "Detail",
     "FlagMode",
@@ -81,6 +83,7 @@ class SearchView:
     is_recent: Callable[[int], bool]
     saved: Sequence[int] = ()  # UIDs of "$", the saved search result, RFC 5182
     now: int = 0  # epoch seconds, for the keys that ask for an age
+    at: Callable[[int, int], None] = lambda _done, _goal: None  # hears how many messages of how many were read
 
 
 LEAST, MOST = 1, 100  # RELEVANCY, RFC 6203 §4

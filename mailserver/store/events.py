@@ -62,6 +62,11 @@ class AnnotationsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class SubscriptionsChanged:
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class AccountsChanged:
     """Users, domains or aliases changed: whoever is logged in may not be allowed to any more."""
 
@@ -82,6 +87,7 @@ Event = (
     | MessagesRemoved
     | MailboxesChanged
     | AnnotationsChanged
+    | SubscriptionsChanged
     | AccountsChanged
     | QueueChanged
     | ForeignCommit

@@ -87,11 +87,20 @@ def list_changed(rx: Rx, mailbox_id: int, modseq: int) -> builtins.list[Message]
     return [_message(row) for row in rows]
 
 
-def list_vanished(rx: Rx, mailbox_id: int, modseq: int) -> builtins.list[int]:
-    """UIDs removed after this number, ascending; right only down to change_numbers.floor."""
+def list_vanished(rx: Rx, mailbox_id: int, modseq: int, until: int = change_numbers.MAX_MODSEQ) -> builtins.list[int]:
+    """UIDs removed after this number and up to the other, ascending; right only down to change_numbers.floor."""
     rows = rx.all(
-        "SELECT DISTINCT uid FROM vanished WHERE mailbox_id = ? AND modseq > ? ORDER BY uid", mailbox_id, modseq
+        "SELECT DISTINCT uid FROM vanished WHERE mailbox_id = ? AND modseq > ? AND modseq <= ? ORDER BY uid",
+        mailbox_id,
+        modseq,
+        until,
     )
+    return [row[0] for row in rows]
+
+
+def list_changed_uids(rx: Rx, mailbox_id: int, modseq: int) -> builtins.list[int]:
+    """UIDs of messages added or changed after this number, ascending; by an index, whatever the mailbox holds."""
+    rows = rx.all("SELECT uid FROM messages WHERE mailbox_id = ? AND modseq > ? ORDER BY uid", mailbox_id, modseq)
     return [row[0] for row in rows]
 
 

@@ -3,6 +3,7 @@
 import builtins
 
 from mailserver.store.database import Rx, Tx
+from mailserver.store.events import SubscriptionsChanged
 
 
 def list(rx: Rx, user_id: int) -> builtins.list[str]:
@@ -12,7 +13,9 @@ def list(rx: Rx, user_id: int) -> builtins.list[str]:
 
 def add(tx: Tx, user_id: int, name: str) -> None:
     tx.run("INSERT OR IGNORE INTO subscriptions (user_id, mailbox_name) VALUES (?, ?)", user_id, name)
+    tx.tell(SubscriptionsChanged(user_id))
 
 
 def remove(tx: Tx, user_id: int, name: str) -> None:
     tx.run("DELETE FROM subscriptions WHERE user_id = ? AND mailbox_name = ?", user_id, name)
+    tx.tell(SubscriptionsChanged(user_id))

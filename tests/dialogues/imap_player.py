@@ -19,6 +19,7 @@ r"""Plays IMAP dialogues: what a client sends, what it must be answered, as an R
     @heard                         the server knows of what was written last
     @untoken Phone                 the access token is removed; "Printer" is another, for SMTP only
     @without CONDSTORE IDLE        capabilities the account's clients are not told of
+    @forget                        all removals so far, as is done with those of a month ago
     @pause 0.1                     seconds
     C: a NOOP                      sent with CRLF; C lines that follow one another are one write
     X: b NOOP\n                    sent as they are, Python's escapes undone
@@ -178,6 +179,8 @@ class Player:
                 await self._world.set_quota_messages(int(arguments[0]))
             case "admin":
                 await self._world.set_admin(arguments[0])
+            case "forget":
+                await self._world.forget_removals()
             case "disable":
                 await self._world.disable()
             case "nokeys":

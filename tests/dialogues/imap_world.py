@@ -19,7 +19,7 @@ from mailserver.imap.session import Session, Surroundings
 from mailserver.mail.flags import FlagSet
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.serving.connection import Connection, ConnectionLost
-from mailserver.store import domains, users
+from mailserver.store import change_numbers, domains, users
 from mailserver.store import tokens as token_rows
 from mailserver.store.database import Tx
 from mailserver.store.events import AccountsChanged
@@ -117,6 +117,10 @@ class World:
 
     async def set_admin(self, address: str) -> None:
         await self.store.write(users.set_admin, address, True)
+
+    async def forget_removals(self) -> None:
+        later = int(self.around.clock.now().timestamp() * 1000) + 1
+        await self.store.write(change_numbers.forget_removals, later)
 
     async def disable(self) -> None:
         await self.store.write(users.set_active, ADDRESS, False)

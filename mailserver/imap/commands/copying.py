@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mailserver.imap import message_limit
 from mailserver.imap.read_only import require_writable
 from mailserver.imap.row import Row
 from mailserver.imap.session import Session
@@ -33,20 +34,22 @@ async def copy(s: Session, c: Transfer) -> bytes:
     uids = s.selected.select(c.messages, by_uid=c.by_uid)
     if not uids:
         return b"COPY completed: no such messages"
+    message_limit.require_within(s, len(uids))
     copied = await s.mailboxes.copy(s.user_id, s.selected.index, uids, c.target)
     return b"[%b] COPY completed" % copyuid(copied)
 
 
 async def move(s: Session, c: Transfer) -> bytes:
-    """COPYUID goes before the EXPUNGEs, which follow as news before the OK. RFC 6851 §4.3."""
+    """COPYUID goes before the EXPUNGEs. RFC 6851 §4.3, with QRESYNC §4.4."""
     view = s.selected
     require_writable(view)
-    uids = view.select(c.messages, by_uid=c.by_uid)
+    uids, limited = message_limit.newest(s, view.select(c.messages, by_uid=c.by_uid))
     if not uids:
         return b"MOVE completed: no such messages"
     moved = await s.mailboxes.move(s.user_id, view.index, uids, c.target)
     s.untagged(b"OK [%b] Moved" % copyuid(moved))
-    return b"MOVE completed"
+    s.tell_removals()
+    return message_limit.told(s, limited, s.modseq_code()) + b"MOVE completed"
 
 
 def copyuid(copied: Copied) -> bytes:
@@ -55,6 +58,6 @@ def copyuid(copied: Copied) -> bytes:
 
 
 ROWS = {
-    "COPY": Row(parse, copy, SELECTED, uid=True),
-    "MOVE": Row(parse, move, SELECTED, uid=True, capability=b"MOVE"),
+    "COPY": Row(parse, copy, SELECTED, uid=True, reports=True),
+    "MOVE": Row(parse, move, SELECTED, uid=True, reports=True, capability=b"MOVE"),
 }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailserver.errors import UnknownEncoding
-from mailserver.imap import fetch_binary, fetch_sections
+from mailserver.imap import fetch_binary, fetch_sections, message_limit, resync
 from mailserver.imap.fetch_columns import Chunk, lines
 from mailserver.imap.fetch_plan import Plan
 from mailserver.imap.fetch_shared import among, chunk_of, details_of, numbers_in, pieces, send_shared
@@ -81,27 +81,45 @@ async def run(s: Session, c: Fetch) -> bytes:
     spans = view.spans(c.messages, by_uid=c.by_uid)
     numbers = numbers_in(spans)
     items = dict.fromkeys(c.items)
-    if c.by_uid:
+    if c.by_uid and not s.uid_only:  # UIDFETCH names the UID itself, RFC 9586 §3.3
         items = {Attribute.UID: None, **items}  # RFC 9051 §6.4.9
+    if c.modifiers.vanished and not s.qresync:
+        raise BadSyntax("VANISHED needs ENABLE QRESYNC")
+    if c.modifiers.changed_since is not None or Attribute.MODSEQ in items:
+        s.need_condstore()
     if c.modifiers.changed_since is not None:
         items[Attribute.MODSEQ] = None  # RFC 7162 §3.1.4.1
-        numbers = among(view.numbers(view.index.changed_since(c.modifiers.changed_since)), spans)
-    chosen = spans
+        numbers = among(view.numbers(await _changed(s, c, c.modifiers.changed_since)), spans)
     if c.modifiers.partial is not None:
         if not s.can(b"PARTIAL"):
             raise BadSyntax("Unknown FETCH modifier")
         numbers = [*c.modifiers.partial.of(numbers)]
-        chosen = [*ranges_of(numbers)]
-    if Attribute.MODSEQ in items:
-        s.enabled.add("CONDSTORE")
+    numbers, limited = message_limit.newest_numbers(s, numbers)
     plan = Plan.of(tuple(items))
-    newly_seen = await _set_seen(s, chosen) if plan.sets_seen and view.may_set_seen else frozenset[int]()
+    newly_seen = (
+        await _set_seen(s, list(ranges_of(numbers))) if plan.sets_seen and view.may_set_seen else frozenset[int]()
+    )
     missed = await send(s, plan, numbers, newly_seen)
     if missed.unknown:
         raise UnknownEncoding
     if missed.gone and not c.by_uid:
         raise MessageGone
-    return b"FETCH completed"
+    return limited + b"FETCH completed"
+
+
+async def _changed(s: Session, c: Fetch, modseq: int) -> list[int]:
+    """UIDs of what changed; what was removed is told where that is asked for."""
+    view = s.selected
+    if not c.modifiers.vanished:
+        return await s.mailboxes.changed_since(view.index, modseq)
+    changes = await s.mailboxes.changes_since(view.index, modseq)
+    await resync.tell_vanished(s, changes, c.messages.resolve(view.told_uidnext - 1))
+    return changes.changed
+
+
+async def send_items(s: Session, items: Sequence[FetchItem], numbers: Sequence[int]) -> None:
+    """FETCH responses that nobody asked for by FETCH; messages that are gone are passed over."""
+    await send(s, Plan.of(tuple(items)), numbers)
 
 
 async def _set_seen(s: Session, spans: Spans) -> frozenset[int]:
@@ -140,7 +158,7 @@ async def _send_own(
     for piece in pieces(numbers):
         chunk = chunk_of(view, piece, await details_of(s, plan, piece) if plan.details else None, utf8=s.utf8)
         found += len(chunk.uids)
-        heads = lines(chunk, plan.columns) if plan.columns else [b"* %d FETCH (" % number for number in chunk.numbers]
+        heads = lines(chunk, plan.columns) if plan.columns else list(map(view.head, chunk.numbers, chunk.uids))
         if plan.sections:
             await _send_sections(s, plan, chunk, heads, newly_seen, missed)
         else:

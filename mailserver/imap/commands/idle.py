@@ -37,6 +37,7 @@ async def _until_line(s: Session) -> bytes:
         prompt = None
         s.tell_news(expunge=True)
         await contexts.tell(s)
+        await s.tell_watched(expunge=True)
         if now() >= end:
             raise Ending(b"[UNAVAILABLE] Idle for too long")
         if now() >= keepalive:

@@ -6,12 +6,17 @@ from mailserver.imap.states import SELECTED
 
 
 async def close(s: Session, _: None) -> bytes:
-    """Expunges without telling; after EXAMINE nothing is removed."""
-    view = s.selected
+    """Expunges without telling; after EXAMINE nothing is removed.
+
+    HIGHESTMODSEQ is told where the client knows everything else: what it takes for its own it never asks for again.
+    """
+    view, code = s.selected, b""
     if not view.read_only and not view.gone and "e" in view.rights:  # without it nothing is said, RFC 4314 §4
-        await s.mailboxes.expunge(s.user_id, view.index, None)
+        s.tell_news(expunge=True)
+        removed = await s.mailboxes.expunge(s.user_id, view.index, None)
+        code = s.modseq_code() if removed and view.is_behind_only_by(removed) else b""
     await s.leave_mailbox()
-    return b"CLOSE completed"
+    return code + b"CLOSE completed"
 
 
 async def unselect(s: Session, _: None) -> bytes:
@@ -27,5 +32,5 @@ async def check(_s: Session, _: None) -> bytes:
 ROWS = {
     "CLOSE": Row(no_arguments, close, SELECTED, on_deleted=True),
     "UNSELECT": Row(no_arguments, unselect, SELECTED, capability=b"UNSELECT", on_deleted=True),
-    "CHECK": Row(no_arguments, check, SELECTED),
+    "CHECK": Row(no_arguments, check, SELECTED, obsolete=True),
 }

@@ -141,4 +141,4 @@ def _line(s: Session, word: bytes, attributes: Iterable[str], name: str) -> byte
     return b'%b %b "/" %b' % (word, writer.atoms(attributes), s.name(name))
 
 
-ROWS = {"LIST": Row(parse_list, list_, AUTHENTICATED), "LSUB": Row(parse_lsub, lsub, AUTHENTICATED)}
+ROWS = {"LIST": Row(parse_list, list_, AUTHENTICATED), "LSUB": Row(parse_lsub, lsub, AUTHENTICATED, obsolete=True)}

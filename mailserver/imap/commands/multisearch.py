@@ -65,7 +65,7 @@ def _require_sense(s: Session, c: MultiSearch) -> None:
     if c.request.program.charset and "UTF8=ACCEPT" in s.enabled:
         raise BadSyntax("No CHARSET once UTF8=ACCEPT is enabled: RFC 6855 §3")
     if c.request.program.modseq:
-        s.enabled.add("CONDSTORE")
+        s.need_condstore()
 
 
 async def _mailboxes(s: Session, sources: Sequence[Source]) -> list[Listed]:

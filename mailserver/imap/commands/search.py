@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mailserver.errors import Refusal
-from mailserver.imap import contexts, esearch
+from mailserver.imap import contexts, esearch, message_limit
 from mailserver.imap.esearch import Results
 from mailserver.imap.row import Row
 from mailserver.imap.session import Session
@@ -12,6 +12,7 @@ from mailserver.imap.wire import search_keys, search_returns
 from mailserver.imap.wire.reader import BadSyntax, Reader
 from mailserver.imap.wire.search_keys import SearchRequest
 from mailserver.imap.wire.search_returns import Returns, SearchReturn
+from mailserver.mail.search import SearchKey
 from mailserver.mailboxes.values import Found
 
 
@@ -33,9 +34,10 @@ async def run(s: Session, c: Search) -> bytes:
         raise BadSyntax("No CHARSET once UTF8=ACCEPT is enabled: RFC 6855 §3")
     contexts.require_free_tag(s, returns)
     if program.modseq:
-        s.enabled.add("CONDSTORE")
+        s.need_condstore()
     since = view.told_modseq
-    found = await found_or_forgotten(s, c.request, returns)
+    key, limited = message_limit.searched(s, program.key)
+    found = await found_or_forgotten(s, c.request, returns, key)
     named = found.uids if c.by_uid else view.numbers(found.uids)
     if returns is None:
         s.untagged(b"SEARCH" + plain(s, c.request, found.uids, named))
@@ -43,16 +45,18 @@ async def run(s: Session, c: Search) -> bytes:
         results = Results(view.index, found.uids, named, found.scores)
         answer(s, c.request, returns, results, by_uid=c.by_uid)
         contexts.begin(s, c.request.program, returns, found.uids, since, by_uid=c.by_uid)
-    return b"SEARCH completed"
+    return limited + b"SEARCH completed"
 
 
-async def found_or_forgotten(s: Session, request: SearchRequest, returns: Returns | None) -> Found:
-    """A SAVE that fails leaves an empty result behind, RFC 5182 §2.1."""
+async def found_or_forgotten(
+    s: Session, request: SearchRequest, returns: Returns | None, key: SearchKey | None = None
+) -> Found:
+    """A SAVE that fails leaves an empty result behind, RFC 5182 §2.1. `key`: instead of the program's."""
     view = s.selected
     try:
         if request.refusal is not None:
             raise request.refusal
-        return await s.mailboxes.search_scored(view.index, request.program.key, esearch.search_view(s, view))
+        return await s.mailboxes.search_scored(view.index, key or request.program.key, esearch.search_view(s, view))
     except Refusal:
         if returns is not None and SearchReturn.SAVE in returns:
             view.saved = ()
@@ -75,4 +79,4 @@ def answer(s: Session, request: SearchRequest, returns: Returns, results: Result
         s.untagged(line + esearch.return_data(returns, request.program, results))
 
 
-ROWS = {"SEARCH": Row(parse, run, SELECTED, uid=True, holds_expunge=True)}
+ROWS = {"SEARCH": Row(parse, run, SELECTED, uid=True, holds_expunge=True, reports=True)}

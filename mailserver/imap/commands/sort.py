@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import dataclass
 
-from mailserver.imap import contexts, esearch
+from mailserver.imap import contexts, esearch, message_limit
 from mailserver.imap.commands.search import answer, found_or_forgotten, plain
 from mailserver.imap.esearch import Results
 from mailserver.imap.row import Row
@@ -41,7 +41,8 @@ async def run(s: Session, c: Sort) -> bytes:
     esearch.require_options(s, returns)
     contexts.require_free_tag(s, returns)
     if c.request.program.modseq:
-        s.enabled.add("CONDSTORE")
+        s.need_condstore()
+    message_limit.require_all(s, c.request.program.key)
     since = view.told_modseq
     found = await found_or_forgotten(s, c.request, returns)
     uids = await s.mailboxes.sort(view.index, c.keys, found)
@@ -63,4 +64,4 @@ def numbers_in_order(view: View, uids: list[int]) -> list[int]:
     return [numbers[uid] for uid in uids]
 
 
-ROWS = {"SORT": Row(parse, run, SELECTED, uid=True, holds_expunge=True, capability=b"SORT")}
+ROWS = {"SORT": Row(parse, run, SELECTED, uid=True, holds_expunge=True, reports=True, capability=b"SORT")}

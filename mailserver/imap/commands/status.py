@@ -44,7 +44,7 @@ async def statuses(s: Session, names: list[str], items: tuple[StatusItem, ...]) 
 
 def _note_items(s: Session, items: tuple[StatusItem, ...]) -> None:
     if StatusItem.HIGHESTMODSEQ in items:
-        s.enabled.add("CONDSTORE")  # RFC 7162 §3.1.7
+        s.need_condstore()  # RFC 7162 §3.1.7
 
 
 def _tells_deleted(items: tuple[StatusItem, ...]) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
+from mailserver.imap import message_limit
 from mailserver.imap.commands.fetch import send
 from mailserver.imap.fetch_plan import Plan
 from mailserver.imap.fetch_shared import numbers_in
@@ -18,7 +19,7 @@ from mailserver.imap.wire.fetch_items import Attribute
 from mailserver.imap.wire.reader import Reader
 from mailserver.imap.wire.store_items import StoreItem
 from mailserver.mail.flags import FlagMode, FlagSet
-from mailserver.mail.sequence import SequenceSet, wire
+from mailserver.mail.sequence import SequenceSet, ranges_of, wire
 from mailserver.mailboxes.values import MessageGone
 
 MAX_SETS = 1024  # distinct sets of flags looked at once
@@ -50,31 +51,33 @@ async def run(s: Session, c: StoreFlags) -> bytes:
     view, item = s.selected, c.item
     require_writable(view)
     if item.unchanged_since is not None:
-        s.enabled.add("CONDSTORE")
+        s.need_condstore()
     spans = view.spans(c.messages, by_uid=c.by_uid)
-    uids = view.uids_in(spans)
+    numbers, limited = message_limit.newest_numbers(s, numbers_in(spans))
+    uids = view.uids_in(list(ranges_of(numbers)) if limited else spans)
     silent = _Believed(view, item) if item.silent else None
     stored = await s.mailboxes.set_flags(s.user_id, view.index, uids, item.mode, item.flags, item.unchanged_since)
     if knew_all := view.knows(stored.before):
         view.told_all(stored.modseq)
     if not item.silent:
-        await send(s, _plan(s, c, Attribute.FLAGS), _without(view, numbers_in(spans), stored.failed))
+        await send(s, _plan(s, c, Attribute.FLAGS), _without(view, numbers, stored.failed))
     elif s.condstore:
         await send(s, _plan(s, c), view.numbers(stored.changed))  # silent or not, RFC 7162 §3.1.3
     if silent is not None and not knew_all:
         silent.note(view, stored.changed)
     if stored.failed:
         named = stored.failed if c.by_uid else view.numbers(stored.failed)
-        return b"[MODIFIED %b] Conditional STORE failed" % wire(named)
+        return message_limit.told(s, limited, b"[MODIFIED %b] " % wire(named)) + b"Conditional STORE failed"
     if not c.by_uid and not view.current and any(view.index.position(uid) is None for uid in uids):
         raise MessageGone
-    return b"STORE completed"
+    return limited + b"STORE completed"
 
 
 def _plan(s: Session, c: StoreFlags, *told: Attribute) -> Plan:
     """What is told of each message."""
     modseq = (Attribute.MODSEQ,) if s.condstore else ()
-    return Plan.of((*told, *modseq, *((Attribute.UID,) if c.by_uid else ())))
+    names_uid = (c.by_uid or s.qresync) and not s.uid_only  # RFC 7162 §3.2.4
+    return Plan.of((*told, *modseq, *((Attribute.UID,) if names_uid else ())))
 
 
 def _without(view: View, numbers: Sequence[int], failed: list[int]) -> Sequence[int]:
@@ -103,4 +106,4 @@ class _Believed:
                 view.told(uid, index.modseqs[now])
 
 
-ROWS = {"STORE": Row(parse, run, SELECTED, uid=True, holds_expunge=True)}
+ROWS = {"STORE": Row(parse, run, SELECTED, uid=True, holds_expunge=True, reports=True)}

@@ -17,6 +17,7 @@ from mailserver.imap.commands import (
     metadata,
     multisearch,
     namespace,
+    notify,
     quota,
     replace,
     search,
@@ -26,6 +27,7 @@ from mailserver.imap.commands import (
     status,
     store,
     thread,
+    uid_batches,
     unauthenticate,
 )
 from mailserver.imap.commands import id as id_
@@ -51,6 +53,7 @@ _FAMILIES: tuple[Rows, ...] = (
     multisearch.ROWS,
     metadata.ROWS,
     namespace.ROWS,
+    notify.ROWS,
     quota.ROWS,
     replace.ROWS,
     search.ROWS,
@@ -61,6 +64,7 @@ _FAMILIES: tuple[Rows, ...] = (
     store.ROWS,
     thread.ROWS,
     unauthenticate.ROWS,
+    uid_batches.ROWS,
 )
 
 

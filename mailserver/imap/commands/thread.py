@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mailserver.imap import message_limit
 from mailserver.imap.commands.sort import numbers_in_order
 from mailserver.imap.esearch import search_view
 from mailserver.imap.row import Row
@@ -33,7 +34,8 @@ async def run(s: Session, c: Thread) -> bytes:
     if not s.can(b"THREAD=" + c.algorithm.value.encode("ascii")):
         raise BadSyntax("Unknown threading algorithm")
     if c.program.modseq:
-        s.enabled.add("CONDSTORE")
+        s.need_condstore()
+    message_limit.require_all(s, c.program.key)
     uids = await s.mailboxes.search(view.index, c.program.key, search_view(s, view))
     threads = await s.mailboxes.thread(view.index, c.algorithm, uids)
     named = threads.uids if c.by_uid else tuple(numbers_in_order(view, [*threads.uids]))
@@ -41,4 +43,4 @@ async def run(s: Session, c: Thread) -> bytes:
     return b"THREAD completed"
 
 
-ROWS = {"THREAD": Row(parse, run, SELECTED, uid=True, holds_expunge=True)}
+ROWS = {"THREAD": Row(parse, run, SELECTED, uid=True, holds_expunge=True, reports=True)}

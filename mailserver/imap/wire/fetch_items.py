@@ -5,7 +5,7 @@ An extension's item is a member of Attribute, or a row in _ITEMS where it has ar
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -133,6 +133,7 @@ _PLAIN: dict[str, FetchItem] = {**{item.value.decode("ascii"): item for item in 
 class FetchModifiers:
     changed_since: int | None = None  # modseq
     partial: PartialRange | None = None  # a page of what is left, RFC 9394 §3.3
+    vanished: bool = False  # UIDs removed since then too, RFC 7162 §3.2.6
 
 
 def parse_items(r: Reader) -> tuple[FetchItem, ...]:
@@ -148,27 +149,42 @@ def parse_items(r: Reader) -> tuple[FetchItem, ...]:
 
 def parse_modifiers(r: Reader) -> FetchModifiers:
     """[SP "(" fetch-modifier *(SP fetch-modifier) ")"], RFC 4466 §2.4."""
-    values: dict[str, Any] = {}
+    modifiers = FetchModifiers()
     if r.accept(b" "):
-        for name, value in r.parenthesised(lambda: _modifier(r)):
-            if name in values:
+        given: set[str] = set()
+        for name, field, value in r.parenthesised(lambda: _modifier(r)):
+            if name in given:
                 raise BadSyntax("Modifier given twice")
-            values[name] = value
-    return FetchModifiers(**values)
+            given.add(name)
+            modifiers = replace(modifiers, **{field: value})
+    if modifiers.vanished and (modifiers.changed_since is None or not r.uid):
+        raise BadSyntax("VANISHED is for UID FETCH with CHANGEDSINCE")
+    return modifiers
 
 
-def _modifier(r: Reader) -> tuple[str, object]:
-    found = _MODIFIERS.get(r.word())
-    if found is None:
+def _modifier(r: Reader) -> tuple[str, str, Any]:
+    """The modifier's name, its field and that field's value."""
+    name = r.word()
+    if name not in _MODIFIERS:
         raise BadSyntax("Unknown FETCH modifier")
-    field, read = found
+    field, read = _MODIFIERS[name]
+    return name, field, read(r)
+
+
+def _changed_since(r: Reader) -> int:
     r.sp()
-    return field, read(r)
+    return r.number64()
 
 
-_MODIFIERS: dict[str, tuple[str, Callable[[Reader], object]]] = {
-    "CHANGEDSINCE": ("changed_since", Reader.number64),
-    "PARTIAL": ("partial", partial_range.parse),
+def _partial_range(r: Reader) -> PartialRange:
+    r.sp()
+    return partial_range.parse(r)
+
+
+_MODIFIERS: dict[str, tuple[str, Callable[[Reader], Any]]] = {
+    "CHANGEDSINCE": ("changed_since", _changed_since),
+    "PARTIAL": ("partial", _partial_range),
+    "VANISHED": ("vanished", lambda _: True),
 }
 
 
@@ -177,7 +193,7 @@ def _item(r: Reader, name: str) -> FetchItem:
     if with_section is not None and r.peek() == b"[":
         return with_section(r)
     item = _PLAIN.get(name)
-    if item is None:
+    if item is None or (r.rev2 and name in _OLD):
         raise BadSyntax("Unknown FETCH item")
     if item is Attribute.PREVIEW:
         _preview_modifiers(r)

@@ -46,9 +46,24 @@ _INBOX = re.compile("inbox(?=/|$)", re.IGNORECASE | re.ASCII)
 class BadSyntax(Exception):  # noqa: N818 - an answer to the client, not an error of ours
     """The command is not in the grammar: answered with a tagged BAD. `text` never repeats the client's octets."""
 
+    code: str | None = None  # response code
+
     def __init__(self, text: str) -> None:
         self.text = text
         super().__init__(text)
+
+
+class UidRequired(BadSyntax):
+    """A message number from a client that enabled UIDONLY, RFC 9586 §3."""
+
+    code = "UIDREQUIRED"
+
+    def __init__(self) -> None:
+        super().__init__("Message numbers can not be used after ENABLE UIDONLY")
+
+
+class ClientBug(BadSyntax):
+    code = "CLIENTBUG"
 
 
 class Reader:
@@ -61,6 +76,8 @@ class Reader:
         self.name = name  # upper case; "UID COPY" for the UID form
         self.text = text
         self.literals = literals
+        self.rev2 = False  # what IMAP4rev2 made obsolete is not in the grammar, RFC 9051 appendix E
+        self.uid_only = False  # message numbers are not, RFC 9586
         self.utf8 = utf8  # quoted strings and mailbox names are UTF-8: IMAP4rev2 or UTF8=ACCEPT is enabled
         self.position = 0
         self._literal = 0
@@ -210,6 +227,12 @@ class Reader:
     def mailbox(self) -> str:
         """A mailbox name, decoded; "" and names that can not exist included, the service refuses those."""
         return self._mailbox_name(self.astring())
+
+    def mailbox_and_spelling(self) -> tuple[str, str]:
+        """`mailbox`, and the name as the client spells it: INBOX comes in any case."""
+        octets = self.astring()
+        name = self._mailbox_name(octets)
+        return name, octets.decode("utf-8") if self.utf8 else utf7.decode(octets)
 
     def list_mailbox(self) -> str:
         """A name that may hold the wildcards % and *."""

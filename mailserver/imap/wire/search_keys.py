@@ -12,7 +12,7 @@ from datetime import date
 from mailserver.errors import Refusal
 from mailserver.imap.wire import object_ids, search_returns
 from mailserver.imap.wire.charsets import CHARSETS, decode
-from mailserver.imap.wire.reader import BadSyntax, Reader
+from mailserver.imap.wire.reader import MAX_NUMBER, BadSyntax, Reader, UidRequired
 from mailserver.imap.wire.search_returns import Returns, SearchReturn
 from mailserver.mail.search import (
     All,
@@ -39,6 +39,7 @@ from mailserver.mail.search import (
     Within,
     fuzzily,
 )
+from mailserver.mail.sequence import SequenceSet
 
 MAX_DEPTH = 50
 MAX_KEYS = 1000
@@ -171,10 +172,19 @@ class _KeyParser:
             return self._nested(self._group)
         if self.r.peek() in _SEQUENCE_STARTS:
             return self._numbers()
-        read = _KEYS.get(self.r.word())
-        if read is None:
+        word = self.r.word()
+        read = _KEYS.get(word)
+        if read is None or (self.r.rev2 and word in _OBSOLETE):
             raise BadSyntax("Unknown search key")
         return read(self)
+
+    def _numbers(self) -> SearchKey:
+        """Message numbers, or "$" which stands for UIDs too."""
+        numbers = self.r.sequence_set()
+        if self.r.uid_only and not numbers.saved:
+            raise UidRequired
+        self.numbers = True
+        return Numbers(numbers)
 
     def _nested(self, read: Callable[[], SearchKey]) -> SearchKey:
         self._depth += 1
@@ -183,11 +193,6 @@ class _KeyParser:
         key = read()
         self._depth -= 1
         return key
-
-    def _numbers(self) -> SearchKey:
-        numbers = self.r.sequence_set()
-        self.numbers = True
-        return Numbers(numbers)
 
     def _group(self) -> SearchKey:
         key = self.all_of(lambda: self.r.peek() == b")")
@@ -227,6 +232,7 @@ class _KeyParser:
 
 
 _OBJECT_ID = re.compile(rb"[A-Za-z0-9_-]{1,255}")
+_OBSOLETE = frozenset({"NEW", "OLD", "RECENT"})  # in IMAP4rev2, RFC 9051 appendix E
 _SEQUENCE_STARTS = frozenset(b"%d" % digit for digit in range(1, 10)) | {b"*", b"$"}
 
 
@@ -268,6 +274,21 @@ def _uid(p: _KeyParser) -> SearchKey:
     uids = p.r.sequence_set()
     p.numbers |= uids.saved
     return Uids(uids)
+
+
+def _uids_from(first: int, last: int) -> SearchKey:
+    return Uids(SequenceSet(((first, last),) if first <= last else ()))
+
+
+def _uid_after(p: _KeyParser) -> SearchKey:
+    """UIDAFTER SP uniqueid: higher ones, RFC 9738 §3.2"""
+    p.r.sp()
+    return _uids_from(p.r.nz_number() + 1, MAX_NUMBER)
+
+
+def _uid_before(p: _KeyParser) -> SearchKey:
+    p.r.sp()
+    return _uids_from(1, p.r.nz_number() - 1)
 
 
 def _modseq(p: _KeyParser) -> SearchKey:
@@ -320,5 +341,7 @@ _KEYS: dict[str, Callable[[_KeyParser], SearchKey]] = {
     "THREADID": lambda p: ThreadId(p.object_id("T")),
     "FUZZY": _KeyParser.fuzzy_key,
     "UID": _uid,
+    "UIDAFTER": _uid_after,
+    "UIDBEFORE": _uid_before,
     "MODSEQ": _modseq,
 }

@@ -35,7 +35,7 @@ def parse_items(r: Reader) -> tuple[StatusItem, ...]:
 
 def _item(r: Reader) -> StatusItem:
     name = r.word()
-    if name not in _ITEMS:
+    if name not in _ITEMS or (r.rev2 and name == "RECENT"):
         raise BadSyntax("Unknown STATUS item")
     return _ITEMS[name]
 

@@ -64,7 +64,7 @@ def test_an_account_can_do_without_capabilities(cli: Run, ann: str) -> None:
 def test_what_is_no_capability_is_refused_naming_those_that_are(cli: Run, ann: str, name: str) -> None:
     outcome = cli("user", "set", ann, "--without", name)
     assert outcome.code == 65
-    assert "known are LITERAL+, " in outcome.err
+    assert "known are IMAP4REV2, LITERAL+, " in outcome.err
     assert "IMAP4REV1" not in outcome.err.partition("known are")[2].split(", ")
 
 
@@ -75,4 +75,7 @@ def test_the_configuration_names_known_capabilities_only(raw: Run, tmp_path: Pat
     file.write_text('[server]\nhostname = "mail.example.test"\n[imap]\nwithout = ["IDLE", "IMAP4rev1"]\n')
     outcome = raw("--config", str(file), "config", "check")
     assert outcome.code == 78
-    assert "imap.without: 'IMAP4rev1' is no capability that can be switched off; known are LITERAL+, " in outcome.err
+    assert (
+        "imap.without: 'IMAP4rev1' is no capability that can be switched off; known are IMAP4REV2, LITERAL+, "
+        in outcome.err
+    )

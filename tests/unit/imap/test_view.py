@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.imap.view import View
+from mailserver.imap.view import ALL_NEWS, Manner, News, View
 from mailserver.imap.wire.reader import BadSyntax
 from mailserver.mail.flags import EMPTY, FlagSet
 from mailserver.mail.sequence import SequenceSet
@@ -42,9 +42,8 @@ def add(index: MailboxIndex, uid: int, modseq: int) -> None:
 
 
 def sync(view: View, *, expunge: bool = True) -> list[bytes]:
-    return [
-        line.removeprefix(b"* ").removesuffix(b"\r\n") for line in view.sync(expunge=expunge, uid=False, modseq=False)
-    ]
+    news = ALL_NEWS if expunge else ALL_NEWS & ~News.REMOVALS
+    return [line.removeprefix(b"* ").removesuffix(b"\r\n") for line in view.sync(news)]
 
 
 @pytest.mark.parametrize(
@@ -142,3 +141,70 @@ def _hear(believed: list[int], line: bytes) -> None:
         assert int(number) >= len(believed)
     elif word == b"FETCH":
         assert 1 <= int(number) <= len(believed)
+
+
+VANISHING = Manner(modseq=True, vanished=True, recent=False)
+BY_UID = Manner(vanished=True, uid_only=True)
+
+
+def in_manner(manner: Manner, *uids: int) -> tuple[MailboxIndex, View]:
+    index = index_of(*uids)
+    view = view_of(index)
+    view.manner = manner
+    return index, view
+
+
+def test_vanished_names_uids_in_one_line_and_moves_numbers_as_expunge_does() -> None:
+    index, view = in_manner(VANISHING, 1, 2, 3, 5, 9)
+    index.remove([1, 2, 3, 9], 11)
+    add(index, 12, 12)
+    assert sync(view) == [b"VANISHED 1:3,9", b"2 EXISTS"]
+    assert [view.number(uid) for uid in (5, 12)] == [1, 2]
+    index.set_flags([(5, SEEN, 13)])
+    assert sync(view) == [b"1 FETCH (FLAGS (\\Seen) UID 5 MODSEQ (13))"]
+
+
+def test_without_message_numbers_changes_are_named_by_uid() -> None:
+    index, view = in_manner(BY_UID, 4, 8)
+    index.set_flags([(8, SEEN, 11)])
+    index.remove([4], 12)
+    assert sync(view) == [b"VANISHED 4", b"8 UIDFETCH (FLAGS (\\Seen))"]
+
+
+def test_the_number_to_go_on_from_waits_for_what_is_held_back() -> None:
+    index, view = in_manner(VANISHING, 1, 2)
+    assert (view.complete_modseq, view.holds_back) == (10, False)
+    index.remove([1], 11)
+    index.set_flags([(2, SEEN, 12)])
+    assert sync(view, expunge=False) == [b"2 FETCH (FLAGS (\\Seen) UID 2 MODSEQ (12))"]
+    assert (view.complete_modseq, view.holds_back) == (10, True)
+    assert sync(view) == [b"VANISHED 1"]
+    assert (view.complete_modseq, view.holds_back) == (12, False)
+
+
+@pytest.mark.parametrize("news", [News.ARRIVALS, News.REMOVALS, News.FLAGS])
+def test_only_what_a_client_is_interested_in_is_told_and_the_rest_waits(news: News) -> None:
+    index = index_of(1, 2)
+    view = view_of(index)
+    index.remove([1], 11)
+    add(index, 3, 12)
+    index.set_flags([(2, SEEN, 13)])
+    told = view.sync(news)
+    rest = view.sync(ALL_NEWS)
+    kinds = {News.ARRIVALS: b"EXISTS", News.REMOVALS: b"EXPUNGE", News.FLAGS: b"FETCH"}
+    for kind, word in kinds.items():
+        assert any(word in line for line in told) == (kind is news)
+        assert any(word in line for line in rest) == (kind is not news)
+    assert [view.number(uid) for uid in (1, 2, 3)] == [None, 1, 2]
+
+
+@pytest.mark.parametrize("manner", [Manner(), VANISHING, BY_UID], ids=["EXPUNGE", "VANISHED", "UIDONLY"])
+def test_a_saved_search_result_loses_what_is_gone(manner: Manner) -> None:
+    index, view = in_manner(manner, 1, 2, 3)
+    view.saved = [1, 2, 3]
+    index.remove([2], 11)
+    view.sync(ALL_NEWS)
+    add(index, 4, 12)
+    view.sync(ALL_NEWS)
+    saved = SequenceSet((), saved=True)
+    assert view.select(saved, by_uid=True) == view.select(saved, by_uid=False) == [1, 3]

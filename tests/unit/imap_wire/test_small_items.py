@@ -6,7 +6,7 @@ from mailserver.errors import LimitReached
 from mailserver.imap.wire import append_items, select_items, status_items, store_items
 from mailserver.imap.wire.append_items import AppendItem
 from mailserver.imap.wire.reader import BadSyntax, Reader
-from mailserver.imap.wire.select_items import SelectParameters
+from mailserver.imap.wire.select_items import KnownState, SelectParameters
 from mailserver.imap.wire.status_items import StatusItem
 from mailserver.imap.wire.store_items import StoreItem
 from mailserver.mail.flags import EMPTY, FlagMode, FlagSet
@@ -113,6 +113,51 @@ def test_not_append(text: bytes) -> None:
 def test_select() -> None:
     assert select_items.parse(reader(b"")) == SelectParameters()
     assert select_items.parse(reader(b" (condstore)")) == SelectParameters(condstore=True)
+
+
+KNOWN = [
+    (b"(7 20)", KnownState(7, 20)),
+    (b"(7 20 1:5,9)", KnownState(7, 20, ((1, 5), (9, 9)))),
+    (b"(7 20 (1,3 10,12))", KnownState(7, 20, None, ((1, 1), (3, 3)), ((10, 10), (12, 12)))),
+    (
+        b"(67890007 90060115194045000 41:211,214:541 (1,3,5 41,43,50))",  # RFC 7162 §3.2.5.2, shortened
+        KnownState(
+            67890007, 90060115194045000, ((41, 211), (214, 541)),
+            ((1, 1), (3, 3), (5, 5)), ((41, 41), (43, 43), (50, 50)),
+        ),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "wanted"), KNOWN)
+def test_select_with_what_the_client_knows(text: bytes, wanted: KnownState) -> None:
+    assert select_items.parse(reader(b" (QRESYNC " + text + b")")) == SelectParameters(known=wanted)
+    assert select_items.parse(reader(b" (condstore qresync " + text + b")")).condstore
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        b"",
+        b"()",
+        b"(7)",
+        b"(0 1)",
+        b"(7 0)",
+        b"(7 9223372036854775808)",
+        b"(7 20 *)",
+        b"(7 20 1:*)",
+        b"(7 20 $)",
+        b"(7 20 (1:3 5:6))",
+        b"(7 20 (2,1 3,4))",
+        b"(7 20 (1 1) 1:5)",
+        b"(7 20 1:5 )",
+        b"(7 20 1:5 (1))",
+        b"(7 20",
+    ],
+)
+def test_not_what_a_client_knows(known: bytes) -> None:
+    with pytest.raises(BadSyntax):
+        select_items.parse(reader(b" (QRESYNC " + known + b")"))
 
 
 @pytest.mark.parametrize("text", [b" ", b" ()", b" (NOSUCH)", b" (CONDSTORE CONDSTORE)", b" CONDSTORE", b" (CONDSTORE"])

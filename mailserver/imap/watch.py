@@ -1,0 +1,220 @@
+"""What a client wants to be told of other mailboxes, and what happened in them since it was last told. RFC 5465.
+
+What is kept does not grow with what happens: a set of mailboxes that changed, and that names did. What to say of
+them is read when it is said, so that a client that does not read costs no more than one that does.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from mailserver.imap.wire.notify_items import MESSAGE_EVENTS, OF_SELECTED, Event, EventGroup, NotifyRequest, Which
+from mailserver.mailboxes import names
+from mailserver.mailboxes.access import Listed
+from mailserver.store import events
+
+MAX_UNTOLD = 250  # mailboxes with news that a client has not read: asking for all of them costs it less then
+
+_EVENT_OF = {
+    events.MessagesAdded: Event.MESSAGE_NEW,
+    events.MessagesRemoved: Event.MESSAGE_EXPUNGE,
+    events.FlagsChanged: Event.FLAG_CHANGE,
+}
+MessageEvent = events.MessagesAdded | events.MessagesRemoved | events.FlagsChanged
+
+
+MAX_ENTRIES = 1000  # names of METADATA entries that a client has not been told of
+
+SERVER = 0  # in place of a mailbox's id
+
+
+class Names(Protocol):
+    """What a user sees at one moment: own mailboxes, those of others, subscriptions."""
+
+    @property
+    def mailboxes(self) -> Mapping[str, Listed]: ...
+    @property
+    def subscribed(self) -> frozenset[str]: ...
+    @property
+    def with_children(self) -> frozenset[str]: ...
+
+
+class Watch:
+    def __init__(
+        self, request: NotifyRequest, user_id: int, seen: Names, wake: Callable[[], None], max_untold: int = MAX_UNTOLD
+    ) -> None:
+        self._request = request
+        self._user_id = user_id
+        self._wake = wake
+        self._max_untold = max_untold
+        self._changed: dict[int, set[Event]] = {}  # mailbox id → what happened in it
+        self._entries: dict[int, set[str]] = {}  # mailbox id or SERVER → METADATA entries that changed
+        self._foreign = False  # another process wrote: no event says what
+        self.names_changed = False
+        self.overflowed = False
+        self.seen = seen
+        self._names = _by_id(seen)
+
+    @property
+    def of_selected(self) -> EventGroup | None:
+        return next((group for group in self._request.groups if group.which in OF_SELECTED), None)
+
+    @property
+    def has_news(self) -> bool:
+        return bool(self._changed or self._entries) or self.names_changed or self.overflowed
+
+    def group_of(self, name: str, subscribed: Collection[str]) -> EventGroup | None:
+        """The first that the mailbox belongs to."""
+        return next((group for group in self._request.groups if _holds(group, name, subscribed)), None)
+
+    def wants(self, event: Event, name: str) -> bool:
+        """Of messages only who may read them hears. RFC 5465 §5"""
+        group = self.group_of(name, self.seen.subscribed)
+        listed = self.seen.mailboxes.get(name)
+        readable = listed is None or "r" in listed.rights
+        return group is not None and event in group.events and (readable or event not in MESSAGE_EVENTS)
+
+    # ---- what happens, on the loop ----
+
+    def hear(self, event: events.Event) -> None:
+        match event:
+            case events.MessagesAdded() | events.MessagesRemoved() | events.FlagsChanged():
+                if event.user_id == self._user_id or event.mailbox_id in self._names:
+                    self._hear_messages(event)
+            case events.MailboxesChanged():  # whoever's: rights to it may have been given
+                self._hear_names()
+            case events.SubscriptionsChanged() if event.user_id == self._user_id:
+                self._hear_names()
+            case events.AnnotationsChanged():
+                self._hear_annotations(event)
+            case events.ForeignCommit():
+                self._foreign = True
+                self._hear_names()
+
+    def _hear_messages(self, event: MessageEvent) -> None:
+        happened, name = _EVENT_OF[type(event)], self._names.get(event.mailbox_id)
+        if name is not None and not self.wants(happened, name):
+            return
+        self._changed.setdefault(event.mailbox_id, set()).add(happened)
+        if len(self._changed) > self._max_untold:
+            self._overflow()
+        self._wake()
+
+    def _hear_annotations(self, event: events.AnnotationsChanged) -> None:
+        """Private entries are their user's; of a mailbox only who sees it hears."""
+        entries = {*event.shared, *(event.private if event.by == self._user_id else ())}
+        if not entries or not self._wants_annotations(event.mailbox_id):
+            return
+        self._entries.setdefault(event.mailbox_id or SERVER, set()).update(entries)
+        if sum(map(len, self._entries.values())) > MAX_ENTRIES:
+            self._overflow()
+        self._wake()
+
+    def _wants_annotations(self, mailbox_id: int | None) -> bool:
+        if mailbox_id is None:
+            return any(Event.SERVER_METADATA_CHANGE in group.events for group in self._request.groups)
+        name = self._names.get(mailbox_id)
+        return name is not None and self.wants(Event.MAILBOX_METADATA_CHANGE, name)
+
+    def _overflow(self) -> None:
+        self._changed.clear()
+        self._entries.clear()
+        self.overflowed = True
+
+    def _hear_names(self) -> None:
+        self.names_changed = True
+        self._wake()
+
+    # ---- what is told of it ----
+
+    def take_changed(self, selected_id: int) -> list[str]:
+        """Names of mailboxes with news that are wanted, ascending; the selected one is told of otherwise."""
+        changed, self._changed = self._changed, {}
+        named = {name: changed[mailbox_id] for mailbox_id, name in self._names.items() if mailbox_id in changed}
+        named.pop(self._names.get(selected_id, ""), None)
+        return sorted(name for name, happened in named.items() if any(self.wants(event, name) for event in happened))
+
+    def take_entries(self) -> list[tuple[str, list[str]]]:
+        """(name, "" for the server; the entries that changed) each."""
+        taken, self._entries = self._entries, {}
+        known = {SERVER: "", **self._names}
+        return sorted((known[place], sorted(entries)) for place, entries in taken.items() if place in known)
+
+    def take_names(self, now: Names) -> "list[Renaming]":
+        """What is different in names since they were last seen, as far as it is wanted."""
+        self.names_changed = False
+        before, self.seen, self._names = self.seen, now, _by_id(now)
+        if self._foreign:
+            self._foreign = False
+            self._note_silent_changes(before)
+        named = {change for change in _renamings(before, now) if self._wants_name(change)}
+        subscribed = before.subscribed ^ now.subscribed
+        told = {change.name for change in named}
+        for name in subscribed - told:
+            if self.wants(Event.SUBSCRIPTION_CHANGE, name):
+                named.add(Renaming(name))
+        return sorted(named, key=lambda change: change.name)
+
+    def with_messages(self, selected_id: int) -> list[str]:
+        """Names of all mailboxes whose messages are watched, but for the selected one."""
+        return sorted(
+            name
+            for name, listed in self.seen.mailboxes.items()
+            if listed.mailbox.id != selected_id and any(self.wants(event, name) for event in MESSAGE_EVENTS)
+        )
+
+    def _wants_name(self, change: "Renaming") -> bool:
+        return any(self.wants(Event.MAILBOX_NAME, name) for name in (change.name, change.old) if name)
+
+    def _note_silent_changes(self, before: Names) -> None:
+        """What changed since names were last read may be told twice: better than not at all."""
+        known = {listed.mailbox.id: listed.mailbox.highestmodseq for listed in before.mailboxes.values()}
+        for mailbox in (listed.mailbox for listed in self.seen.mailboxes.values()):
+            if known.get(mailbox.id, mailbox.highestmodseq) != mailbox.highestmodseq:
+                self._changed.setdefault(mailbox.id, set()).update(MESSAGE_EVENTS)
+
+
+def _by_id(seen: Names) -> dict[int, str]:
+    return {listed.mailbox.id: name for name, listed in seen.mailboxes.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Renaming:
+    """A name to be listed again; `old` where the mailbox had another before."""
+
+    name: str
+    old: str = ""
+
+
+def _renamings(before: Names, now: Names) -> set[Renaming]:
+    """Made, removed, renamed, shared or not any more, got or lost its children, got another special use."""
+    had = {listed.mailbox.id: listed for listed in before.mailboxes.values()}
+    changes: set[Renaming] = set()
+    for name, listed in now.mailboxes.items():
+        earlier = had.pop(listed.mailbox.id, None)
+        if earlier is None:
+            changes.add(Renaming(name))
+        elif earlier.name != name:
+            changes.add(Renaming(name, earlier.name))
+        elif _shows(earlier, before) != _shows(listed, now):
+            changes.add(Renaming(name))
+    return changes | {Renaming(listed.name) for listed in had.values() if listed.name not in now.mailboxes}
+
+
+def _shows(listed: Listed, seen: Names) -> tuple[bool, str | None]:
+    return listed.name in seen.with_children, listed.mailbox.special_use
+
+
+def _holds(group: EventGroup, name: str, subscribed: Collection[str]) -> bool:
+    match group.which:
+        case Which.PERSONAL | Which.INBOXES:  # filters may put new mail anywhere, so all are inboxes: RFC 5465 §6.3
+            return names.split_other(name) is None
+        case Which.SUBSCRIBED:
+            return name in subscribed
+        case Which.MAILBOXES:
+            return name in map(names.canonical, group.names)
+        case Which.SUBTREE:
+            roots = [names.canonical(root) for root in group.names]
+            return any(name == root or names.is_below(name, root) for root in roots)
+        case _:
+            return False
