@@ -61,6 +61,11 @@ def change(rng: random.Random) -> str:
     )
 
 
+def without_codes(lines: list[bytes]) -> list[bytes]:
+    """The first MODSEQ that a session asks for switches CONDSTORE on, which is told once."""
+    return [line for line in lines if not line.startswith(b"* OK")]
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_kept_lines_are_as_fresh_ones(world: World, seed: int) -> None:
     rng = random.Random(seed)
@@ -79,10 +84,10 @@ async def test_kept_lines_are_as_fresh_ones(world: World, seed: int) -> None:
             await ask(client, "EXPUNGE")
         reader, question = rng.choice(clients), rng.choice(QUESTIONS)
         await ask(reader, "NOOP")
-        kept = await ask(reader, question)
+        kept = without_codes(await ask(reader, question))
         around = reader.session.around
         reader.session.around = replace(around, rendered=RenderedChunks())
-        assert kept == await ask(reader, question)
+        assert kept == without_codes(await ask(reader, question))
         reader.session.around = around
     assert world.around.rendered.octets > 0
 
