@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "migrate": ("mailserver.cli.migrate:migrate", "The database's schema."),
     "db": ("mailserver.cli.db:db", "The database file."),
     "fsck": ("mailserver.cli.fsck:fsck", "Compare database and mail folders; --repair brings them together."),
+    "index": ("mailserver.cli.index:index", "The text index that searches use."),
     "config": ("mailserver.cli.config:config", "The configuration."),
     "version": ("mailserver.cli.version:version", "Versions of the server and of what it stands on."),
 }

@@ -31,6 +31,7 @@ from mailserver.errors import BadValue, Refusal
 from mailserver.imap.server import ImapServer
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.pop3.server import Pop3Server
+from mailserver.search.text_index import TextIndex
 from mailserver.smtp.faces import SmtpRole
 from mailserver.smtp.server import SmtpServer
 from mailserver.store.store import Store
@@ -123,7 +124,9 @@ class Daemon:
         self._open.push_async_callback(_end, chores)
         if self._furnish is not None:
             await self._furnish(store, self._open)
-        mailboxes = Mailboxes(store, clock, config.store)
+        texts = await TextIndex.open(store, clock)
+        self._open.push_async_callback(texts.close)
+        mailboxes = Mailboxes(store, clock, config.store, texts)
         self._open.push_async_callback(mailboxes.close)
         authenticator = await Authenticator.open(store, clock, config.auth, secrets.token_bytes(SECRET_OCTETS))
         self._open.push_async_callback(authenticator.close)

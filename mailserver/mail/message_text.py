@@ -48,12 +48,28 @@ def body_has(message: MessageOctets, text: str) -> bool:
     """In a text part, or in the header of an embedded message."""
     needle = fold(text)
     return not needle or any(
-        needle in window for part in message.parts for window in _windows(message, part, len(needle) - 1)
+        needle in window for part in body_texts(message) for window in _overlapping(part, len(needle) - 1)
     )
 
 
 def text_has(message: MessageOctets, text: str) -> bool:
-    return fold(text) in _header_text(_header(message)) or body_has(message, text)
+    return fold(text) in header_text(message) or body_has(message, text)
+
+
+def header_text(message: MessageOctets) -> str:
+    """The folded "name: value" of all fields, NUL between them."""
+    return _header_text(_header(message))
+
+
+def body_texts(message: MessageOctets) -> Iterator[Iterator[str]]:
+    """The folded text of each part that is searched, in pieces that are cut anywhere."""
+    for part in message.parts:
+        if part.media_type in _EMBEDDED:
+            yield iter((_embedded_header(message, part),))
+        elif part.media_type == "text/html":
+            yield map(fold, _shown(_decoded(message, part)))
+        elif part.media_type.startswith("text/"):
+            yield map(fold, _decoded(message, part))
 
 
 def _header(message: MessageOctets) -> bytes:
@@ -65,20 +81,15 @@ def _header_text(header: bytes) -> str:
     return fold("\0".join(lines))
 
 
-def _windows(message: MessageOctets, part: Part, overlap: int) -> Iterator[str]:
-    if part.media_type in _EMBEDDED:
-        start = message.read(part.body_start, min(part.end, part.body_start + MAX_HEADER_OCTETS))
-        yield _header_text(start[: headers.header_octets(start)])
-    elif part.media_type == "text/html":
-        yield from _overlapping(_shown(_decoded(message, part)), overlap)
-    elif part.media_type.startswith("text/"):
-        yield from _overlapping(_decoded(message, part), overlap)
+def _embedded_header(message: MessageOctets, part: Part) -> str:
+    start = message.read(part.body_start, min(part.end, part.body_start + MAX_HEADER_OCTETS))
+    return _header_text(start[: headers.header_octets(start)])
 
 
 def _overlapping(pieces: Iterator[str], overlap: int) -> Iterator[str]:
     tail = ""
     for piece in pieces:
-        window = tail + fold(piece)
+        window = tail + piece
         yield window
         tail = window[-overlap:] if overlap else ""
 

@@ -1,52 +1,43 @@
 """SEARCH: the cheapest key first, each key only on the messages that the ones before it left. RFC 9051 §6.4.4.
 
 Flags, dates, sizes and numbers are in memory; header fields that clients ask for are stored and kept decoded in
-memory for a while; other fields and bodies are read from the files, in threads and in small chunks.
+memory for a while; other fields and bodies are the text index's matter and, where it can not tell, the files'.
 """
 
 import asyncio
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Protocol
 
 from mailserver.mail import fuzzy
 from mailserver.mail.casemap import fold
 from mailserver.mail.search import And, Body, Fuzzy, HasFlag, Header, Not, Or, SearchKey, SentDate, Text
-from mailserver.mailboxes.file_search import scan
+from mailserver.mailboxes.file_search import FileSearch
 from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.kept_fields import KeptFields, is_kept
 from mailserver.mailboxes.snapshot import Filter, Snapshot, day_bounds, filter_of
 from mailserver.mailboxes.values import LEAST, Found, SearchView
+from mailserver.search.text_index import FileKey, TextIndex
 from mailserver.store.store import Store
 
 CHUNK = 5000  # messages looked at in memory before others get their turn
 FUZZY_CHUNK = 250  # compared with a word that may be mistyped before others get their turn
 FEW_SHARE = 8  # fewer than an eighth of a mailbox
-FILE_CHUNK = 50  # messages read from disk in one step of a thread
-FILE_SEARCHES = 2  # reading at the same time: deliveries need the threads too
 
 IN_MEMORY, STORED, IN_FILES = range(3)  # what a key costs
 
 
-class TextIndex(Protocol):
-    """An index of the words in stored contents."""
-
-    async def fuzzy(self, needle: str, content_ids: Sequence[int], /) -> Mapping[int, int]:
-        """Which of these contents have the words, in some form: their scores, LEAST to MOST."""
-
-
 class Searcher:
     def __init__(self, store: Store, texts: TextIndex | None = None) -> None:
-        self._store = store
+        """Without `texts` every search of bodies reads all of them."""
         self._texts = texts
         self._kept = KeptFields(store)
-        self._reading = asyncio.Semaphore(FILE_SEARCHES)
+        self._files = FileSearch(store, texts)
 
     async def search(self, index: MailboxIndex, key: SearchKey, view: SearchView) -> Found:
         snapshot = Snapshot(index, view)
-        search = _Search(self._store, self._kept, self._reading, index.mailbox.id, snapshot, self._texts)
+        search = _Search(self._kept, self._files, index.mailbox.id, snapshot, self._texts)
         places = await search.run(key, snapshot.places)
         scores = {snapshot.uids[place]: search.score(place) for place in places} if search.scores else {}
         return Found([*map(snapshot.uids.__getitem__, places)], scores)
@@ -54,17 +45,10 @@ class Searcher:
 
 class _Search:
     def __init__(
-        self,
-        store: Store,
-        kept: KeptFields,
-        reading: asyncio.Semaphore,
-        mailbox_id: int,
-        snapshot: Snapshot,
-        texts: TextIndex | None,
+        self, kept: KeptFields, files: FileSearch, mailbox_id: int, snapshot: Snapshot, texts: TextIndex | None
     ) -> None:
-        self._store = store
         self._kept = kept
-        self._reading = reading
+        self._files = files
         self._mailbox_id = mailbox_id
         self._texts = texts
         self.snapshot = snapshot
@@ -130,18 +114,16 @@ class _Search:
         if isinstance(key, Header):
             scored = await self._fuzzy_header(key, wanted, places)
         elif self._texts is not None:
-            scored = await self._indexed(self._texts, key, places)
+            scored = await self._indexed(self._texts, key, wanted, places)
         else:
-            found = await self.run(And(tuple(replace(key, text=word) for word in wanted)), places)
-            scored = dict.fromkeys(found, fuzzy.WITHIN)
+            scored = await self._with_all(key, wanted, places)
         for place, score in scored.items():
             self.scores.setdefault(place, []).append(score)
         return sorted(scored)
 
     async def _fuzzy_header(self, key: Header, wanted: list[str], places: Sequence[int]) -> dict[int, int]:
         if not is_kept(key.name):
-            found = await self.run(And(tuple(replace(key, text=word) for word in wanted)), places)
-            return dict.fromkeys(found, fuzzy.WITHIN)
+            return await self._with_all(key, wanted, places)
         uids = self.snapshot.uids
         texts = await self._kept.texts(self._mailbox_id, key.name, [uids[place] for place in places])
         scored: dict[int, int] = {}
@@ -154,10 +136,19 @@ class _Search:
         await _in_chunks(passes, places, FUZZY_CHUNK)
         return scored
 
-    async def _indexed(self, texts: TextIndex, key: Body | Text, places: Sequence[int]) -> dict[int, int]:
-        content_ids = self.snapshot.content_ids
-        scores = await texts.fuzzy(key.text, [content_ids[place] for place in places])
-        return {place: score for place in places if (score := scores.get(content_ids[place]))}
+    async def _indexed(
+        self, texts: TextIndex, key: Body | Text, wanted: list[str], places: Sequence[int]
+    ) -> dict[int, int]:
+        """Where the index can not tell, the words as they are will do."""
+        contents = self.snapshot.content_ids
+        ranked = await texts.fuzzy(key, _picked(contents, places))
+        unsure = [place for place in places if contents[place] in ranked.unsure] if ranked.unsure else []
+        scored = {place: score for place in places if (score := ranked.scores.get(contents[place]))}
+        return await self._with_all(key, wanted, unsure) | scored
+
+    async def _with_all(self, key: Header | Body | Text, wanted: list[str], places: Sequence[int]) -> dict[int, int]:
+        found = await self.run(And(tuple(replace(key, text=word) for word in wanted)), places)
+        return dict.fromkeys(found, fuzzy.WITHIN)
 
     async def _sent(self, key: SentDate, places: Sequence[int]) -> list[int]:
         first, end = day_bounds(key.test, key.day)
@@ -185,16 +176,10 @@ class _Search:
         there = set(found)
         return await _in_chunks(lambda chunk: [place for place in chunk if place in there], places)
 
-    async def _in_files(self, key: Header | Body | Text, places: Sequence[int]) -> list[int]:
-        uids = self.snapshot.uids
-        found: list[int] = []
-        for start in range(0, len(places), FILE_CHUNK):
-            chunk = places[start : start + FILE_CHUNK]
-            async with self._reading:
-                matched = await scan(self._store, self._mailbox_id, [uids[place] for place in chunk], key)
-            found += [place for place in chunk if uids[place] in matched]
-            self.snapshot.view.at(min(start + FILE_CHUNK, len(places)), len(places))
-        return found
+    async def _in_files(self, key: FileKey, places: Sequence[int]) -> list[int]:
+        uids, contents = _picked(self.snapshot.uids, places), _picked(self.snapshot.content_ids, places)
+        found = await self._files.search(self._mailbox_id, key, uids, contents, self.snapshot.view.at)
+        return [places[offset] for offset in found]
 
 
 def cost(key: SearchKey) -> int:
@@ -215,6 +200,10 @@ def cost(key: SearchKey) -> int:
             return IN_FILES
         case _:
             return IN_MEMORY
+
+
+def _picked(values: "array[int]", places: Sequence[int]) -> Sequence[int]:
+    return values[places.start : places.stop] if isinstance(places, range) else [values[place] for place in places]
 
 
 async def _without(places: Sequence[int], gone: Sequence[int]) -> list[int]:

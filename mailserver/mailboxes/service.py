@@ -50,6 +50,7 @@ from mailserver.mailboxes.values import (
     Stored,
     StoredDetail,
 )
+from mailserver.search.text_index import TextIndex
 from mailserver.store import changes, folder_look, mailbox_status, mailboxes, messages, quota, subscriptions
 from mailserver.store.database import Rx
 from mailserver.store.folder_look import Look
@@ -59,12 +60,12 @@ from mailserver.store.store import Store
 
 
 class Mailboxes:
-    def __init__(self, store: Store, clock: Clock, config: StoreConfig) -> None:
+    def __init__(self, store: Store, clock: Clock, config: StoreConfig, texts: TextIndex | None = None) -> None:
         self._store = store
         self._indexes = Indexes(store)
         self._scanner = Scanner(store, clock, config.scan_seconds)
         self._files = Files(store)
-        self._searcher = Searcher(store)
+        self._searcher = Searcher(store, texts)
         self._sorter = Sorter(store)
         self._claims: set[asyncio.Task[None]] = set()
         self.sharing = Sharing(store, self._indexes)

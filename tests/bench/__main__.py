@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.bench import appends, imap, imap_changes, imap_many, limits, peer
+from tests.bench import appends, imap, imap_changes, imap_many, limits, peer, search
 from tests.clients import SmtpClient
 from tests.daemon import Demo, running_demo
 from tests.e2e import served
@@ -30,7 +30,7 @@ Rows = list[dict[str, Any]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=["smtp", "imap", "peer", "memory", "queries"], action="append")
+    parser.add_argument("--only", choices=["smtp", "imap", "search", "peer", "memory", "queries"], action="append")
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--scale", type=float, default=1.0, help="size of the databases for the queries")
     wanted = parser.parse_args()
@@ -38,6 +38,7 @@ def main() -> None:
         "memory": memory,
         "smtp": smtp,
         "imap": over_imap,
+        "search": search.measure,
         "peer": peer.measure,
         "queries": lambda: queries(wanted.scale),
     }

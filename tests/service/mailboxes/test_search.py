@@ -4,7 +4,7 @@ import asyncio
 import random
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -42,6 +42,8 @@ from mailserver.mailboxes import file_search, kept_fields, search
 from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.mailboxes.values import FlagMode, Found, SearchView
+from mailserver.search.fuzzy import Ranked
+from mailserver.search.text_index import TextIndex
 from mailserver.store.database import Rx
 from mailserver.store.store import Store
 from tests.fakes import START
@@ -282,11 +284,11 @@ async def test_bodies_are_read_only_where_nothing_cheaper_decides(
     read: list[int] = []
     whole = file_search.scan
 
-    async def counting(store: Store, mailbox_id: int, uids: Sequence[int], key: Text) -> set[int]:
+    async def counting(store: Store, mailbox_id: int, uids: Sequence[int], key: Text) -> dict[int, bool]:
         read.extend(uids)
         return await whole(store, mailbox_id, uids, key)
 
-    monkeypatch.setattr(search, "scan", counting)
+    monkeypatch.setattr(file_search, "scan", counting)
     for flags in ((), ("\\Seen",), ("\\Seen",)):
         await put(flags=flags)
     key = And((Text("world"), Or(Body("world"), HasFlag("\\Answered")), Not(HasFlag("\\Seen"))))
@@ -318,16 +320,17 @@ async def test_a_word_across_the_edge_of_two_windows_is_found(service: Mailboxes
     assert await found(service, user_id, Body("needles"), sees(1)) == []
 
 
-class Words:
-    """Stands in for an index of words: what it says is taken."""
+class Words(TextIndex):
+    """What this index says of words is taken."""
 
-    def __init__(self, scores: dict[int, int]) -> None:
+    def __init__(self, store: Store, scores: dict[int, int]) -> None:
+        super().__init__(store, store.clock)
         self.scores = scores
         self.asked: list[tuple[str, list[int]]] = []
 
-    async def fuzzy(self, needle: str, content_ids: Sequence[int], /) -> dict[int, int]:
-        self.asked.append((needle, [*content_ids]))
-        return self.scores
+    async def fuzzy(self, key: Body | Text, contents: Collection[int]) -> Ranked:
+        self.asked.append((key.text, [*contents]))
+        return Ranked(self.scores, set())
 
 
 async def test_fuzzy_bodies_are_the_word_index_s_matter(
@@ -337,7 +340,7 @@ async def test_fuzzy_bodies_are_the_word_index_s_matter(
         await put(flags=flags)
     index, _ = await service.select(user_id, "INBOX", claim_recent=False)
     first, second, third = index.content_ids
-    words = Words({second: 70, third: 90})
+    words = Words(store, {second: 70, third: 90})
     searcher = search.Searcher(store, words)
     key = And((Not(HasFlag("\\Seen")), Fuzzy(Body("any words"))))
     assert await searcher.search(index, key, sees(1, 2, 3)) == Found([2], {2: 70})
