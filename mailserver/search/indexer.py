@@ -8,25 +8,21 @@ While mail arrives most of the time is left to it; at rest the index is RESTED_S
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import chain
 
 import structlog
 
 from mailserver.clock import Clock
 from mailserver.errors import Refusal
-from mailserver.search.documents import Place, document
-from mailserver.search.reading import opened
-from mailserver.search.units import CONNECTORS, GRAM, Cutter
+from mailserver.search import entries
+from mailserver.search.documents import Place
+from mailserver.search.units import Cutter
 from mailserver.store import content_files, search_requests, word_tables
 from mailserver.store.content_files import Unread
 from mailserver.store.database import Rx
 from mailserver.store.events import Event, ForeignCommit, MessagesAdded, MessagesRemoved
-from mailserver.store.maildir import Maildir
 from mailserver.store.store import Store
 from mailserver.store.word_index import BEING_BUILT, DamagedIndex, WordIndex, file_octets
-from mailserver.store.word_tables import Entry, Ix
 
 RESTED_SECONDS = 0.3  # from the first message that came to indexing it and those that came after it
 BATCH = 32  # messages in one transaction
@@ -34,13 +30,10 @@ BATCH_OCTETS = 4_000_000  # of their files; one message may have more
 BUSY_BATCH = 8  # messages, while mail arrives
 BUSY_SHARE = 0.1  # of the time, while mail arrives
 MERGE_AFTER = 5_000  # messages indexed in a row
-MANY_NEW = 1_000  # words in one batch: those of the first ones, with all that are frequent
 RETRY_SECONDS = 30.0  # after a fault of the disk
 SWEEP_SECONDS = 3600.0  # between looks for contents that are no more
 SWEEP = 2_000  # contents looked at in one step
 COMPARED = 5  # latest contents that must be as they were, at the start
-
-_CONNECTORS = frozenset(CONNECTORS)
 
 _log = structlog.get_logger("search")
 
@@ -182,7 +175,8 @@ class Indexer:
         position = await index.read(word_tables.position)
         unread = _few(await self._store.read(content_files.list_after, position, most))
         if unread:
-            await index.write(_index, self._cutter, self._store.maildir, position, unread)
+            found = await entries.read(self._store, index, self._cutter, unread)
+            await index.write(entries.add, position, unread[-1].id, found)
         return len(unread)
 
     async def _is_ours(self) -> bool:
@@ -192,8 +186,8 @@ class Indexer:
         if max(latest) > await self._store.read(content_files.last_id):
             return False
         unread = await self._store.read(content_files.list_these, [*latest])
-        entries = await self._store.in_thread(_entries, self._cutter, self._store.maildir, unread)
-        return all(entry.checksum == latest[entry.content_id] for entry in entries if entry.unsure is None)
+        found = await entries.read(self._store, self._index, self._cutter, unread)
+        return all(entry.checksum == latest[entry.content_id] for entry in found if entry.unsure is None)
 
 
 def _latest(rx: Rx) -> dict[int, int]:
@@ -209,41 +203,3 @@ def _few(unread: Sequence[Unread]) -> Sequence[Unread]:
         if octets > BATCH_OCTETS and place:
             return unread[:place]
     return unread
-
-
-def _index(ix: Ix, cutter: Cutter, maildir: Maildir, position: int, unread: Sequence[Unread]) -> None:
-    """Those after this position, if it is still there."""
-    if word_tables.position(ix) != position:
-        return
-    entries = _entries(cutter, maildir, unread)
-    word_tables.learn(ix, _new_words(ix, entries), _has_connector)
-    word_tables.add(ix, entries, unread[-1].id)
-
-
-def _new_words(ix: Ix, entries: Sequence[Entry]) -> list[str]:
-    """Those in most of the entries first: lookups begin with the oldest words."""
-    texts = [found for entry in entries for _, found in entry.units]
-    new = word_tables.list_new(ix, [unit for unit in set[str]().union(*texts) if unit[0] != GRAM])
-    if len(new) < MANY_NEW:
-        return new
-    counts = Counter(chain.from_iterable(texts))
-    return sorted(new, key=counts.__getitem__, reverse=True)
-
-
-def _entries(cutter: Cutter, maildir: Maildir, unread: Sequence[Unread]) -> list[Entry]:
-    """Nobody looks for a content that no message has any more."""
-    return [_entry(cutter, maildir, each) for each in unread if each.location is not None]
-
-
-def _has_connector(unit: str) -> bool:
-    return not _CONNECTORS.isdisjoint(unit)
-
-
-def _entry(cutter: Cutter, maildir: Maildir, unread: Unread) -> Entry:
-    try:
-        with opened(maildir, unread) as message:
-            found = document(cutter, message)
-    except Exception as fault:  # whatever is wrong with one message, the others are indexed
-        _log.warning("message not indexed, searches read it", content_id=unread.id, error=repr(fault))
-        return Entry(unread.id, (), 0, "unreadable")
-    return Entry(unread.id, [*found.units.items()], found.checksum, None if found.is_whole else "too long")

@@ -73,7 +73,7 @@ class WordIndex:
 
         async def returning() -> T:
             try:
-                return await self._in_thread(whole)
+                return await self.in_thread(whole)
             finally:
                 self._readers.put_nowait(connection)
 
@@ -96,7 +96,7 @@ class WordIndex:
         async def alone() -> T:
             async with self._writing:
                 self._require_use()
-                return await self._in_thread(whole)
+                return await self.in_thread(whole)
 
         return await asyncio.shield(alone())
 
@@ -115,6 +115,13 @@ class WordIndex:
 
         await self._exchange(renamed)
 
+    async def in_thread(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """On one of the index's own threads."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: fn(*args, **kwargs))
+        except sqlite.DatabaseError as fault:
+            raise _meaning(fault) from fault
+
     # ---- inside ----
 
     async def _exchange(self, connect: Callable[[Path], Any]) -> None:
@@ -132,11 +139,11 @@ class WordIndex:
                 raise
 
     async def _connect(self, connect: Callable[[Path], Any]) -> None:
-        opened = [await self._in_thread(connect, self.path)]
+        opened = [await self.in_thread(connect, self.path)]
         try:
-            opened += [await self._in_thread(_connection, self.path) for _ in range(READERS)]
+            opened += [await self.in_thread(_connection, self.path) for _ in range(READERS)]
         except Refusal:
-            await self._in_thread(_close, opened)
+            await self.in_thread(_close, opened)
             raise
         self._writer = opened.pop(0)
         for connection in opened:
@@ -148,17 +155,11 @@ class WordIndex:
             return
         readers = [await self._readers.get() for _ in range(READERS)]
         writer, self._writer = self._writer, None
-        await self._in_thread(_close, [*readers, writer])
+        await self.in_thread(_close, [*readers, writer])
 
     def _require_use(self) -> None:
         if self._fault is not None:
             raise self._fault
-
-    async def _in_thread(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: fn(*args, **kwargs))
-        except sqlite.DatabaseError as fault:
-            raise _meaning(fault) from fault
 
 
 @contextlib.contextmanager

@@ -2,15 +2,18 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from mailserver.mail.search import And, Body, Fuzzy, HasFlag, Header, Not, SearchKey, Text
 from mailserver.mailboxes import file_search
 from mailserver.mailboxes.service import Mailboxes
-from mailserver.search import documents, indexer
+from mailserver.search import documents, entries
 from mailserver.search.text_index import TextIndex
-from mailserver.store import search_requests, word_tables
+from mailserver.store import content_files, search_requests, word_tables
+from mailserver.store.content_files import Unread
+from mailserver.store.database import Rx
 from mailserver.store.store import Store
 from tests.service.mailboxes.letters import WORDS, Letter, Writer
 from tests.service.search.conftest import Find, Put
@@ -189,7 +192,7 @@ async def test_a_message_that_can_not_be_read_stops_nobody(
 ) -> None:
     for text in ("first report", "second report", "third report"):
         await put(plain(text))
-    whole = indexer.document
+    whole = entries.document
 
     def faulty(cutter: object, message: object) -> object:
         found = whole(cutter, message)  # type: ignore[arg-type]
@@ -197,11 +200,27 @@ async def test_a_message_that_can_not_be_read_stops_nobody(
             raise LookupError("no such codec")
         return found
 
-    monkeypatch.setattr(indexer, "document", faulty)
+    monkeypatch.setattr(entries, "document", faulty)
     await texts.indexer.settle()
     assert await find(Body("report")) == [1, 2, 3]
     assert await find(Body("second")) == [2]
     assert {*read} == {2}
+
+
+async def test_a_message_that_moves_while_it_is_read_is_looked_for_again(
+    texts: TextIndex, put: Put, find: Find, read: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put(plain("the report"))
+    list_after = content_files.list_after
+
+    def late(rx: Rx, content_id: int, limit: int) -> list[Unread]:
+        found = list_after(rx, content_id, limit)
+        return [replace(each, location=replace(each.location, folder="example.test/elsewhere")) for each in found]
+
+    monkeypatch.setattr(content_files, "list_after", late)
+    await texts.indexer.settle()
+    assert await find(Body("report")) == [1]
+    assert read == []
 
 
 async def test_a_file_that_went_missing_matches_nothing_and_is_not_remembered(
