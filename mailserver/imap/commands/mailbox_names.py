@@ -8,24 +8,33 @@ from mailserver.imap.session import Session
 from mailserver.imap.states import AUTHENTICATED
 from mailserver.imap.wire import object_ids
 from mailserver.imap.wire.reader import BadSyntax, Reader
+from mailserver.mailboxes import names
 
 
 @dataclass(frozen=True, slots=True)
 class Create:
     name: str
+    spelling: str  # of the name, as the client has it
     special_uses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    name: str
+    spelling: str
 
 
 @dataclass(frozen=True, slots=True)
 class Rename:
     old: str
     new: str
+    spelling: str  # of the new name
 
 
 def parse_create(r: Reader) -> Create:
     """create = "CREATE" SP mailbox [SP "(" "USE" SP "(" [use-attr *(SP use-attr)] ")" ")"]"""
     r.sp()
-    name = r.mailbox()
+    name, spelling = r.mailbox_and_spelling()
     uses: list[str] = []
     if r.accept(b" "):
         r.expect(b"(")
@@ -35,12 +44,20 @@ def parse_create(r: Reader) -> Create:
         uses = r.parenthesised(lambda: _use(r), empty=True)
         r.expect(b")")
     r.end()
-    return Create(name, tuple(uses))
+    return Create(name, spelling, tuple(uses))
 
 
 def _use(r: Reader) -> str:
     r.expect(b"\\")
     return "\\" + r.atom().decode("ascii")
+
+
+def parse_delete(r: Reader) -> Delete:
+    """delete = "DELETE" SP mailbox"""
+    r.sp()
+    name, spelling = r.mailbox_and_spelling()
+    r.end()
+    return Delete(name, spelling)
 
 
 def parse_name(r: Reader) -> str:
@@ -55,9 +72,9 @@ def parse_rename(r: Reader) -> Rename:
     r.sp()
     old = r.mailbox()
     r.sp()
-    new = r.mailbox()
+    new, spelling = r.mailbox_and_spelling()
     r.end()
-    return Rename(old, new)
+    return Rename(old, new, spelling)
 
 
 async def create(s: Session, c: Create) -> bytes:
@@ -65,17 +82,28 @@ async def create(s: Session, c: Create) -> bytes:
     if len(c.special_uses) > 1:
         raise UseAttribute("A mailbox has one special use")
     made = await s.mailboxes.create(s.user_id, c.name, c.special_uses[0] if c.special_uses else None)
+    _tell_spelling(s, c.spelling, b"")
     return b"[MAILBOXID (%b)] CREATE completed" % object_ids.mailbox_id(made.id)
 
 
-async def delete(s: Session, name: str) -> bytes:
-    await s.mailboxes.delete(s.user_id, name)
+async def delete(s: Session, c: Delete) -> bytes:
+    await s.mailboxes.delete(s.user_id, c.name)
+    _tell_spelling(s, c.spelling, b"\\NonExistent")
     return b"DELETE completed"
 
 
 async def rename(s: Session, c: Rename) -> bytes:
     await s.mailboxes.rename(s.user_id, c.old, c.new)
+    _tell_spelling(s, c.spelling, b"")
     return b"RENAME completed"
+
+
+def _tell_spelling(s: Session, spelling: str, attribute: bytes) -> None:
+    """What a name became that the server spells otherwise. RFC 9051 §6.3.4, §6.3.5, §6.3.6, §6.3.9.7."""
+    spelling = spelling.removesuffix("/")  # only declares that there will be names below, RFC 9051 §6.3.4
+    name = names.canonical(spelling)
+    if s.rev2 and name != spelling:
+        s.untagged(b'LIST (%b) "/" %b ("OLDNAME" (%b))' % (attribute, s.name(name), s.name(spelling)))
 
 
 async def subscribe(s: Session, name: str) -> bytes:
@@ -91,7 +119,7 @@ async def unsubscribe(s: Session, name: str) -> bytes:
 
 ROWS = {
     "CREATE": Row(parse_create, create, AUTHENTICATED),
-    "DELETE": Row(parse_name, delete, AUTHENTICATED),
+    "DELETE": Row(parse_delete, delete, AUTHENTICATED),
     "RENAME": Row(parse_rename, rename, AUTHENTICATED),
     "SUBSCRIBE": Row(parse_name, subscribe, AUTHENTICATED),
     "UNSUBSCRIBE": Row(parse_name, unsubscribe, AUTHENTICATED),
