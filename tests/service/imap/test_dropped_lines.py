@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 import threading
+import zlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -131,6 +132,19 @@ async def test_waiting_for_the_database(server: ImapServer, world: World, comman
         async with asyncio.timeout(DEADLINE):
             while await world.mailboxes.find(world.user_id, "Blocked") is None:
                 await asyncio.sleep(0.01)
+
+
+async def test_in_the_middle_of_a_deflated_stream(server: ImapServer, world: World) -> None:
+    lines = await connect(server)
+    await log_in(lines)
+    await say(lines, "z COMPRESS DEFLATE", b"z OK")
+    deflater = zlib.compressobj(wbits=-15)
+    command = deflater.compress(b"i NOOP\r\n" * 1000) + deflater.flush(zlib.Z_SYNC_FLUSH)
+    lines[1].write(command[: len(command) // 2])
+    await lines[1].drain()
+    drop(lines)
+    await until(lambda: server.connections == 0)
+    assert len(world.around.live) == 0
 
 
 class Block:

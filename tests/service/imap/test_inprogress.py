@@ -4,7 +4,11 @@ import asyncio
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from mailserver.mailboxes import file_search
 from mailserver.store.database import Tx
 from tests.dialogues.imap_world import IMAP, Client, World, prepare
 
@@ -44,3 +48,40 @@ async def test_a_copy_that_waits_for_the_writer_says_that_it_goes_on(tmp_path: P
             line = await client.line()
         assert line.startswith(b"d OK [COPYUID ")
         await client.hang_up()
+
+
+async def test_a_search_that_reads_files_says_how_far_it_is_and_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await prepare(tmp_path / "prepared")
+    async with await World.open(tmp_path / "prepared", tmp_path / "data", AT_ONCE) as world:
+        await world.deliver("INBOX", file_search.CHUNK * 2)
+        searching, other = await selected(world), await selected(world)
+        read, go_on = file_search.scan, asyncio.Event()
+        pieces = 0
+
+        async def scan(*arguments: Any) -> dict[int, bool]:
+            """The first piece as it is; the second waits."""
+            nonlocal pieces
+            pieces += 1
+            if pieces > 1:
+                await go_on.wait()
+            return await read(*arguments)
+
+        monkeypatch.setattr(file_search, "scan", scan)
+        await searching.send(b"s SEARCH HEADER X-Rarely-Asked yes\r\n")
+        goal = file_search.CHUNK * 2
+        while (line := await searching.line()) != b'* OK [INPROGRESS ("s" %d %d)] Still working' % (goal // 2, goal):
+            assert line.startswith(b'* OK [INPROGRESS ("s" '), line
+        await other.send(b'f FETCH 1 UID\r\nt SEARCH SUBJECT "message 7"\r\n')
+        assert await other.line() == b"* 1 FETCH (UID 1)"
+        assert await other.line() == b"f OK FETCH completed"
+        assert (await other.line()).startswith(b"* SEARCH 7 ")
+        assert await other.line() == b"t OK SEARCH completed"
+        go_on.set()
+        while (line := await searching.line()).startswith(b"* OK [INPROGRESS"):
+            pass
+        assert line == b"* SEARCH"
+        assert await searching.line() == b"s OK SEARCH completed"
+        for client in (searching, other):
+            await client.hang_up()

@@ -288,3 +288,20 @@ async def test_a_renamed_mailbox_keeps_its_sessions(service: Mailboxes, user_id:
     again = await selected(service, user_id, "b")
     assert again is index
     assert (index.mailbox.name, [*index.uids]) == ("b", [1])
+
+
+async def test_the_save_date_is_when_a_message_came_into_its_mailbox(
+    service: Mailboxes, user_id: int, put: Put, clock: FakeClock
+) -> None:
+    """By APPEND, COPY or MOVE, whatever its internal date says. RFC 8514"""
+    inbox, archive = await selected(service, user_id), await selected(service, user_id, "Archive")
+    arrived = int(clock.now().timestamp())
+    await put(date=1_000_000_000)
+    await put(date=1_000_000_000)
+    await clock.advance(3600)
+    await service.copy(user_id, inbox, [1], "Archive")
+    await clock.advance(3600)
+    await service.move(user_id, inbox, [2], "Archive")
+    assert [*inbox.save_dates] == [arrived]
+    assert [*archive.save_dates] == [arrived + 3600, arrived + 7200]
+    assert [*archive.internal_dates] == [1_000_000_000] * 2
