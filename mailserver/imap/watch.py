@@ -50,7 +50,8 @@ class Watch:
         self._changed: dict[int, set[Event]] = {}  # mailbox id → what happened in it
         self._entries: dict[int, set[str]] = {}  # mailbox id or SERVER → METADATA entries that changed
         self._foreign = False  # another process wrote: no event says what
-        self.names_changed = False
+        self.names_heard = 0  # how often names changed
+        self._names_known = 0  # up to which of these changes they were read
         self.overflowed = False
         self.seen = seen
         self._names = _by_id(seen)
@@ -58,6 +59,11 @@ class Watch:
     @property
     def of_selected(self) -> EventGroup | None:
         return next((group for group in self._request.groups if group.which in OF_SELECTED), None)
+
+    @property
+    def names_changed(self) -> bool:
+        """Until names are read again nobody knows who wants to hear of what."""
+        return self._names_known < self.names_heard
 
     @property
     def has_news(self) -> bool:
@@ -93,7 +99,7 @@ class Watch:
 
     def _hear_messages(self, event: MessageEvent) -> None:
         happened, name = _EVENT_OF[type(event)], self._names.get(event.mailbox_id)
-        if name is not None and not self.wants(happened, name):
+        if name is not None and not self.names_changed and not self.wants(happened, name):
             return
         self._changed.setdefault(event.mailbox_id, set()).add(happened)
         if len(self._changed) > self._max_untold:
@@ -113,6 +119,8 @@ class Watch:
     def _wants_annotations(self, mailbox_id: int | None) -> bool:
         if mailbox_id is None:
             return any(Event.SERVER_METADATA_CHANGE in group.events for group in self._request.groups)
+        if self.names_changed:
+            return True
         name = self._names.get(mailbox_id)
         return name is not None and self.wants(Event.MAILBOX_METADATA_CHANGE, name)
 
@@ -122,7 +130,7 @@ class Watch:
         self.overflowed = True
 
     def _hear_names(self) -> None:
-        self.names_changed = True
+        self.names_heard += 1
         self._wake()
 
     # ---- what is told of it ----
@@ -137,15 +145,19 @@ class Watch:
     def take_entries(self) -> list[tuple[str, list[str]]]:
         """(name, "" for the server; the entries that changed) each."""
         taken, self._entries = self._entries, {}
-        known = {SERVER: "", **self._names}
+        wanted = {place: name for place, name in self._names.items() if self.wants(Event.MAILBOX_METADATA_CHANGE, name)}
+        known = {SERVER: "", **wanted}
         return sorted((known[place], sorted(entries)) for place, entries in taken.items() if place in known)
 
-    def take_names(self, now: Names) -> "list[Renaming]":
-        """What is different in names since they were last seen, as far as it is wanted."""
-        self.names_changed = False
+    def take_names(self, now: Names, heard: int) -> "list[Renaming]":
+        """What is different in names since they were last seen, as far as it is wanted.
+
+        `heard`: `names_heard` when they began to be read; `now` may be without what was heard of since.
+        """
+        self._names_known = heard
         before, self.seen, self._names = self.seen, now, _by_id(now)
         if self._foreign:
-            self._foreign = False
+            self._foreign = self.names_changed  # another commit may have come behind this reading
             self._note_silent_changes(before)
         named = {change for change in _renamings(before, now) if self._wants_name(change)}
         subscribed = before.subscribed ^ now.subscribed

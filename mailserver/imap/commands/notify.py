@@ -77,12 +77,14 @@ class Watching:
         s, watch = self._s, self.watch
         while watch.has_news and not watch.overflowed:
             if watch.names_changed:
-                now = await Names.of(s)
-                for change in watch.take_names(now):
+                heard, now = watch.names_heard, await Names.of(s)
+                for change in watch.take_names(now, heard):
                     s.untagged(_list_line(s, now, change))
-            await _tell_status(s, watch.take_changed(s.selected_id))
-            for name, entries in watch.take_entries():
-                s.untagged(_metadata_line(s, name, entries))
+                continue  # they may have changed again while they were read
+            changed, entries = watch.take_changed(s.selected_id), watch.take_entries()
+            await _tell_status(s, changed)
+            for name, named in entries:
+                s.untagged(_metadata_line(s, name, named))
 
     async def fetch(self, numbers: Sequence[int]) -> None:
         """What the client wants to know of new messages in the selected mailbox. RFC 5465 §5.2."""

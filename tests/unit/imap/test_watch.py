@@ -8,7 +8,14 @@ from mailserver.imap.watch import Renaming, Watch
 from mailserver.imap.wire.notify_items import Event, EventGroup, NotifyRequest, Which
 from mailserver.mail.flags import EMPTY
 from mailserver.mailboxes.access import Listed
-from mailserver.store.events import AnnotationsChanged, FlagsChanged, ForeignCommit, MailboxesChanged, MessagesRemoved
+from mailserver.store.events import (
+    AnnotationsChanged,
+    FlagsChanged,
+    ForeignCommit,
+    MailboxesChanged,
+    MessagesRemoved,
+    SubscriptionsChanged,
+)
 from mailserver.store.mailboxes import Mailbox
 
 ALL = frozenset(Event)
@@ -86,8 +93,36 @@ def test_mail_in_a_mailbox_made_just_now_is_told_once_its_name_is_known() -> Non
     watching = watch(EVERYTHING)
     watching.hear(MailboxesChanged(1))
     watching.hear(removed(3))
-    assert watching.take_names(seen(a=1, b=2, c=3)) == [Renaming("c")]
+    assert watching.take_names(seen(a=1, b=2, c=3), heard=1) == [Renaming("c")]
     assert watching.take_changed(selected_id=0) == ["c"]
+
+
+def test_mail_in_a_mailbox_subscribed_just_now_is_told_once_that_is_known() -> None:
+    watching = watch(EventGroup(Which.SUBSCRIBED, (), ALL))
+    watching.hear(removed(1))
+    assert not watching.has_news
+    watching.hear(SubscriptionsChanged(1))
+    watching.hear(removed(1))
+    watching.hear(removed(2))
+    watching.hear(AnnotationsChanged(1, 1, ("/shared/comment",), (), by=1))
+    watching.hear(AnnotationsChanged(1, 2, ("/shared/comment",), (), by=1))
+    now = Seen(seen(a=1, b=2).mailboxes, frozenset({"a"}))
+    assert watching.take_names(now, heard=1) == [Renaming("a")]
+    assert watching.take_changed(selected_id=0) == ["a"]
+    assert watching.take_entries() == [("a", ["/shared/comment"])]
+    assert not watching.has_news
+
+
+def test_names_that_change_while_they_are_read_are_read_again() -> None:
+    watching = watch(EVERYTHING)
+    watching.hear(ForeignCommit())
+    watching.hear(MailboxesChanged(1))
+    assert watching.take_names(seen(a=1, b=2), heard=1) == []
+    assert watching.names_changed
+    now = Seen({**seen(a=1, c=3).mailboxes, "b": listed(mailbox(2, "b", 9))})
+    assert watching.take_names(now, heard=2) == [Renaming("c")]
+    assert watching.take_changed(selected_id=0) == ["b"]
+    assert not watching.has_news
 
 
 def test_another_process_is_told_of_by_the_numbers_that_moved() -> None:
@@ -95,7 +130,7 @@ def test_another_process_is_told_of_by_the_numbers_that_moved() -> None:
     watching.hear(ForeignCommit())
     assert watching.has_news
     now = Seen({"a": listed(mailbox(1, "a", 9)), "b": listed(mailbox(2, "b"))})
-    assert watching.take_names(now) == []
+    assert watching.take_names(now, heard=1) == []
     assert watching.take_changed(selected_id=0) == ["a"]
 
 
@@ -112,7 +147,7 @@ def test_another_process_is_told_of_by_the_numbers_that_moved() -> None:
 def test_names_are_compared_by_mailbox(before: Seen, now: Seen, told: list[Renaming]) -> None:
     watching = watch(EVERYTHING, at=before)
     watching.hear(MailboxesChanged(1))
-    assert watching.take_names(now) == told
+    assert watching.take_names(now, heard=1) == told
 
 
 @pytest.mark.parametrize(
