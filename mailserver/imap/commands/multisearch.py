@@ -41,7 +41,9 @@ def parse(r: Reader) -> MultiSearch:
 
 async def run(s: Session, c: MultiSearch) -> bytes:
     _require_sense(s, c)
-    for listed in await _mailboxes(s, c.sources):
+    mailboxes = await _mailboxes(s, c.sources)
+    for place, listed in enumerate(mailboxes):
+        s.at(place, len(mailboxes))
         if s.view is not None and listed.mailbox.id == s.view.index.mailbox.id:
             await _in_selected(s, c, listed)
         else:
@@ -146,4 +148,4 @@ def _answer(s: Session, c: MultiSearch, index: MailboxIndex, name: str, found: F
     )
 
 
-ROWS = {"ESEARCH": Row(parse, run, AUTHENTICATED, capability=b"MULTISEARCH")}
+ROWS = {"ESEARCH": Row(parse, run, AUTHENTICATED, reports=True, capability=b"MULTISEARCH")}
