@@ -46,8 +46,7 @@ class ScramLogin:
         self._entrance = entrance
         self._nobody = nobody
         self._claim = claimed
-        self._token: Token | None = None
-        self._proved = False
+        self._proved: tuple[ScramKeys, Token | None] | None = None
         self.salt, self.iterations = nobody.salt, nobody.iterations
 
     @classmethod
@@ -76,17 +75,23 @@ class ScramLogin:
         if not fitting:
             proves(self._nobody.stored_key, auth_message, proof)  # a name nobody has costs as much
             await self._refuse(known, auth_message, proof)
-        keys, self._token = fitting[0]
-        fault = self._fault()
+        keys, token = fitting[0]
+        fault = self._fault(token)
         if fault is not None:
             await self._entrance.refuse(self._claim, fault, keys.stored_key)
-        self._proved = True
+        self._proved = keys, token
         return keys
 
     async def admit(self) -> Account:
-        if not self._proved:
+        """What was proved must still let in: the client had a last word to say, and may have taken minutes for it."""
+        if self._proved is None:
             raise AuthenticationFailed
-        return await self._entrance.admit(self._claim, self._token)
+        keys, token = self._proved
+        known = await self._store.read(_known, self._claim.username, self._claim.protocol, self._claim.peer)
+        there = ((now, of.id if of else None) for now, of in known.candidates())
+        if (keys, token.id if token else None) not in there or not known.claim.may_log_in or self._fault(token):
+            await self._entrance.refuse(self._claim, "changed meanwhile")
+        return await self._entrance.admit(known.claim, token)
 
     async def note(self, reason: str) -> None:
         await self._entrance.note(self._claim, reason)
@@ -95,11 +100,11 @@ class ScramLogin:
         same = (keys.salt, keys.iterations) == (self.salt, self.iterations)
         return proves(keys.stored_key, auth_message, proof) and same
 
-    def _fault(self) -> str | None:
+    def _fault(self, token: Token | None) -> str | None:
         """Why keys that fit let nobody in."""
         if not self._claim.may_log_in:
             return self._claim.reason
-        return self._token.fault(self._claim.protocol, _milliseconds(self._clock)) if self._token else None
+        return token.fault(self._claim.protocol, _milliseconds(self._clock)) if token else None
 
     async def _refuse(self, known: _Known, auth_message: bytes, proof: bytes) -> NoReturn:
         former = known.kept.former_key if known.kept else None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mailserver.imap.session import Session
 
 MAX_CONTEXTS = 16  # of one session
+MAX_KEPT = 250_000  # messages in all of them, some 100 octets each
 
 
 def require_free_tag(s: "Session", returns: Returns | None) -> None:
@@ -47,6 +48,8 @@ def begin(
     contexts = s.selected.contexts
     if len(contexts) >= MAX_CONTEXTS:
         refuse(s, f"At most {MAX_CONTEXTS} results are kept up to date at once")
+    elif sum(len(context.uids) for context in contexts.values()) + len(uids) > MAX_KEPT:
+        refuse(s, f"At most {MAX_KEPT} messages in results that are kept up to date")
     elif not _lasts(program):
         refuse(s, "Numbers, ages and fuzzy keys mean something else tomorrow")
     else:

@@ -33,6 +33,11 @@ class Plan:
         """Whether flags or change numbers are told."""
         return any(column.volatile for column in self.columns)
 
+    @property
+    def names(self) -> int:
+        """Of header fields, as often as the client wrote them."""
+        return sum(len(item.section.fields) for item in self.items if isinstance(item, BodySection))
+
 
 def _needs_parts(item: FileItem) -> bool:
     return not isinstance(item, BodySection) or fetch_sections.needs_parts(item)

@@ -6,7 +6,7 @@ from itertools import chain
 
 from mailserver.imap.fetch_columns import Chunk, lines
 from mailserver.imap.fetch_plan import Plan
-from mailserver.imap.rendered import CHUNK, Place, place_of
+from mailserver.imap.rendered import CHUNK, MAX_NAMES, Place, place_of
 from mailserver.imap.session import Session
 from mailserver.imap.view import Spans, View
 from mailserver.mailboxes.values import StoredDetail
@@ -96,8 +96,8 @@ def _positions(view: View, numbers: Sequence[int]) -> Iterator[tuple[int, int, i
 
 
 def _place(s: Session, view: View, plan: Plan, piece: Sequence[int]) -> Place | None:
-    """None for messages that do not follow one another."""
+    """None for messages that do not follow one another, and for a question that nobody asks twice."""
     first, last = piece[0], piece[-1]
-    if last - first + 1 != len(piece):
+    if last - first + 1 != len(piece) or plan.names > MAX_NAMES:
         return None
     return place_of(view, first, last, (plan.items, s.utf8, s.uid_only), volatile=plan.volatile)

@@ -5,6 +5,8 @@ the very one), no message of it came (their count) and no flag changed (the sum 
 which only grows). What a line says beyond that never changes: contents do not, UIDs are not used twice.
 """
 
+import weakref
+from array import array
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -13,6 +15,8 @@ from mailserver.imap.view import View
 
 CHUNK = 256  # messages whose lines are made in one turn of the loop
 MAX_OCTETS = 16 << 20  # of all mailboxes together
+ENTRY_OCTETS = 1024  # what a chunk costs beside its lines
+MAX_NAMES = 200  # of header fields in what is told: more are no client's habit, and the key would outweigh the lines
 MAX_ANSWER_OCTETS = MAX_OCTETS // 2  # of one answer: a larger one would push out everything, itself too
 
 Key = tuple[int, Hashable, int]  # mailbox, what is told of each message, number of the chunk
@@ -22,11 +26,12 @@ Key = tuple[int, Hashable, int]  # mailbox, what is told of each message, number
 class _Stamp:
     """What the lines depend on."""
 
-    uids: object  # the index's array, held so that no other takes its address
+    uids: "weakref.ref[array[int]]"  # to the index's array; a mailbox's old ones are not kept alive by it
     count: int
     modseqs: int  # sum
 
     def __eq__(self, other: object) -> bool:
+        """An array has one reference as long as that is held, and another array another."""
         return (
             isinstance(other, _Stamp)
             and self.uids is other.uids
@@ -65,11 +70,15 @@ class RenderedChunks:
         if len(lines) * chunks > MAX_ANSWER_OCTETS:
             return
         replaced = self._kept.pop(place.key, None)
-        self.octets += len(lines) - (len(replaced[1]) if replaced is not None else 0)
+        self.octets += _weight(lines) - (_weight(replaced[1]) if replaced is not None else 0)
         self._kept[place.key] = place.stamp, lines
         while self.octets > MAX_OCTETS:
             _, (_, oldest) = self._kept.popitem(last=False)
-            self.octets -= len(oldest)
+            self.octets -= _weight(oldest)
+
+
+def _weight(lines: bytes) -> int:
+    return ENTRY_OCTETS + len(lines)
 
 
 def place_of(view: View, first: int, last: int, told: Hashable, *, volatile: bool) -> Place | None:
@@ -82,4 +91,4 @@ def place_of(view: View, first: int, last: int, told: Hashable, *, volatile: boo
     if not whole or not view.current or (volatile and view.has_recent_in(first, last)):
         return None
     modseqs = sum(view.index.modseqs[begin:end]) if volatile else 0
-    return Place((view.index.mailbox.id, told, begin // CHUNK), _Stamp(view.uids, end - begin, modseqs))
+    return Place((view.index.mailbox.id, told, begin // CHUNK), _Stamp(weakref.ref(view.uids), end - begin, modseqs))

@@ -4,13 +4,15 @@ What is kept does not grow with what happens: a set of mailboxes that changed, a
 them is read when it is said, so that a client that does not read costs no more than one that does.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from mailserver.imap.wire.notify_items import MESSAGE_EVENTS, OF_SELECTED, Event, EventGroup, NotifyRequest, Which
+from mailserver.mail.rights import Rights
 from mailserver.mailboxes import names
 from mailserver.mailboxes.access import Listed
+from mailserver.mailboxes.annotations import READERS
 from mailserver.store import events
 
 MAX_UNTOLD = 250  # mailboxes with news that a client has not read: asking for all of them costs it less then
@@ -21,7 +23,6 @@ _EVENT_OF = {
     events.FlagsChanged: Event.FLAG_CHANGE,
 }
 MessageEvent = events.MessagesAdded | events.MessagesRemoved | events.FlagsChanged
-
 
 MAX_ENTRIES = 1000  # names of METADATA entries that a client has not been told of
 
@@ -44,6 +45,7 @@ class Watch:
         self, request: NotifyRequest, user_id: int, seen: Names, wake: Callable[[], None], max_untold: int = MAX_UNTOLD
     ) -> None:
         self._request = request
+        self._groups = _Groups(request.groups)
         self._user_id = user_id
         self._wake = wake
         self._max_untold = max_untold
@@ -71,14 +73,18 @@ class Watch:
 
     def group_of(self, name: str, subscribed: Collection[str]) -> EventGroup | None:
         """The first that the mailbox belongs to."""
-        return next((group for group in self._request.groups if _holds(group, name, subscribed)), None)
+        return self._groups.first_with(name, subscribed)
 
     def wants(self, event: Event, name: str) -> bool:
-        """Of messages only who may read them hears. RFC 5465 §5"""
+        return self.wants_any((event,), name)
+
+    def wants_any(self, happened: Collection[Event], name: str) -> bool:
+        """Of messages only who may read them hears, RFC 5465 §5; of entries who may ask for them, RFC 5464 §3.3."""
         group = self.group_of(name, self.seen.subscribed)
+        if group is None or group.events.isdisjoint(happened):
+            return False
         listed = self.seen.mailboxes.get(name)
-        readable = listed is None or "r" in listed.rights
-        return group is not None and event in group.events and (readable or event not in MESSAGE_EVENTS)
+        return listed is None or any(event in group.events and _may_hear(event, listed.rights) for event in happened)
 
     # ---- what happens, on the loop ----
 
@@ -140,7 +146,7 @@ class Watch:
         changed, self._changed = self._changed, {}
         named = {name: changed[mailbox_id] for mailbox_id, name in self._names.items() if mailbox_id in changed}
         named.pop(self._names.get(selected_id, ""), None)
-        return sorted(name for name, happened in named.items() if any(self.wants(event, name) for event in happened))
+        return sorted(name for name, happened in named.items() if self.wants_any(happened, name))
 
     def take_entries(self) -> list[tuple[str, list[str]]]:
         """(name, "" for the server; the entries that changed) each."""
@@ -172,7 +178,7 @@ class Watch:
         return sorted(
             name
             for name, listed in self.seen.mailboxes.items()
-            if listed.mailbox.id != selected_id and any(self.wants(event, name) for event in MESSAGE_EVENTS)
+            if listed.mailbox.id != selected_id and self.wants_any(MESSAGE_EVENTS, name)
         )
 
     def _wants_name(self, change: "Renaming") -> bool:
@@ -217,16 +223,31 @@ def _shows(listed: Listed, seen: Names) -> tuple[bool, str | None]:
     return listed.name in seen.with_children, listed.mailbox.special_use
 
 
-def _holds(group: EventGroup, name: str, subscribed: Collection[str]) -> bool:
-    match group.which:
-        case Which.PERSONAL | Which.INBOXES:  # filters may put new mail anywhere, so all are inboxes: RFC 5465 §6.3
-            return names.split_other(name) is None
-        case Which.SUBSCRIBED:
-            return name in subscribed
-        case Which.MAILBOXES:
-            return name in map(names.canonical, group.names)
-        case Which.SUBTREE:
-            roots = [names.canonical(root) for root in group.names]
-            return any(name == root or names.is_below(name, root) for root in roots)
-        case _:
-            return False
+def _may_hear(event: Event, rights: Rights) -> bool:
+    if event in MESSAGE_EVENTS:
+        return "r" in rights
+    return event is not Event.MAILBOX_METADATA_CHANGE or not rights.isdisjoint(READERS)
+
+
+class _Groups:
+    """Finds the group of a name without going through all: a client may name thousands, and has thousands of names."""
+
+    def __init__(self, groups: Sequence[EventGroup]) -> None:
+        self._groups = groups
+        self._kinds: dict[Which, int] = {}  # the first group of each
+        self._names: dict[str, int] = {}  # of MAILBOXES: the first group with it
+        self._roots: dict[str, int] = {}  # of SUBTREE
+        for place, group in enumerate(groups):
+            self._kinds.setdefault(group.which, place)
+            named = self._roots if group.which is Which.SUBTREE else self._names
+            for name in map(names.canonical, group.names):
+                named.setdefault(name, place)
+
+    def first_with(self, name: str, subscribed: Collection[str]) -> EventGroup | None:
+        places = [self._names.get(name), *map(self._roots.get, (name, *names.parents(name)))]
+        if names.split_other(name) is None:  # filters may put new mail anywhere, so all are inboxes: RFC 5465 §6.3
+            places += [self._kinds.get(Which.PERSONAL), self._kinds.get(Which.INBOXES)]
+        if name in subscribed:
+            places.append(self._kinds.get(Which.SUBSCRIBED))
+        first = min((place for place in places if place is not None), default=None)
+        return None if first is None else self._groups[first]

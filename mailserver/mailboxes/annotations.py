@@ -59,7 +59,7 @@ class Annotations:
     async def set(self, user_id: int, name: str, changes: Sequence[tuple[str, bytes | None]]) -> None:
         """All or none; None removes.
 
-        Raises NoSuchMailbox, NotPermitted, BadValue, UseAttribute, ValueTooLong, TooManyEntries.
+        Raises NoSuchMailbox, NotPermitted, BadValue, UseAttribute, ValueTooLong, TooManyEntries, NoRoom.
         """
         checked = {check_entry(entry): value for entry, value in changes}
         await self._store.write(_set, user_id, name, checked)
@@ -138,6 +138,7 @@ def _set(tx: Tx, user_id: int, name: str, changes: dict[str, bytes | None]) -> N
         else:
             _set_one(tx, user_id, mailbox_id, entry, value)
     _require_few(tx, user_id, mailbox_id)
+    _require_room(tx, user_id, mailbox, changes)
     tx.tell(
         AnnotationsChanged(
             mailbox.user_id if mailbox is not None else None,
@@ -179,6 +180,15 @@ def _require_few(tx: Tx, user_id: int, mailbox_id: int | None) -> None:
     private = sum(each.user_id is not None for each in there)
     if max(private, len(there) - private) > MAX_ENTRIES:
         raise TooManyEntries
+
+
+def _require_room(tx: Tx, user_id: int, mailbox: Mailbox | None, changes: dict[str, bytes | None]) -> None:
+    """Of who answers for what was added; who only takes away is never refused."""
+    added = [entry for entry, value in changes.items() if value is not None]
+    if any(entry.startswith(PRIVATE) for entry in added):
+        annotations.require_room(tx, user_id)
+    if mailbox is not None and any(entry.startswith(SHARED) for entry in added):
+        annotations.require_room(tx, mailbox.user_id)
 
 
 def _set_special_use(tx: Tx, user_id: int, mailbox: Mailbox, value: bytes | None) -> None:

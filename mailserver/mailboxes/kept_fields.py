@@ -23,6 +23,7 @@ from mailserver.store.store import Store
 CHUNK = 500  # messages decoded in one step of a thread
 MAX_KEPT_OCTETS = 16_000_000  # of all mailboxes and fields together
 ENTRY_OCTETS = 20  # what an entry costs beside its text
+COLUMN_OCTETS = 1000  # what a column costs without entries: a search in all of many mailboxes makes thousands
 STALE_SHARE = 2  # entries are this many times those of the mailbox: what was removed is left out again
 NO_MOMENT = -(1 << 63)  # in an array, for a message without a Date
 
@@ -166,6 +167,7 @@ class _Kept(Generic[T, C]):
         self._store = store
         self._make = make
         self._columns: OrderedDict[tuple[int, str], C] = OrderedDict()
+        self._octets = 0  # of all columns
         self._decoding: dict[tuple[int, str], asyncio.Lock] = {}
 
     async def get(
@@ -179,7 +181,7 @@ class _Kept(Generic[T, C]):
                 for start in range(0, len(missing), CHUNK):
                     chunk = missing[start : start + CHUNK]
                     column = column.joined(self._make(chunk, await self._store.read(decode, key[0], chunk)))
-                self._columns[key] = column
+                self._set(key, column)
             if not lock.locked():
                 self._decoding.pop(key, None)
         self._columns.move_to_end(key)
@@ -190,21 +192,29 @@ class _Kept(Generic[T, C]):
         """What there is, and which of the UIDs are not in it."""
         column = self._columns.get(key)
         if column is None:
-            column = self._columns[key] = self._make((), {})
+            column = self._set(key, self._make((), {}))
         if column.uids == mailbox:
             return column, []
         if mailbox is not None and len(column.uids) > STALE_SHARE * len(mailbox) + CHUNK:
             there = set(mailbox)
-            column = self._columns[key] = column.only([n for n, uid in enumerate(column.uids) if uid in there])
+            column = self._set(key, column.only([n for n, uid in enumerate(column.uids) if uid in there]))
         return column, _missing(uids, column.uids)
+
+    def _set(self, key: tuple[int, str], column: C) -> C:
+        before = self._columns.get(key)
+        self._octets += _cost(column) - (_cost(before) if before is not None else 0)
+        self._columns[key] = column
+        return column
 
     def _evict(self, used: tuple[int, str]) -> None:
         """The one in use stays, so one search may be above the bound; the next one brings it down."""
-        while self._weight() > MAX_KEPT_OCTETS and next(iter(self._columns)) != used:
-            self._columns.popitem(last=False)
+        while self._octets > MAX_KEPT_OCTETS and next(iter(self._columns)) != used:
+            _, column = self._columns.popitem(last=False)
+            self._octets -= _cost(column)
 
-    def _weight(self) -> int:
-        return sum(column.weight for column in self._columns.values())
+
+def _cost(column: _Column) -> int:
+    return COLUMN_OCTETS + column.weight
 
 
 def _missing(uids: Sequence[int], known: "array[int]") -> list[int]:

@@ -174,5 +174,6 @@ def _rename_inbox(tx: Tx, user_id: int, inbox: Mailbox, where: Place, account: d
         raise CannotMailbox("Only its owner renames INBOX")
     _make_parents(tx, where, account)
     target = _add(tx, where.owner_id, where.name, account)
-    annotations.copy(tx, inbox.id, target.id)
+    annotations.copy(tx, inbox.id, target.id, user_id)
+    annotations.require_room(tx, user_id)
     messages.move(tx, inbox.id, mailbox_columns.uids(tx, inbox.id), target.id)

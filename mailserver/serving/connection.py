@@ -128,6 +128,8 @@ class Connection(asyncio.Protocol):
         await self.drain()
         while True:
             if self._layer is not None and (data := self._layer.inflate(READ_HIGH_WATER)):
+                if len(data) == READ_HIGH_WATER:  # there is more, maybe a thousand times as much: others first
+                    await asyncio.sleep(0)
                 return data
             if not (self._inbox or self._woken or self._ended):
                 await self._wait_for_input(seconds)

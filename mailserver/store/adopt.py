@@ -20,7 +20,6 @@ from mailserver.store.messages import LETTERS
 from mailserver.store.staging import Staged
 
 GRACE_SECONDS = 10.0  # another process may be between its commit and its renames
-ADOPT_BATCH = 200  # files adopted in one transaction
 
 _FLAG_OF = {letter: flag for flag, letter in LETTERS.items()}
 

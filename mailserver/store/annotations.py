@@ -7,7 +7,14 @@ go with the mailbox and with the user, and stay with a mailbox that is renamed.
 import builtins
 from dataclasses import dataclass
 
+from mailserver.errors import OverQuota
 from mailserver.store.database import Rx, Tx
+
+MAX_OCTETS = 16 << 20  # of names and values that one user answers for; a thousand mailboxes have room for much more
+
+
+class NoRoom(OverQuota):
+    text = f"What is noted on mailboxes takes more than {MAX_OCTETS >> 20} MB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +56,27 @@ def remove(tx: Tx, mailbox_id: int | None, user_id: int | None, entry: str) -> N
     )
 
 
-def copy(tx: Tx, source_id: int, target_id: int) -> None:
-    """Of everybody: what is renamed from INBOX keeps its entries, and so does INBOX. RFC 5464 §4.1"""
+def copy(tx: Tx, source_id: int, target_id: int, user_id: int) -> None:
+    """Shared ones and the user's own: what is renamed from INBOX keeps its entries, and so does INBOX. RFC 5464 §4.1
+
+    What others noted for themselves takes their room, and stays where they noted it.
+    """
     tx.run(
         """INSERT INTO annotations (mailbox_id, user_id, entry, value)
-           SELECT ?, user_id, entry, value FROM annotations WHERE mailbox_id = ?""",
+           SELECT ?, user_id, entry, value FROM annotations WHERE mailbox_id = ? AND coalesce(user_id, 0) IN (0, ?)""",
         target_id,
         source_id,
+        user_id,
     )
+
+
+def require_room(rx: Rx, user_id: int) -> None:
+    """For what was added: the user's private ones, wherever, and the shared ones of his mailboxes. Raises NoRoom."""
+    [octets] = rx.one(
+        """SELECT coalesce(sum(length(entry) + length(value)), 0) FROM annotations
+           WHERE user_id = ?1
+              OR user_id IS NULL AND mailbox_id IN (SELECT id FROM mailboxes WHERE user_id = ?1)""",
+        user_id,
+    ) or (0,)
+    if octets > MAX_OCTETS:
+        raise NoRoom

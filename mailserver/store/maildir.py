@@ -18,7 +18,7 @@ SUBFOLDERS = ("cur", "new", "tmp")
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 MAX_KEY_OCTETS = 220
 
-_KEY = re.compile(r"[^/\x00-\x1f:.][^/\x00-\x1f:]{0,219}")
+_KEY = re.compile(rf"[^/\x00-\x1f:.][^/\x00-\x1f:]{{0,{MAX_KEY_OCTETS - 1}}}")
 _INFO = ":2,"
 
 

@@ -79,14 +79,6 @@ def list(rx: Rx, mailbox_id: int) -> builtins.list[Message]:
     ]
 
 
-def list_changed(rx: Rx, mailbox_id: int, modseq: int) -> builtins.list[Message]:
-    """Changed after this number, by uid."""
-    rows = rx.all(
-        f"SELECT {_COLUMNS} FROM messages m WHERE m.mailbox_id = ? AND m.modseq > ? ORDER BY m.uid", mailbox_id, modseq
-    )
-    return [_message(row) for row in rows]
-
-
 def list_vanished(rx: Rx, mailbox_id: int, modseq: int, until: int = change_numbers.MAX_MODSEQ) -> builtins.list[int]:
     """UIDs removed after this number and up to the other, ascending; right only down to change_numbers.floor."""
     rows = rx.all(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mailserver.store import adopt, mailboxes
+from mailserver.store import adopt
 from mailserver.store.adopt import Difference
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.store import Store
@@ -56,10 +56,3 @@ async def _adopt(store: Store, mailbox: Mailbox, difference: Difference) -> int:
         else:
             await store.unstage(staged)
     return adopted
-
-
-async def reconcile_all(store: Store) -> dict[str, Reconciled]:
-    """Every mailbox, by folder; for fsck, when nobody else writes."""
-    return {
-        mailbox.folder: await reconcile(store, mailbox, grace=False) for mailbox in await store.read(mailboxes.list_all)
-    }

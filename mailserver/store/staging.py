@@ -28,7 +28,6 @@ from mailserver.mail.detail import MessageDetail
 
 MEMORY_OCTETS = 262_144  # of one incoming message; more goes to a file while it arrives
 COPY_OCTETS = 1 << 20  # copied at once from the spooled file to the staged one
-MAP_OCTETS = 262_144  # messages larger than this are scanned through mmap instead of memory
 CREATE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 INCOMING_PREFIX = "incoming-"  # of files that never were messages; deleted at the start
 

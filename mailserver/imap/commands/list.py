@@ -12,9 +12,12 @@ from mailserver.imap.session import Session
 from mailserver.imap.states import AUTHENTICATED
 from mailserver.imap.wire import writer
 from mailserver.imap.wire.list_items import ListRequest, ListReturn, Selection, parse_list, parse_lsub
-from mailserver.imap.wire.patterns import matches
+from mailserver.imap.wire.patterns import Patterns
 from mailserver.mailboxes.access import Listed
 from mailserver.mailboxes.names import SEPARATOR, parents
+
+CHUNK = 200  # names that are matched or told before others get their turn
+FEW_CHARACTERS = 500  # of all patterns; with more of them fewer names are matched at once
 
 ROOT = b'LIST (\\Noselect) "/" ""'
 
@@ -73,7 +76,9 @@ async def list_(s: Session, c: ListRequest) -> bytes:
     tell_subscribed = ListReturn.SUBSCRIBED in c.returns or Selection.SUBSCRIBED in c.selection
     selected_names = [name for name in told if name in hits]  # a parent that only stands for others has no more told
     more = await _more(s, c, names, selected_names)
-    for name in told:
+    for place, name in enumerate(told):
+        if place % CHUNK == 0:
+            await s.drain()
         attributes = names.attributes(name, subscribed=tell_subscribed)
         children = _child_info(c.selection) if name in parents_of else b""
         s.untagged(_line(s, b"LIST", attributes, name) + children)
@@ -109,12 +114,11 @@ async def lsub(s: Session, c: ListRequest) -> bytes:
 
 async def _matching(names: Iterable[str], patterns: Iterable[str]) -> set[str]:
     hits: set[str] = set()
-    remaining = set(names)
-    for pattern in patterns:
-        found = {name for name in remaining if matches(pattern, name)}
-        hits |= found
-        remaining -= found
-        await asyncio.sleep(0)  # many names times many patterns are more than one turn
+    all_names, wanted = [*names], Patterns(patterns)
+    chunk = max(1, CHUNK // (1 + wanted.length // FEW_CHARACTERS))
+    for start in range(0, len(all_names), chunk):
+        hits.update(filter(wanted.matches, all_names[start : start + chunk]))
+        await asyncio.sleep(0)
     return hits
 
 

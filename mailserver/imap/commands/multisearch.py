@@ -20,7 +20,7 @@ from mailserver.imap.wire.search_returns import Returns, SearchReturn
 from mailserver.imap.wire.search_sources import SELECTED_ALONE, Filter, Source
 from mailserver.mailboxes.access import Listed
 from mailserver.mailboxes.index import MailboxIndex
-from mailserver.mailboxes.names import INBOX, SEPARATOR, canonical
+from mailserver.mailboxes.names import INBOX, SEPARATOR, canonical, parents
 from mailserver.mailboxes.values import Found, SearchView
 
 
@@ -41,7 +41,9 @@ def parse(r: Reader) -> MultiSearch:
 
 async def run(s: Session, c: MultiSearch) -> bytes:
     _require_sense(s, c)
-    for listed in await _mailboxes(s, c.sources):
+    mailboxes = await _mailboxes(s, c.sources)
+    for place, listed in enumerate(mailboxes):
+        s.at(place, len(mailboxes))
         if s.view is not None and listed.mailbox.id == s.view.index.mailbox.id:
             await _in_selected(s, c, listed)
         else:
@@ -93,9 +95,11 @@ def _named(_s: Session, source: Source, _subscribed: frozenset[str]) -> Test:
 
 
 def _subtree(_s: Session, source: Source, _subscribed: frozenset[str]) -> Test:
-    names = tuple(map(canonical, source.names))
-    below = tuple(name + SEPARATOR if name else "" for name in names)
-    return lambda listed: listed.name in names or listed.name.startswith(below)
+    """ "" is above all."""
+    roots = frozenset(map(canonical, source.names))
+    if "" in roots:
+        return lambda _listed: True
+    return lambda listed: not roots.isdisjoint((listed.name, *parents(listed.name)))
 
 
 def _subtree_one(_s: Session, source: Source, _subscribed: frozenset[str]) -> Test:
@@ -124,8 +128,10 @@ async def _in_selected(s: Session, c: MultiSearch, listed: Listed) -> None:
 async def _elsewhere(s: Session, c: MultiSearch, listed: Listed) -> None:
     try:
         async with s.mailboxes.look_into(listed.mailbox) as index:
-            first_recent = index.recent_uid
-            view = SearchView(index.uids[:], lambda uid: uid >= first_recent, now=int(s.around.clock.now().timestamp()))
+            if "r" not in index.mailbox.rights(s.user_id):  # any more: the mailboxes before may have taken minutes
+                return
+            first_recent, now = index.recent_uid, int(s.around.clock.now().timestamp())
+            view = SearchView(index.uids[:], lambda uid: uid >= first_recent, now=now)
             found = await s.mailboxes.search_scored(index, c.request.program.key, view)
             _answer(s, c, index, listed.name, found)
     except NoSuchMailbox:  # deleted meanwhile: then nothing is in it
@@ -142,4 +148,4 @@ def _answer(s: Session, c: MultiSearch, index: MailboxIndex, name: str, found: F
     )
 
 
-ROWS = {"ESEARCH": Row(parse, run, AUTHENTICATED, capability=b"MULTISEARCH")}
+ROWS = {"ESEARCH": Row(parse, run, AUTHENTICATED, reports=True, capability=b"MULTISEARCH")}

@@ -6,10 +6,8 @@ exponentially long (`%*%*%*x`).
 """
 
 from collections.abc import Iterable
-from functools import lru_cache
 
 INBOX = "INBOX"
-CACHED_PATTERNS = 256
 
 
 class Patterns:
@@ -19,10 +17,11 @@ class Patterns:
         self._separator = separator
         self._start = self._end = 0  # positions before the first and behind the last character of each pattern
         self._all = self._level = 0  # positions of "*" and of "%"
+        self.length = 0  # characters of all of them: each of a name costs in proportion
         self._characters: dict[str, int] = {}  # positions of each other character
         place = 0
         for pattern in patterns:
-            place = self._add(_collapsed(pattern), place)
+            self.length = place = self._add(_collapsed(pattern), place)
 
     def _add(self, pattern: str, place: int) -> int:
         self._start |= 1 << place
@@ -57,15 +56,6 @@ class Patterns:
     def _past_wildcards(self, positions: int) -> int:
         """A wildcard may stand for nothing; two never stand side by side."""
         return positions | (positions & (self._all | self._level)) << 1
-
-
-def matches(pattern: str, name: str, separator: str = "/") -> bool:
-    return _single(pattern, separator).matches(name)
-
-
-@lru_cache(CACHED_PATTERNS)
-def _single(pattern: str, separator: str) -> Patterns:
-    return Patterns([pattern], separator)
 
 
 def _collapsed(pattern: str) -> str:

@@ -43,7 +43,15 @@ def parse(r: Reader) -> tuple[Source, ...]:
     if sum(len(source.names) for source in sources) > MAX_NAMES:
         raise BadSyntax(f"More than {MAX_NAMES} mailboxes")
     r.sp()
-    return sources
+    return _merged(sources)
+
+
+def _merged(sources: Sequence[Source]) -> tuple[Source, ...]:
+    """Each filter once: together they mean the same, and cost one look at each mailbox."""
+    names: dict[Filter, tuple[str, ...]] = {}
+    for source in sources:
+        names[source.filter] = names.get(source.filter, ()) + source.names
+    return tuple(Source(filter_, all_) for filter_, all_ in names.items())
 
 
 def _source(r: Reader) -> Source:

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from functools import cache
 
@@ -235,6 +235,44 @@ async def test_salts_outlive_the_process(house: Store, door: Authenticator, cloc
 
 
 # ---- tokens ----
+
+
+class Dawdler(ScramClient):
+    """Has proved to know the password, and says its last word when something else has happened."""
+
+    def __init__(self, password: str, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(ANN, password)
+        self._meanwhile = meanwhile
+
+    async def ask(self, challenge: bytes) -> bytes:
+        if challenge.startswith(b"v="):
+            await self._meanwhile()
+        return await super().ask(challenge)
+
+
+@pytest.mark.parametrize("what", ["password", "account", "token", "end of the token"])
+async def test_what_ends_before_the_last_word_lets_nobody_in(
+    house: Store, door: Authenticator, clock: FakeClock, what: str
+) -> None:
+    """A session is judged by what comes after it began: it must not begin with a password that was taken away."""
+    new = await new_passwords.prepare(house, LIGHT, ANN, "battery staple", random)
+    token = await make(house, expires_at=int(clock.now().timestamp() * 1000) + DAY)
+
+    async def tomorrow() -> None:
+        await clock.advance(2 * 86_400)
+
+    happens: dict[str, tuple[str, Callable[[], Awaitable[object]]]] = {
+        "password": (PASSWORD, lambda: house.write(users.set_password, ANN, new.hash, new.scram)),
+        "account": (PASSWORD, lambda: house.write(users.set_active, ANN, False)),
+        "token": (token, lambda: house.write(token_rows.remove, ANN, "Phone")),
+        "end of the token": (token, tomorrow),
+    }
+    secret, meanwhile = happens[what]
+    client = Dawdler(secret, meanwhile)
+    exchange = Exchange(door, "imap", HOME, client.header + client.bare, client.ask, told=offered(door, {}))
+    with pytest.raises(AuthenticationFailed):
+        await MECHANISMS["SCRAM-SHA-256"](exchange)
+    assert (await reasons(house, door))[-1] == "changed meanwhile"
 
 
 @pytest.mark.parametrize("way", ["password", "scram", "bearer", "bearer without a name"])

@@ -2,6 +2,8 @@
 
 import asyncio
 import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,9 @@ from typing import Any
 import pytest
 
 from mailserver.mailboxes import file_search
+from mailserver.mailboxes.index import MailboxIndex
 from mailserver.store.database import Tx
+from mailserver.store.mailboxes import Mailbox
 from tests.dialogues.imap_world import IMAP, Client, World, prepare
 
 AT_ONCE = replace(IMAP, progress_seconds=0.02)
@@ -85,3 +89,30 @@ async def test_a_search_that_reads_files_says_how_far_it_is_and_holds_up_nobody(
         assert await searching.line() == b"s OK SEARCH completed"
         for client in (searching, other):
             await client.hang_up()
+
+
+async def test_a_search_in_all_mailboxes_says_how_many_are_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await prepare(tmp_path / "prepared")
+    async with await World.open(tmp_path / "prepared", tmp_path / "data", AT_ONCE) as world:
+        mailboxes = await world.mailboxes.visible(world.user_id)
+        await world.deliver(mailboxes[-1].name, 1)
+        look_into, release = world.mailboxes.look_into, asyncio.Event()
+
+        @asynccontextmanager
+        async def held(mailbox: Mailbox) -> AsyncIterator[MailboxIndex]:
+            if mailbox.id == mailboxes[-1].mailbox.id:
+                await release.wait()
+            async with look_into(mailbox) as index:
+                yield index
+
+        monkeypatch.setattr(world.mailboxes, "look_into", held)
+        client = await selected(world)
+        await client.send(b"d ESEARCH IN (personal) RETURN (COUNT) ALL\r\n")
+        done = len(mailboxes) - 1
+        assert await client.line() == b'* OK [INPROGRESS ("d" %d %d)] Still working' % (done, done + 1)
+        release.set()
+        while not (line := await client.line()).startswith(b"d OK"):
+            assert line.startswith((b"* ESEARCH", b"* OK [INPROGRESS"))
+        await client.hang_up()

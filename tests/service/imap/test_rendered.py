@@ -1,13 +1,24 @@
 """Kept FETCH lines are what would be made anew, whatever several sessions did to the mailbox in between."""
 
 import random
+import weakref
+from array import array
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mailserver.imap.rendered import CHUNK, MAX_ANSWER_OCTETS, MAX_OCTETS, Place, RenderedChunks, _Stamp
+from mailserver.imap.rendered import (
+    CHUNK,
+    ENTRY_OCTETS,
+    MAX_ANSWER_OCTETS,
+    MAX_NAMES,
+    MAX_OCTETS,
+    Place,
+    RenderedChunks,
+    _Stamp,
+)
 from tests.dialogues.imap_world import ADDRESS, PASSWORD, Client, World, prepare
 
 MESSAGES = 2 * CHUNK + 40
@@ -101,8 +112,35 @@ async def test_two_sessions_share_the_lines(world: World) -> None:
     assert world.around.rendered.octets == octets > 0
 
 
-def place(number: int) -> Place:
-    return Place((1, "FLAGS", number), _Stamp(None, CHUNK, 1))
+async def test_a_question_with_thousands_of_names_is_not_kept(world: World) -> None:
+    client = await selected(world)
+    await ask(client, f"FETCH {CHUNK + 1}:* (BODY.PEEK[HEADER.FIELDS ({' '.join(['SUBJECT'] * (MAX_NAMES + 1))})])")
+    assert world.around.rendered.octets == 0
+
+
+UIDS = array("q", range(CHUNK))
+
+
+def place(number: int, uids: "array[int]" = UIDS) -> Place:
+    return Place((1, "FLAGS", number), _Stamp(weakref.ref(uids), CHUNK, 1))
+
+
+def test_short_lines_are_bounded_too() -> None:
+    kept = RenderedChunks()
+    for number in range(MAX_OCTETS // ENTRY_OCTETS + 10):
+        kept.keep(place(number), b"x", chunks=1)
+    assert kept.find(place(0)) is None
+    assert kept.octets <= MAX_OCTETS
+
+
+def test_the_uids_of_a_mailbox_as_it_was_are_not_kept_alive() -> None:
+    kept, uids = RenderedChunks(), array("q", range(100_000))
+    kept.keep(place(1, uids), b"x", chunks=1)
+    assert kept.find(place(1, uids)) == b"x"
+    gone = weakref.ref(uids)
+    del uids
+    assert gone() is None
+    assert kept.find(place(1, array("q", range(100_000)))) is None
 
 
 def test_what_is_kept_is_bounded_and_the_oldest_goes() -> None:

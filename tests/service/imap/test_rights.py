@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 from mailserver.mail import rights
 from mailserver.mail.flags import EMPTY
 from mailserver.mail.rights import ALL, Rights
+from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.sharing import Change
 from mailserver.store import users
+from mailserver.store.mailboxes import Mailbox
 from tests.dialogues.imap_world import OTHERS, PASSWORD, Client, World, prepare
 
 BOX = "Other Users/ann@example.test/Team"
@@ -84,10 +87,15 @@ class House:
 
     async def says(self, command: str) -> str:
         """The tagged reply without its tag."""
+        return (await self.hears(command))[-1][2:]
+
+    async def hears(self, command: str) -> list[str]:
+        """All lines of the answer."""
         await self.bob.send(f"t {command}\r\n".encode())
-        while not (line := (await self.bob.line()).decode("latin-1")).startswith("t "):
-            pass
-        return line[2:]
+        lines = [(await self.bob.line()).decode("latin-1")]
+        while not lines[-1].startswith("t "):
+            lines.append((await self.bob.line()).decode("latin-1"))
+        return lines
 
     async def asks(self, row: Row, box: str = BOX) -> str:
         name = f'"{box}"'
@@ -205,3 +213,21 @@ async def test_close_without_the_right_to_expunge_closes_and_removes_nothing(hou
     await house.says(f'SELECT "{BOX}"')
     assert (await house.says("CLOSE")).startswith("OK")
     assert (await house.world.mailboxes.status(house.world.user_id, "Team")).messages == 0
+
+
+async def test_a_mailbox_taken_away_during_a_long_search_is_not_looked_into(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.share(ALL)
+    look_into = house.world.mailboxes.look_into
+
+    @asynccontextmanager
+    async def late(mailbox: Mailbox) -> AsyncIterator[MailboxIndex]:
+        async with look_into(mailbox) as index:
+            await house.share(frozenset("l"))
+            yield index
+
+    command = f'ESEARCH IN (mailboxes "{BOX}") RETURN (COUNT) ALL'
+    assert any(line.startswith("* ESEARCH") for line in await house.hears(command))
+    monkeypatch.setattr(house.world.mailboxes, "look_into", late)
+    assert not any(line.startswith("* ESEARCH") for line in await house.hears(command))

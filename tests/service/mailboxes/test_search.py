@@ -313,6 +313,14 @@ async def test_a_forgotten_field_is_decoded_again(
         assert await found(service, user_id, Header("From", "TWO"), sees(1)) == [1]
 
 
+async def test_columns_of_many_empty_mailboxes_are_bounded_too(store: Store) -> None:
+    fields = kept_fields.KeptFields(store)
+    fitting = kept_fields.MAX_KEPT_OCTETS // kept_fields.COLUMN_OCTETS
+    for mailbox_id in range(fitting + 10):
+        await fields.texts(mailbox_id, "subject", [])
+    assert len(fields._texts._columns) <= fitting
+
+
 async def test_a_word_across_the_edge_of_two_windows_is_found(service: Mailboxes, user_id: int, put: Put) -> None:
     text = b"x" * (message_text.WINDOW_OCTETS - 3) + b"needle"
     await put(b"Subject: long\r\n\r\n" + text + b"\r\n")

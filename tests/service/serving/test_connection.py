@@ -220,6 +220,28 @@ def test_a_bomb_comes_out_in_pieces_while_the_socket_is_left_alone(
 
 
 @loops
+def test_others_get_their_turn_while_a_bomb_is_inflated(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    async def scene(connection: Connection, peer: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        connection.compress(deflated(bytes(16_000_000)))
+        turns = 0
+
+        def turn() -> None:
+            nonlocal turns
+            turns += 1
+            loop.call_soon(turn)
+
+        loop.call_soon(turn)
+        for _ in range(50):  # each is there at once, nothing is waited for
+            data = await connection.receive(5)
+            assert data is not None
+            assert len(data) == READ_HIGH_WATER
+        assert turns >= 50
+
+    play(scene, new_loop)
+
+
+@loops
 def test_what_is_no_deflate_is_an_error_and_the_end_is_an_end(
     new_loop: Callable[[], asyncio.AbstractEventLoop],
 ) -> None:

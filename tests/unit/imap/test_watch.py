@@ -188,3 +188,39 @@ def test_notes_are_told_by_their_names_and_private_ones_to_their_owner() -> None
     watching.hear(AnnotationsChanged(None, None, ("/shared/comment",), (), by=7))
     assert watching.take_entries() == [("", ["/shared/comment"]), ("b", ["/private/comment", "/shared/comment"])]
     assert not watching.has_news
+
+
+def test_the_first_group_a_mailbox_belongs_to_counts() -> None:
+    first = EventGroup(Which.SUBTREE, ("b",), frozenset({Event.MAILBOX_NAME}))
+    second = EventGroup(Which.MAILBOXES, ("inbox", "b/c"), ALL)
+    third = EventGroup(Which.SUBSCRIBED, (), frozenset({Event.SUBSCRIPTION_CHANGE}))
+    last = EventGroup(Which.PERSONAL, (), frozenset())
+    watching = watch(first, second, third, last)
+    assert watching.group_of("b/c", ()) is first
+    assert watching.group_of("INBOX", ("INBOX",)) is second
+    assert watching.group_of("a", ("a",)) is third
+    assert watching.group_of("bc", ()) is last
+    assert watching.group_of("Other Users/ann@example.test/b", ()) is None
+    assert watching.group_of("Other Users/ann@example.test/b", ("Other Users/ann@example.test/b",)) is third
+
+
+def test_names_that_a_client_asks_for_are_gone_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    groups = [EventGroup(Which.MAILBOXES, tuple(f"g{group}n{n}" for n in range(200)), ALL) for group in range(20)]
+    watching = watch(*groups, EVERYTHING, at=seen(**{f"m{number}": number for number in range(1, 200)}))
+
+    def again(name: str) -> str:
+        raise AssertionError(f"{name} is looked at again")
+
+    monkeypatch.setattr("mailserver.imap.watch.names.canonical", again)
+    assert len(watching.with_messages(selected_id=0)) == 199
+    watching.hear(removed(7))
+    assert watching.take_changed(selected_id=0) == ["m7"]
+
+
+@pytest.mark.parametrize(("rights", "told"), [("l", False), ("lr", True), ("li", True)])
+def test_of_entries_hears_who_may_ask_for_them(rights: str, told: bool) -> None:
+    theirs = listed(mailbox(9, "x"), "Other Users/ann@example.test/x", rights)
+    group = EventGroup(Which.SUBTREE, ("Other Users",), ALL)
+    watching = watch(group, at=Seen({theirs.name: theirs}))
+    watching.hear(AnnotationsChanged(2, 9, ("/shared/comment",), (), 2))
+    assert watching.has_news is told

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailserver.imap.wire.list_items import ListRequest, ListReturn, Selection, parse_list, parse_lsub
-from mailserver.imap.wire.patterns import Patterns, matches
+from mailserver.imap.wire.patterns import Patterns
 from mailserver.imap.wire.reader import BadSyntax, Reader
 from mailserver.imap.wire.status_items import StatusItem
 from tests.growth import is_linear
@@ -126,6 +126,10 @@ MATCHES = [
     ("ü*", "übung", True),
     ("[a]*(b)+", "[a]*(b)+", True),
 ]
+
+
+def matches(pattern: str, name: str, separator: str = "/") -> bool:
+    return Patterns([pattern], separator).matches(name)
 
 
 @pytest.mark.parametrize(("pattern", "name", "wanted"), MATCHES)

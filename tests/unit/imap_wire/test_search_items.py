@@ -91,6 +91,10 @@ def test_what_save_and_modseq_are_about(
             (Source(Filter.PERSONAL), Source(Filter.INBOXES), Source(Filter.SUBSCRIBED)),
         ),
         (b"IN (mailboxes a subtree (b c)) ALL", (Source(Filter.MAILBOXES, ("a",)), Source(Filter.SUBTREE, ("b", "c")))),
+        (
+            b"IN (personal subtree a personal subtree (b c) personal) ALL",  # each filter once
+            (Source(Filter.PERSONAL), Source(Filter.SUBTREE, ("a", "b", "c"))),
+        ),
         (b'IN (subtree-one "") ALL', (Source(Filter.SUBTREE_ONE, ("",)),)),
     ],
 )
