@@ -18,6 +18,7 @@ from mailserver.mail.flags import FlagMode, FlagSet
 from mailserver.store import change_numbers, contents, disk_jobs, keywords, mailboxes, threads
 from mailserver.store.database import Row, Rx, Tx, text_time
 from mailserver.store.events import AddedMessage, FlagsChanged, MessagesAdded, MessagesRemoved
+from mailserver.store.flag_conditions import DELETED
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.staging import Staged
 from mailserver.store.uid_choice import among
@@ -238,9 +239,9 @@ def copy(
                from_address, to_addresses, in_reply_to, references_header, created_at, content_id, modseq, thread_id,
                saved_at, name_flags)
            SELECT ?, ?, ?, size, internal_date, flags, message_id, subject, from_address, to_addresses, in_reply_to,
-               references_header, created_at, content_id, ?, thread_id, ?, flag_letters FROM messages WHERE id = ?""",
+               references_header, created_at, content_id, ?, thread_id, ?, ? FROM messages WHERE id = ?""",
         [
-            (target_id, first + place, key, modseq, tx.now_ms // 1000, row.id)
+            (target_id, first + place, key, modseq, tx.now_ms // 1000, letters(row.flags), row.id)
             for place, (row, key) in enumerate(zip(rows, new_keys, strict=False))
         ],
     )
@@ -316,7 +317,7 @@ def remove(tx: Tx, mailbox_id: int, uids: Sequence[int]) -> builtins.list[int]:
 
 def list_deleted(rx: Rx, mailbox_id: int) -> builtins.list[int]:
     """UIDs with \\Deleted, ascending."""
-    rows = rx.all("SELECT uid FROM messages WHERE mailbox_id = ? AND is_deleted = 1 ORDER BY uid", mailbox_id)
+    rows = rx.all(f"SELECT uid FROM messages WHERE mailbox_id = ? AND {DELETED} ORDER BY uid", mailbox_id)
     return [row[0] for row in rows]
 
 
