@@ -54,9 +54,9 @@ def compare(rx: Rx, maildir: Maildir, mailbox: Mailbox) -> Difference:
     maildir.catch_up()
     files = [*maildir.files(mailbox.folder)]
     rows = {
-        key: _Row(uid, name_flags, flag_letters)
-        for uid, key, name_flags, flag_letters in rx.all(
-            "SELECT uid, maildir_key, name_flags, flag_letters FROM messages WHERE mailbox_id = ?", mailbox.id
+        key: _Row(uid, name_flags, messages.letters(FlagSet.from_text(flags)))
+        for uid, key, name_flags, flags in rx.all(
+            "SELECT uid, maildir_key, name_flags, flags FROM messages WHERE mailbox_id = ?", mailbox.id
         )
     }
     new, reflagged = [], []

@@ -1,10 +1,17 @@
 """The flags in file names, brought up to date lazily for other Maildir programs."""
 
 import os
+from operator import itemgetter
 
 from mailserver.store.database import Row, Rx, Tx
+from mailserver.store.messages import LETTERS
 
 BATCH = 500  # files renamed in one transaction
+
+LETTERS_NOW = " || ".join(  # those that a file's name ought to carry
+    f"CASE WHEN instr(m.flags || ',', '{flag},') > 0 THEN '{letter}' ELSE '' END"
+    for flag, letter in sorted(LETTERS.items(), key=itemgetter(1))
+)
 
 
 def is_behind(rx: Rx) -> bool:
@@ -15,11 +22,11 @@ def is_behind(rx: Rx) -> bool:
 def list_stale(rx: Rx) -> list[Row]:
     """(message id, folder, key, letters in the name, letters it ought to have) of at most BATCH files."""
     return rx.all(
-        """SELECT m.id, CASE b.directory WHEN '' THEN u.maildir ELSE u.maildir || '/' || b.directory END,
-               m.maildir_key, m.name_flags, m.flag_letters
+        f"""SELECT m.id, CASE b.directory WHEN '' THEN u.maildir ELSE u.maildir || '/' || b.directory END,
+               m.maildir_key, m.name_flags, {LETTERS_NOW}
            FROM mailboxes b JOIN users u ON u.id = b.user_id
            JOIN messages m ON m.mailbox_id = b.id AND m.modseq > b.names_modseq
-           WHERE b.names_modseq < b.highestmodseq AND m.name_flags <> m.flag_letters LIMIT ?""",
+           WHERE b.names_modseq < b.highestmodseq AND m.name_flags <> ({LETTERS_NOW}) LIMIT ?""",
         BATCH,
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailserver.store.database import Rx, Tx
+from mailserver.store.flag_conditions import DELETED, UNSEEN
 from mailserver.store.uid_choice import among
 
 
@@ -22,7 +23,7 @@ class Status:
     deleted_octets: int  # 0 where not asked for
 
 
-_DELETED_OCTETS = "(SELECT coalesce(sum(size), 0) FROM messages WHERE mailbox_id = b.id AND is_deleted = 1)"
+_DELETED_OCTETS = f"(SELECT coalesce(sum(size), 0) FROM messages WHERE mailbox_id = b.id AND {DELETED})"
 
 
 def list(rx: Rx, user_id: int, names: Sequence[str], *, with_deleted_octets: bool = True) -> "dict[str, Status]":
@@ -31,8 +32,8 @@ def list(rx: Rx, user_id: int, names: Sequence[str], *, with_deleted_octets: boo
         f"""SELECT b.name, b.id, b.uidnext, b.uidvalidity, b.highestmodseq,
                b.message_count,
                (SELECT count(*) FROM messages WHERE mailbox_id = b.id AND uid >= b.recent_uid),
-               (SELECT count(*) FROM messages WHERE mailbox_id = b.id AND is_seen = 0),
-               (SELECT count(*) FROM messages WHERE mailbox_id = b.id AND is_deleted = 1),
+               (SELECT count(*) FROM messages WHERE mailbox_id = b.id AND {UNSEEN}),
+               (SELECT count(*) FROM messages WHERE mailbox_id = b.id AND {DELETED}),
                b.octets, {_DELETED_OCTETS if with_deleted_octets else "0"}
            FROM mailboxes b WHERE b.user_id = ? AND b.name IN (SELECT value FROM json_each(?))""",
         user_id,

@@ -18,12 +18,14 @@ from mailserver.mail.flags import FlagMode, FlagSet
 from mailserver.store import change_numbers, contents, disk_jobs, keywords, mailboxes, threads
 from mailserver.store.database import Row, Rx, Tx, text_time
 from mailserver.store.events import AddedMessage, FlagsChanged, MessagesAdded, MessagesRemoved
+from mailserver.store.flag_conditions import DELETED
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.staging import Staged
 from mailserver.store.uid_choice import among
 
 MAX_SETS = 32  # distinct sets of flags changed in one pass
 MAX_DATES = 64  # date texts kept: messages of a moment share theirs
+_uids = msgspec.json.Decoder(builtins.list[int])
 LETTERS = {"\\Draft": "D", "\\Flagged": "F", "\\Answered": "R", "\\Seen": "S", "\\Deleted": "T"}
 
 
@@ -225,18 +227,21 @@ def copy(
     first = take_uids(tx, target_id, len(rows), modseq, sum(row.size for row in rows))
     _adopt_keywords(tx, target_id, rows)
     tx.files.make_folder(target.folder)
-    tx.many(
+    names = tuple((row.key, row.name_flags, key, letters(row.flags)) for row, key in zip(rows, new_keys, strict=False))
+    new = [(row.id, key, shown) for row, (_, _, key, shown) in zip(rows, names, strict=True)]
+    tx.run(
         """INSERT INTO messages (mailbox_id, uid, maildir_key, size, internal_date, flags, message_id, subject,
                from_address, to_addresses, in_reply_to, references_header, created_at, content_id, modseq, thread_id,
                saved_at, name_flags)
-           SELECT ?, ?, ?, size, internal_date, flags, message_id, subject, from_address, to_addresses, in_reply_to,
-               references_header, created_at, content_id, ?, thread_id, ?, flag_letters FROM messages WHERE id = ?""",
-        [
-            (target_id, first + place, key, modseq, tx.now_ms // 1000, row.id)
-            for place, (row, key) in enumerate(zip(rows, new_keys, strict=False))
-        ],
+           SELECT ?, ? + n.key, n.value ->> 1, size, internal_date, flags, message_id, subject, from_address,
+               to_addresses, in_reply_to, references_header, created_at, content_id, ?, thread_id, ?, n.value ->> 2
+           FROM json_each(?) n CROSS JOIN messages m ON m.id = n.value ->> 0 ORDER BY n.key""",
+        target_id,
+        first,
+        modseq,
+        tx.now_ms // 1000,
+        json.dumps(new),
     )
-    names = tuple((row.key, row.name_flags, key, letters(row.flags)) for row, key in zip(rows, new_keys, strict=False))
     tx.promise(disk_jobs.LinkFiles(source.folder, target.folder, names))
     tx.tell(MessagesAdded(target.user_id, target_id, _added(tx, rows, first, modseq)))
     return [(row.uid, first + place) for place, row in enumerate(rows)]
@@ -271,13 +276,14 @@ def set_flags(
     before = mailbox.highestmodseq
     if mode is not FlagMode.REMOVE:
         flags = keywords.register(tx, mailbox_id, flags)
-    rows = _flags_of(tx, mailbox_id, uids)
+    found, texts = _flags_of(tx, mailbox_id, uids)
     failed: tuple[int, ...] = ()
-    if unchanged_since is not None:
-        failed = tuple(uid for uid, _, changed in rows if changed > unchanged_since)
-        rows = [row for row in rows if row[2] <= unchanged_since] if failed else rows
-    after = _after({text for _, text, _ in rows}, mode, flags)
-    changed = [(uid, after[text]) for uid, text, _ in rows if text in after]
+    if unchanged_since is not None and (failed := _changed_after(tx, mailbox_id, uids, unchanged_since)):
+        too_late = set(failed)
+        kept = [(uid, text) for uid, text in zip(found, texts, strict=True) if uid not in too_late]
+        found, texts = [uid for uid, _ in kept], [text for _, text in kept]
+    after = _after(set(texts), mode, flags)
+    changed = [(uid, after[text]) for uid, text in zip(found, texts, strict=True) if text in after]
     if not changed:
         return Stored((), failed, 0, before)
     modseq = change_numbers.take(tx, mailbox.user_id)
@@ -308,7 +314,7 @@ def remove(tx: Tx, mailbox_id: int, uids: Sequence[int]) -> builtins.list[int]:
 
 def list_deleted(rx: Rx, mailbox_id: int) -> builtins.list[int]:
     """UIDs with \\Deleted, ascending."""
-    rows = rx.all("SELECT uid FROM messages WHERE mailbox_id = ? AND is_deleted = 1 ORDER BY uid", mailbox_id)
+    rows = rx.all(f"SELECT uid FROM messages WHERE mailbox_id = ? AND {DELETED} ORDER BY uid", mailbox_id)
     return [row[0] for row in rows]
 
 
@@ -341,12 +347,30 @@ def _chosen(rx: Rx, mailbox_id: int, uids: Sequence[int]) -> builtins.list[_Chos
     return [_Chosen(r[0], r[1], r[2], r[3], FlagSet.from_text(r[4]), *r[5:]) for r in rows]
 
 
-def _flags_of(rx: Rx, mailbox_id: int, uids: Sequence[int]) -> builtins.list[Row]:
-    """(uid, flags as text, modseq) of those that exist, by uid: STORE is often about all of a mailbox."""
+def _flags_of(rx: Rx, mailbox_id: int, uids: Sequence[int]) -> tuple[builtins.list[int], builtins.list[str]]:
+    """UIDs of those that exist, ascending, and the flags of each; as columns: STORE is often about a whole mailbox."""
     where, bound = among(uids)
-    return rx.all(
-        f"SELECT uid, flags, modseq FROM messages WHERE mailbox_id = ? AND {where} ORDER BY uid", mailbox_id, *bound
+    row = rx.one(
+        f"""SELECT group_concat(uid), group_concat(flags, char(31))
+            FROM (SELECT uid, flags FROM messages WHERE mailbox_id = ? AND {where} ORDER BY uid)""",
+        mailbox_id,
+        *bound,
     )
+    if row is None or row[0] is None:
+        return [], []
+    return _uids.decode(f"[{row[0]}]"), row[1].split("\x1f")
+
+
+def _changed_after(rx: Rx, mailbox_id: int, uids: Sequence[int], modseq: int) -> tuple[int, ...]:
+    """Those of these UIDs whose messages changed after this number, ascending."""
+    where, bound = among(uids)
+    rows = rx.all(
+        f"SELECT uid FROM messages WHERE mailbox_id = ? AND {where} AND modseq > ? ORDER BY uid",
+        mailbox_id,
+        *bound,
+        modseq,
+    )
+    return tuple([uid for (uid,) in rows])
 
 
 def _after(texts: set[str], mode: FlagMode, flags: FlagSet) -> dict[str, FlagSet]:
@@ -423,9 +447,12 @@ def _adopt_keywords(tx: Tx, mailbox_id: int, rows: "Iterable[_Chosen]") -> None:
 
 
 def _bury(tx: Tx, mailbox: Mailbox, modseq: int, uids: builtins.list[int], octets: int) -> None:
-    tx.many(
-        "INSERT INTO vanished (mailbox_id, modseq, uid, removed_at) VALUES (?, ?, ?, ?)",
-        [(mailbox.id, modseq, uid, tx.now_ms) for uid in uids],
+    tx.run(
+        "INSERT INTO vanished (mailbox_id, modseq, uid, removed_at) SELECT ?, ?, value, ? FROM json_each(?)",
+        mailbox.id,
+        modseq,
+        tx.now_ms,
+        json.dumps(uids),
     )
     tx.run(
         """UPDATE mailboxes SET highestmodseq = ?, message_count = message_count - ?, octets = octets - ?
