@@ -10,7 +10,7 @@ from mailserver.cli.faults import EXIT_FOUND
 from mailserver.cli.output import json_option, octets, show_fields, show_json
 
 if TYPE_CHECKING:
-    from mailserver.search.verify import Verified
+    from mailserver.search.verify import Status, Verified
     from mailserver.store.store import Store
 
 LOOK_SECONDS = 0.2  # between looks whether the server is done
@@ -32,7 +32,7 @@ def status(context: Context, as_json: bool) -> None:
     if as_json:
         show_json(dataclasses.asdict(found))
     else:
-        show_fields({**dataclasses.asdict(found), "octets": octets(found.octets)}, as_json=False)
+        show_fields(_for_people(found), as_json=False)
 
 
 @index.command()
@@ -82,6 +82,16 @@ def rebuild(context: Context, no_wait: bool) -> None:
         return "The index is made anew"
 
     click.echo(context.run(work))
+
+
+def _for_people(status: "Status") -> dict[str, object]:
+    return {
+        "size": octets(status.octets),
+        "messages": status.indexed,
+        "not in it yet": status.behind,
+        "read by every search": status.unsure,  # too long, or unreadable
+        "words": status.words,
+    }
 
 
 def _verdict(found: "Verified") -> str:

@@ -81,9 +81,13 @@ def list_(context: Context, owner: str, as_json: bool) -> None:
 
 def _grant(context: Context, owner: str, mailbox: str, who: str, given: frozenset[str]) -> None:
     def write(tx: "Tx") -> None:
+        from mailserver.errors import NoSuchMailbox
         from mailserver.mailboxes import sharing
         from mailserver.store import users
 
-        sharing.grant(tx, users.get(tx, owner).id, mailbox, who, sharing.Change.REPLACE, given)
+        try:
+            sharing.grant(tx, users.get(tx, owner).id, mailbox, who, sharing.Change.REPLACE, given)
+        except NoSuchMailbox:
+            raise NoSuchMailbox(f"{owner} has no mailbox {mailbox!r}") from None
 
     context.run(lambda store: store.write(write))

@@ -230,13 +230,21 @@ def quota(context: Context, address: str, size: int | None, messages: int | None
     changes = size is not None or messages is not None or recount
     fields = context.run(lambda store: store.write(write) if changes else store.read(read))
     if not as_json:
-        limit = fields["quota_bytes"]
-        fields |= {
-            "used_bytes": octets(fields["used_bytes"]),
-            "quota_bytes": octets(limit) if limit else "no limit",
-            "quota_messages": fields["quota_messages"] or "no limit",
-        }
+        fields = _room_for_people(fields)
     show_fields(fields, as_json)
+
+
+def _room_for_people(fields: dict[str, Any]) -> dict[str, Any]:
+    """The names `user show` uses, with room for corrections where some were asked for."""
+    limit, corrected = fields["quota_bytes"], fields.get("corrected_bytes")
+    return {
+        "address": fields["address"],
+        "quota": octets(limit) if limit else "no limit",
+        "used": octets(fields["used_bytes"]),
+        "quota in messages": fields["quota_messages"] or "no limit",
+        "messages": fields["messages"],
+        **({} if corrected is None else {"corrected by": f"{corrected} octets"}),
+    }
 
 
 def _room(rx: "Rx", address: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from mailserver.imap.capabilities import Facts, capabilities, enables, is_told, 
 from mailserver.imap.progress import Progress
 from mailserver.imap.rendered import RenderedChunks
 from mailserver.imap.row import Row, Rows
-from mailserver.imap.states import State
+from mailserver.imap.states import State, why_not
 from mailserver.imap.view import ALL_NEWS, Manner, News, View
 from mailserver.imap.wire import writer
 from mailserver.imap.wire.frames import (
@@ -557,7 +557,7 @@ class Session:
         if row.uid and self.uid_only and not reader.uid:
             raise UidRequired
         if self.state not in row.states:
-            raise BadSyntax(f"Not allowed {self.state.value}")
+            raise BadSyntax(why_not(self.state, row.states))
         deleted = self.view is not None and self.view.gone
         if deleted and State.AUTHENTICATED not in row.states and not row.on_deleted:
             raise NoSuchMailbox("The selected mailbox was deleted, or is not shared any more")

@@ -148,14 +148,14 @@ class Session:
 
     # ---- reading ----
 
-    async def _command(self) -> bytes:
-        line = b""
+    async def _command(self) -> bytes | None:
+        """None: the line was too long."""
         try:
             line = await self._line(MAX_LINE if self.state is State.AUTHORIZATION else MAX_COMMAND)
             if len(line) + 2 > MAX_COMMAND and not line.upper().startswith(b"AUTH "):
                 raise LineTooLong
         except LineTooLong:
-            return b""  # no command has this name
+            return None
         return line
 
     async def _line(self, limit: int) -> bytes:
@@ -190,10 +190,12 @@ class Session:
 
     # ---- answering ----
 
-    async def _answer(self, line: bytes) -> None:
-        verb, _, argument = line.partition(b" ")
+    async def _answer(self, line: bytes | None) -> None:
+        verb, _, argument = (line or b"").partition(b" ")
         verb = verb.upper()
         try:
+            if line is None:
+                raise BadSyntax("Line too long")
             row = self._legal(self.around.commands.get(verb))
             text = await row.run(self, row.parse(argument))
             if text is not None:
@@ -214,7 +216,7 @@ class Session:
 
     def _legal(self, row: Row | None) -> Row:
         if row is None:
-            raise BadSyntax("Unknown command, or line too long")
+            raise BadSyntax("Unknown command")
         if self.state not in row.states:
             raise BadSyntax(f"Not allowed {self.state.value}")
         return row

@@ -46,8 +46,15 @@ def has_room(rx: Rx, user_id: int, octets: int, messages: int = 1) -> bool:
 
 
 def require_room(rx: Rx, user_id: int, octets: int, messages: int = 1) -> None:
+    """Raises OverQuota, which says what limit is in the way: some have two."""
     if not has_room(rx, user_id, octets, messages):
-        raise OverQuota
+        raise OverQuota(_in_the_way(get(rx, user_id), octets))
+
+
+def _in_the_way(quota: Quota, octets: int) -> str:
+    if quota.limit_octets is not None and quota.used_octets + octets > quota.limit_octets:
+        return f"The mailbox is full: the account may hold {quota.limit_octets:,} octets"
+    return f"The mailbox is full: the account may hold {quota.limit_messages:,} messages"
 
 
 def recount(tx: Tx, user_id: int) -> int:

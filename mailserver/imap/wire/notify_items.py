@@ -149,7 +149,7 @@ def _events(r: Reader) -> tuple[frozenset[Event], tuple[FetchItem, ...] | None]:
 def _check(which: Which, events: frozenset[Event], fetch: tuple[FetchItem, ...] | None) -> None:
     """What belongs together, RFC 5465 §5, and what only the selected mailbox has, §5.2, §6.1."""
     if events & MESSAGE_EVENTS and not events >= _TOGETHER:
-        raise BadSyntax("MessageNew and MessageExpunge belong to every message event")
+        raise BadSyntax("Message events need both MessageNew and MessageExpunge")
     if which in OF_SELECTED and not events <= MESSAGE_EVENTS:
         raise BadSyntax("The selected mailbox has message events only")
     if fetch is not None and which not in OF_SELECTED:

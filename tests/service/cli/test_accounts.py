@@ -64,7 +64,7 @@ def test_a_user_from_disable_to_restore(cli: Run, ann: str) -> None:
 
 
 def test_a_quota_is_set_and_shown(cli: Run, ann: str) -> None:
-    assert "quota bytes     1 GiB" in cli("user", "quota", ann).out
+    assert "quota              1 GiB" in cli("user", "quota", ann).out
     assert json.loads(cli("user", "quota", ann, "1.5G", "--json").out)["quota_bytes"] == 3 << 29
     assert json.loads(cli("user", "quota", ann, "0", "--recount", "--json").out) == {
         "address": ann, "used_bytes": 0, "quota_bytes": None, "messages": 0, "quota_messages": None,
@@ -73,7 +73,7 @@ def test_a_quota_is_set_and_shown(cli: Run, ann: str) -> None:
 
 
 def test_a_quota_in_messages_is_set_and_shown(cli: Run, ann: str) -> None:
-    assert "quota messages  no limit" in cli("user", "quota", ann).out
+    assert "quota in messages  no limit" in cli("user", "quota", ann).out
     assert json.loads(cli("user", "quota", ann, "--messages", "500", "--json").out)["quota_messages"] == 500
     assert json.loads(cli("user", "quota", ann, "1G", "--json").out)["quota_messages"] == 500
     assert cli("user", "quota", ann, "--messages", "-1").code == 64
@@ -105,7 +105,7 @@ def test_a_mailbox_is_shared_listed_and_taken_back(cli: Run, ann: str) -> None:
 
 def test_what_can_not_be_shared_is_said(cli: Run, ann: str) -> None:
     assert "'q' is no right" in cli("share", "set", ann, "INBOX", "anyone", "lrq").err
-    assert "No such mailbox" in cli("share", "set", ann, "Nowhere", "anyone", "lr").err
+    assert f"{ann} has no mailbox 'Nowhere'" in cli("share", "set", ann, "Nowhere", "anyone", "lr").err
     assert cli("share", "set", ann, "INBOX", "bob@example.test", "lr").code == 67
     assert cli("share", "set", "nobody@example.test", "INBOX", ann, "lr").code == 67
 
