@@ -70,7 +70,7 @@ def _lasts(program: Program) -> bool:
 def departures(view: View) -> list[bytes]:
     """REMOVEFROM of messages that are gone, for the moment before EXPUNGE tells so. RFC 5267 §4.3.4."""
     lines: list[bytes] = []
-    if view.current:
+    if view.current or view.gone:
         return lines
     present = set(view.index.uids) if view.contexts else set()
     for context in view.contexts.values():
@@ -83,7 +83,7 @@ def departures(view: View) -> list[bytes]:
 async def tell(s: "Session") -> None:
     """ADDTO and REMOVEFROM of messages that changed or arrived, and that the client knows."""
     view = s.view
-    if view is None or not view.contexts or view.index.gone:
+    if view is None or not view.contexts or view.gone:
         return
     now = view.index.highestmodseq
     for context in [*view.contexts.values()]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mailserver.mail import rights
-from mailserver.mail.flags import EMPTY
+from mailserver.mail.flags import EMPTY, FlagMode, FlagSet
 from mailserver.mail.rights import ALL, Rights
 from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.sharing import Change
@@ -231,3 +231,22 @@ async def test_a_mailbox_taken_away_during_a_long_search_is_not_looked_into(
     assert any(line.startswith("* ESEARCH") for line in await house.hears(command))
     monkeypatch.setattr(house.world.mailboxes, "look_into", late)
     assert not any(line.startswith("* ESEARCH") for line in await house.hears(command))
+
+
+async def test_results_of_a_mailbox_that_was_taken_away_are_not_kept_up_to_date(house: House) -> None:
+    await house.share(ALL)
+    await house.says(f'SELECT "{BOX}"')
+    await house.hears("SEARCH RETURN (UPDATE COUNT) UNSEEN")
+    await house.share(frozenset("l"))
+    async with house.world.mailboxes.look_into(await team(house)) as index:
+        first, second = index.uids[:2]
+        user_id = house.world.user_id
+        await house.world.mailboxes.set_flags(user_id, index, [first], FlagMode.ADD, FlagSet.of(["\\Seen"]))
+        await house.world.mailboxes.remove(index, [second])
+    assert await house.hears("NOOP") == ["t OK NOOP completed"]
+
+
+async def team(house: House) -> Mailbox:
+    found = await house.world.mailboxes.find(house.world.user_id, "Team")
+    assert found is not None
+    return found
