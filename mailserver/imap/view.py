@@ -118,9 +118,11 @@ class View:
         return place + 1 if place < self.length and self.uids[place] == uid else None
 
     def numbers(self, uids: Sequence[int]) -> list[int]:
-        """Of those the client knows, ascending."""
+        """Of those the client knows, ascending, as `uids` must be."""
         if self.length and self.uids[self.length - 1] - self.uids[0] + 1 == self.length:  # none was ever removed
             before = self.uids[0] - 1
+            if not before and uids and uids[-1] <= self.length:
+                return [*uids]
             return [number for uid in uids if 0 < (number := uid - before) <= self.length]
         if len(uids) * SCAN_SHARE > self.length:
             known = map(set(uids).__contains__, self.uids[: self.length])
