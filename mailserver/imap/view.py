@@ -118,9 +118,11 @@ class View:
         return place + 1 if place < self.length and self.uids[place] == uid else None
 
     def numbers(self, uids: Sequence[int]) -> list[int]:
-        """Of those the client knows, ascending."""
+        """Of those the client knows, ascending, as `uids` must be."""
         if self.length and self.uids[self.length - 1] - self.uids[0] + 1 == self.length:  # none was ever removed
             before = self.uids[0] - 1
+            if not before and uids and uids[-1] <= self.length:
+                return [*uids]
             return [number for uid in uids if 0 < (number := uid - before) <= self.length]
         if len(uids) * SCAN_SHARE > self.length:
             known = map(set(uids).__contains__, self.uids[: self.length])
@@ -330,24 +332,32 @@ class View:
             self._recent = [*merge([*self._recent, (first, self._uidnext - 1)])]
 
     def _changed(self) -> Iterable[tuple[int, int]]:
-        for uid in self.index.changed_since(self._told_modseq):
-            position = self.index.position(uid)
-            if position is not None:
-                yield uid, position
+        """(uid, position) of the messages that changed since the client was told, ascending."""
+        index, since = self.index, self._told_modseq
+        if not index.remembers(since):
+            changed = [*map(since.__lt__, index.modseqs)]
+            return zip(compress(index.uids, changed), compress(range(len(changed)), changed), strict=True)
+        return [(uid, place) for uid in index.changed_since(since) if (place := index.position(uid)) is not None]
 
     def _changes(self, known: int, *, uid: bool) -> list[bytes]:
         """`known`: how many messages the client had before this sync; it asks for the others' flags itself."""
-        index, lines = self.index, []
-        for changed, position in self._changed():
+        index, told, recent, manner = self.index, self._told, self.has_recent, self.manner
+        current, lines = self.current, []
+        names_uid = uid and not manner.uid_only
+        for changed, position in self._changed():  # perhaps all messages: what does not change is looked at before
             now = index.modseqs[position]
-            if self._told.get(changed) == now:
+            if told and told.get(changed) == now:
                 continue
-            number = self.number(changed)
+            number = position + 1 if current else self.number(changed)
             if number is None or number > known:
                 continue
-            line = self.head(number, changed) + b"FLAGS (%b)" % self.flags_wire(changed, index.flags[position])
-            line += b" UID %d" % changed if uid and not self.manner.uid_only else b""
-            line += b" MODSEQ (%d)" % now if self.manner.modseq else b""
+            flags = index.flags[position]
+            text = self.flags_wire(changed, flags) if recent else flags.wire
+            line = b"%bFLAGS (%b)" % (self.head(number, changed), text)
+            if names_uid:
+                line += b" UID %d" % changed
+            if manner.modseq:
+                line += b" MODSEQ (%d)" % now
             lines.append(line + b")\r\n")
         self._told_modseq = index.highestmodseq
         self._told.clear()

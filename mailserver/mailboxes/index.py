@@ -126,8 +126,10 @@ class MailboxIndex:
         self._learn_keywords(message.flags for message in fresh)
         return True
 
-    def set_flags(self, changes: Iterable[tuple[int, FlagSet, int]]) -> bool:
+    def set_flags(self, changes: Sequence[tuple[int, FlagSet, int]]) -> bool:
         """(uid, flags, modseq) each, ascending by UID; UIDs that are not here are passed over."""
+        if len(changes) == len(self.uids) > LOG_LENGTH and self._set_all_flags(changes):
+            return True
         uids, flags_of, modseqs, end = self.uids, self.flags, self.modseqs, len(self.uids)
         noted: list[tuple[int, int]] = []
         learnt: list[FlagSet] = []
@@ -147,6 +149,22 @@ class MailboxIndex:
             self._note(noted)
             self._learn_keywords(learnt)
         return bool(noted)
+
+    def _set_all_flags(self, changes: Sequence[tuple[int, FlagSet, int]]) -> bool:
+        """As `set_flags`, column by column; False and nothing done unless each message has a change that is news."""
+        if array(self.uids.typecode, [uid for uid, _, _ in changes]) != self.uids:
+            return False
+        modseqs = array(self.modseqs.typecode, [modseq for _, _, modseq in changes])
+        if min(modseqs) <= self.highestmodseq:
+            return False
+        flags = [each for _, each, _ in changes]
+        self.flag_masks = {}
+        self.flags[:] = flags
+        self.modseqs[:] = modseqs
+        self.highestmodseq = self._log_floor = max(modseqs)  # too many for the log
+        self._recent_changes.clear()
+        self._learn_keywords(flags)
+        return True
 
     def remove(self, uids: Iterable[int], modseq: int) -> bool:
         places = sorted({place for uid in uids if (place := self.position(uid)) is not None})

@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
+from operator import itemgetter
 
 from mailserver.mail import fuzzy
 from mailserver.mail.casemap import fold
@@ -40,7 +41,7 @@ class Searcher:
         search = _Search(self._kept, self._files, index.mailbox.id, snapshot, self._texts)
         places = await search.run(key, snapshot.places)
         scores = {snapshot.uids[place]: search.score(place) for place in places} if search.scores else {}
-        return Found([*map(snapshot.uids.__getitem__, places)], scores)
+        return Found(_uids_at(snapshot.uids, places), scores)
 
 
 class _Search:
@@ -200,6 +201,12 @@ def cost(key: SearchKey) -> int:
             return IN_FILES
         case _:
             return IN_MEMORY
+
+
+def _uids_at(uids: "array[int]", places: Sequence[int]) -> list[int]:
+    if len(places) < 2:  # of one place itemgetter makes no tuple
+        return [uids[place] for place in places]
+    return [*itemgetter(*places)(uids)]
 
 
 def _picked(values: "array[int]", places: Sequence[int]) -> Sequence[int]:

@@ -68,6 +68,17 @@ def test_numbers_that_do_not_exist_are_bad(ranges: tuple[tuple[int, int], ...]) 
         view_of(index_of(10, 20, 30)).select(SequenceSet(ranges), by_uid=False)
 
 
+@given(st.sets(st.integers(1, 40)), st.booleans(), st.sets(st.integers(1, 45)))
+def test_numbers_are_the_places_of_those_that_the_client_knows(
+    present: set[int], without_holes: bool, asked: set[int]
+) -> None:
+    uids = list(range(1, len(present) + 1)) if without_holes else sorted(present)
+    index = index_of(*uids)
+    view = view_of(index)
+    add(index, 41, 11)  # not told yet
+    assert view.numbers(sorted(asked)) == [place for place, uid in enumerate(uids, 1) if uid in asked]
+
+
 def test_expunge_waits_and_numbers_hold_meanwhile() -> None:
     index = index_of(1, 2, 3, 4)
     view = view_of(index)

@@ -107,6 +107,35 @@ def test_changes_are_found_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
     assert index.changed_since(7) == []
 
 
+@pytest.mark.parametrize(
+    ("uids", "modseqs"),
+    [
+        ((), (5,)),  # all, by one command
+        ((), (5, 6, 7)),  # all, by several
+        ((3, 4), (5,)),  # some are not here: as many UIDs, others than ours
+        ((), (1, 5)),  # some were known
+    ],
+)
+def test_flags_of_all_messages_at_once_are_those_set_one_by_one(
+    uids: tuple[int, ...], modseqs: tuple[int, ...]
+) -> None:
+    count = index_module.LOG_LENGTH + 2
+    changes = [
+        (uid + (2 * count if uid in uids else 0), FlagSet.of([f"k{uid % 3}"]), modseqs[uid % len(modseqs)])
+        for uid in range(1, count + 1)
+    ]
+    changes.sort(key=lambda change: change[0])
+    whole, steps = an_index(*range(1, count + 1)), an_index(*range(1, count + 1))
+    known = whole.highestmodseq
+    assert whole.set_flags(changes)
+    for change in changes:
+        steps.set_flags([change])
+    assert (whole.flags, whole.modseqs, whole.highestmodseq) == (steps.flags, steps.modseqs, steps.highestmodseq)
+    assert whole.changed_since(known) == steps.changed_since(known)
+    assert sorted(whole.keywords) == sorted(steps.keywords)
+    assert not whole.set_flags(changes)
+
+
 def test_a_change_of_everything_is_found_too() -> None:
     index = an_index(*range(1, index_module.LOG_LENGTH + 3))
     known = index.highestmodseq
