@@ -234,7 +234,7 @@ class View:
         if self.gone:
             return []
         lines = self._removals() if News.REMOVALS in news and not self.current else []
-        lines += self._new_keywords()
+        lines += self.new_keywords()
         known = self.length
         lines += self._arrivals() if News.ARRIVALS in news else []
         if self.index.highestmodseq > self._told_modseq and News.FLAGS in news:
@@ -274,7 +274,8 @@ class View:
         kept = FlagSet.of(flag for flag in flags.names if of_flag(flag) in rights)
         return writer.flag_list(kept, b"\\*") if "w" in rights else writer.flag_list(kept)
 
-    def _new_keywords(self) -> list[bytes]:
+    def new_keywords(self) -> list[bytes]:
+        """FLAGS again where the mailbox has others than the client was told, or the user other rights."""
         fresh = self.index.keywords != self._keywords
         if not fresh and (self.read_only or self.rights == self._told_rights):
             return []

@@ -59,6 +59,8 @@ async def run(s: Session, c: StoreFlags) -> bytes:
     stored = await s.mailboxes.set_flags(s.user_id, view.index, uids, item.mode, item.flags, item.unchanged_since)
     if knew_all := view.knows(stored.before):
         view.told_all(stored.modseq)
+    for line in view.new_keywords():  # before the first FETCH that has one
+        s.write(line)
     if not item.silent:
         await send(s, _plan(s, c, Attribute.FLAGS), _without(view, numbers, stored.failed))
     elif s.condstore:
