@@ -29,7 +29,7 @@ class AppendInput:
         if self.announced().synchronising:
             self._s.write(writer.continuation(b"OK"))
         while True:
-            chunk = await self._s.next_piece()
+            chunk = await self._s.intake.piece()
             if not isinstance(chunk, LiteralChunk):
                 raise BadSyntax("Message expected")
             await incoming.write(chunk.data)
@@ -38,7 +38,7 @@ class AppendInput:
         await self._next_text()
 
     async def _next_text(self) -> None:
-        item = await self._s.next_piece()
+        item = await self._s.intake.piece()
         match item:
             case AppendStart():
                 self._start, self.reader = item, item.reader

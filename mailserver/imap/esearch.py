@@ -45,7 +45,7 @@ def require_options(s: "Session", returns: Returns | None) -> None:
 def search_view(s: "Session", view: View) -> SearchView:
     """What the session sees in its selected mailbox."""
     now = int(s.around.clock.now().timestamp())
-    return SearchView(view.uids[: view.length], view.is_recent, view.saved, now, s.at)
+    return SearchView(view.uids[: view.length], view.is_recent, view.saved, now, s.attendance.at)
 
 
 def correlator(s: "Session", tag: bytes, *, by_uid: bool, mailbox: str = "", uidvalidity: int = 0) -> bytes:

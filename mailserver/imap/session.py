@@ -6,9 +6,8 @@ when the session has to wait.
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import structlog
 
@@ -18,45 +17,32 @@ from mailserver.auth.live_sessions import LiveSessions
 from mailserver.auth.sasl.mechanisms import offered
 from mailserver.clock import Clock
 from mailserver.config.tree import ImapConfig
-from mailserver.errors import LimitReached, NoSuchMailbox, Refusal, TooBig
-from mailserver.imap import contexts
+from mailserver.errors import NoSuchMailbox, Refusal
+from mailserver.imap.attendance import Attendance
 from mailserver.imap.capabilities import Facts, capabilities, enables, is_told, largest_unasked, switched_off
-from mailserver.imap.progress import Progress
+from mailserver.imap.intake import Ending, Intake
 from mailserver.imap.rendered import RenderedChunks
 from mailserver.imap.row import Row, Rows
 from mailserver.imap.states import State, why_not
-from mailserver.imap.view import ALL_NEWS, Manner, News, View
+from mailserver.imap.telling import Telling
+from mailserver.imap.view import ALL_NEWS, Manner, View
 from mailserver.imap.wire import writer
 from mailserver.imap.wire.frames import (
-    BEFORE_LOGIN,
     AppendStart,
     Command,
     Item,
     NeedLiteral,
-    RawLine,
     Refused,
-    after_login,
 )
-from mailserver.imap.wire.framing import CommandFramer
 from mailserver.imap.wire.reader import BadSyntax, Reader, UidRequired
 from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.serving.connection import Connection, ConnectionLost
-from mailserver.serving.deflate import Garbled
 from mailserver.store.store import Store
 
-SASL_LINE_OCTETS = 12_288  # RFC 9051 §6.2.2 lets base64 lines be long; no credential of ours needs more
 TURN_COMMANDS = 32  # pipelined commands answered before other sessions get their turn
 
 _log = structlog.get_logger("imap")
-
-
-class Ending(Exception):  # noqa: N818 - an event, not a mistake
-    """The session ends with BYE; `text` follows it."""
-
-    def __init__(self, text: bytes) -> None:
-        self.text = text
-        super().__init__(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +62,6 @@ class Surroundings:
     rendered: RenderedChunks = field(default_factory=RenderedChunks)
 
 
-class Watching(Protocol):
-    """What NOTIFY set up: whoever can say in IMAP's words what happened."""
-
-    expunges_at_once: bool  # also between commands
-
-    def stop(self) -> None: ...
-    async def tell(self) -> None:
-        """News of mailboxes that are not selected."""
-
-    async def fetch(self, numbers: Sequence[int]) -> None:
-        """What is to be told of new messages in the selected mailbox."""
-
-
 class Session:
     def __init__(self, connection: Connection, around: Surroundings, *, offers_tls: bool) -> None:
         self.connection = connection
@@ -98,21 +71,16 @@ class Session:
         self.account: Account | None = None
         self.view: View | None = None
         self.enabled: set[str] = set()  # by ENABLE, or by a command that implies it; see `enable`
-        self.interest = ALL_NEWS  # in the selected mailbox; NOTIFY narrows it
         self.secure_after_reply = False  # STARTTLS was answered OK
         self.compress_after_reply = False  # COMPRESS was
         self.tag = b""  # of the running command
-        self._progress = Progress()
         self.failed_logins = 0
         self._off = switched_off(around.config.without)  # capabilities
-        self._framer = CommandFramer(most_unasked=largest_unasked(self._off))
-        self._login_deadline = asyncio.get_running_loop().time() + around.config.login_seconds
+        self.telling = Telling(self)
+        self.intake = Intake(connection, around.config, largest_unasked(self._off), self.telling.watched)
+        self.attendance = Attendance(connection, around.config.progress_seconds)
         self._errors = 0  # BAD in a row
-        self._farewell: bytes | None = None
         self._forget_live: Callable[[], None] = _nothing
-        self._watching: Watching | None = None
-        self._stop_progress: Callable[[], None] = _nothing
-        self._deaf: Callable[[], None] = _nothing  # ends hearing of the selected mailbox for NOTIFY
         self._log = _log.bind(session=next(around.ids), peer=connection.peer)
 
     # ---- its life ----
@@ -123,7 +91,7 @@ class Session:
             self.untagged(b"OK [CAPABILITY %b] IMAP server ready" % self.capabilities())
             turn = 0
             while self.state is not State.LOGOUT:
-                await self._answer(await self._next_item(between=True))
+                await self._answer(await self.intake.command())
                 turn += 1
                 if turn % TURN_COMMANDS == 0:
                     await asyncio.sleep(0)
@@ -131,17 +99,12 @@ class Session:
             self.untagged(b"BYE " + ending.text)
         finally:
             self._forget_live()
-            self.stop_watching()
+            self.telling.stop_watching()
             await self.leave_mailbox()
         self.connection.close()
 
     def stop(self) -> None:
-        self.bye(b"Server is shutting down")
-
-    def bye(self, text: bytes) -> None:
-        """End the session when the running command is done; at once where it waits for the client."""
-        self._farewell = text
-        self.connection.wake()
+        self.intake.bye(b"Server is shutting down")
 
     # ---- for commands ----
 
@@ -186,7 +149,7 @@ class Session:
     def enable(self, *names: str) -> None:
         """Switch on what the client understands; the next thing it is told is told so."""
         self.enabled.update(names)
-        self._framer.utf8 = self.utf8
+        self.intake.read_utf8(self.utf8)
         if self.view is not None:
             self.view.manner = self._manner()
 
@@ -260,29 +223,26 @@ class Session:
     def log_in(self, account: Account) -> None:
         self.account = account
         self.state = State.AUTHENTICATED
-        self._framer.limits = after_login(self.around.config.max_append_octets)
         self._off |= switched_off(account.imap_without)
-        self._framer.most_unasked = largest_unasked(self._off)
+        self.intake.log_in(largest_unasked(self._off))
         self._log = self._log.bind(user=account.address)
         self._forget_live = self.around.live.add(
             account.user_id,
-            lambda: self.bye(b"[UNAVAILABLE] This account may not be used any more"),
+            lambda: self.intake.bye(b"[UNAVAILABLE] This account may not be used any more"),
             account.token_id,
         )
 
     async def log_out(self) -> None:
         """As before the login, RFC 8437 §2; what belongs to the connection (TLS, compression, failed logins) stays."""
-        self.stop_watching()
-        self.interest = ALL_NEWS
+        self.telling.stop_watching()
+        self.telling.interest = ALL_NEWS
         await self.leave_mailbox()
         self._forget_live()
         self._forget_live = _nothing
         self.state, self.account = State.NOT_AUTHENTICATED, None
         self.enabled.clear()
         self._off = switched_off(self.around.config.without)
-        self._framer.limits, self._framer.utf8 = BEFORE_LOGIN, False
-        self._framer.most_unasked = largest_unasked(self._off)
-        self._login_deadline = asyncio.get_running_loop().time() + self.around.config.login_seconds
+        self.intake.log_out(largest_unasked(self._off))
         self._log = self._log.unbind("user")
 
     def enter_mailbox(self, index: MailboxIndex, first_recent: int, *, read_only: bool) -> View:
@@ -293,200 +253,20 @@ class Session:
         )
         self.view.manner = self._manner()
         self.state = State.SELECTED
-        self._hear_selected()
+        self.telling.hear_selected()
         return self.view
 
     async def leave_mailbox(self) -> None:
         if self.view is not None:
-            self._hear_nothing()
+            self.telling.hear_nothing()
             view, self.view = self.view, None
             self.mailboxes.release(view.index)
             self.state = State.AUTHENTICATED
-
-    async def ask(self, prompt: bytes) -> bytes:
-        """One line of the client's to `+ prompt`, without its end."""
-        self.write(writer.continuation(prompt))
-        self._framer.expect_line(SASL_LINE_OCTETS)
-        return _line_of(await self._next_item(asking=True))
-
-    async def line_or_news(self, prompt: bytes | None, seconds: float) -> bytes | None:
-        """In IDLE: the client's line, or None when the connection was woken or `seconds` have passed.
-
-        `prompt` is given the first time.
-        """
-        if prompt is not None:
-            self.write(writer.continuation(prompt))
-            self._framer.expect_line(SASL_LINE_OCTETS)
-        while (item := self._framer.next()) is None:
-            try:
-                data = await self._receive_or_wake(seconds)
-            except TimeoutError:
-                return None
-            if data is None:
-                return None
-            self._framer.feed(data)
-        return _line_of(item)
-
-    def refuse_rest(self) -> None:
-        """The running command is answered although more of it is on its way: that is swallowed."""
-        self._framer.refuse()
-
-    async def next_piece(self) -> Item:
-        """Of a message that streams in: a LiteralChunk, then what follows.
-
-        Raises BadSyntax for a refused rest, TooBig or LimitReached where that is what it was refused for.
-        """
-        item = await self._next_item()
-        if not isinstance(item, Refused):
-            return item
-        if item.close:
-            raise Ending(item.text)
-        code, _, text = item.text.decode("ascii", "replace").partition("] ")
-        if item.status == b"NO":
-            raise (TooBig if code == "[TOOBIG" else LimitReached)(text)
-        raise BadSyntax(text or code)
-
-    def tell_news(self, *, expunge: bool, uid: bool = False) -> None:
-        """EXPUNGE or VANISHED, EXISTS, RECENT and FETCH of what happened meanwhile."""
-        if self.view is not None:
-            news = self.interest if expunge else self.interest & ~News.REMOVALS
-            self._tell_departures(news)
-            for line in self.view.sync(news, uid=uid or self._watching is not None):  # RFC 5465 §5.1
-                self.write(line)
-
-    def _tell_what_is_complete(self) -> None:
-        """Where removals wait behind changes that were told, a client must not take the highest MODSEQ for its own.
-
-        It would never hear of them when it comes back. With this code it takes the number in it. RFC 7162 §6.
-        """
-        if self.qresync and self.view is not None and self.view.holds_back:
-            self.untagged(b"OK [HIGHESTMODSEQ %d] Removals are yet to be told" % self.view.complete_modseq)
-
-    def tell_removals(self) -> None:
-        """For a command that removes: its own are told whatever the client is interested in. RFC 5465 §5."""
-        if self.view is not None:
-            self._tell_departures(News.REMOVALS)
-            for line in self.view.sync(News.REMOVALS):
-                self.write(line)
-
-    def _tell_departures(self, news: News) -> None:
-        """From results that are kept up to date: before the messages themselves, RFC 5267 §4.3.4."""
-        if self.view is not None and News.REMOVALS in news:
-            for line in contexts.departures(self.view):
-                self.write(line)
-
-    # ---- NOTIFY ----
 
     @property
     def selected_id(self) -> int:
         """The selected mailbox, 0 where there is none."""
         return self.view.index.mailbox.id if self.view is not None else 0
-
-    def watch_by(self, watching: Watching) -> None:
-        self._watching = watching
-        self._hear_selected()
-
-    def stop_watching(self) -> None:
-        self._hear_nothing()
-        if self._watching is not None:
-            self._watching.stop()
-            self._watching = None
-
-    async def tell_watched(self, *, expunge: bool = False) -> None:
-        """Between commands and in IDLE: what the client asked for by NOTIFY."""
-        if self._watching is not None:
-            self.tell_news(expunge=expunge or self._watching.expunges_at_once)
-            await self._tell_arrived()
-            await contexts.tell(self)
-            await self._watching.tell()
-
-    async def _tell_arrived(self) -> None:
-        if self._watching is not None and self.view is not None and self.view.arrived:
-            arrived, self.view.arrived = self.view.arrived, range(0)
-            await self._watching.fetch(arrived)
-
-    def _hear_selected(self) -> None:
-        self._hear_nothing()
-        if self._watching is not None and self.view is not None:
-            self._deaf = self.view.index.listen(self.connection.wake)
-
-    def _hear_nothing(self) -> None:
-        self._deaf()
-        self._deaf = _nothing
-
-    # ---- INPROGRESS, RFC 9585 ----
-
-    def at(self, done: int, goal: int) -> None:
-        """How far the running command is; a new goal begins behind the one before."""
-        self._progress.at(done, goal)
-
-    async def _attended(self, row: Row, work: Awaitable[bytes]) -> bytes:
-        """The work of a command; while it lasts its client hears now and then that it does."""
-        if not row.reports or not self.can(b"INPROGRESS"):
-            return await work
-        self._progress = Progress()
-        seconds = self.around.config.progress_seconds
-        timer = asyncio.get_running_loop().call_later(seconds, lambda: self._tell_progress(seconds))
-        self._stop_progress = timer.cancel
-        try:
-            return await work
-        finally:
-            self._stop_progress()
-
-    def _tell_progress(self, seconds: float) -> None:
-        timer = asyncio.get_running_loop().call_later(seconds, lambda: self._tell_progress(seconds))
-        self._stop_progress = timer.cancel
-        if not self.connection.behind:
-            self.untagged(b"OK [INPROGRESS %b] Still working" % self._progress.wire(self.tag))
-            self.connection.flush()
-
-    def modseq_code(self) -> bytes:
-        """For the tagged OK of what removed messages, where everything up to it is told before. RFC 7162 §3.2.7.
-
-        A client that NOTIFY keeps from some of the news would miss them for good, if it took the number for its own.
-        """
-        if self.view is None or not self.condstore or self.interest != ALL_NEWS:
-            return b""
-        return b"[HIGHESTMODSEQ %d] " % self.view.index.highestmodseq
-
-    # ---- reading ----
-
-    async def _next_item(self, *, between: bool = False, asking: bool = False) -> Item:
-        """`between`: no command is running; `asking`: in an exchange where a person may have to be asked."""
-        while (item := self._framer.next()) is None:
-            if self._farewell is not None:
-                raise Ending(self._farewell)
-            if between:
-                await self.tell_watched()
-            try:
-                data = await self._receive_or_wake(self._patience(asking=asking))
-            except TimeoutError:
-                raise Ending(b"[UNAVAILABLE] Idle for too long") from None
-            if data is not None:
-                self._framer.feed(data)
-        if self._farewell is not None and isinstance(item, Command | AppendStart):
-            raise Ending(self._farewell)
-        return item
-
-    async def _receive_or_wake(self, seconds: float) -> bytes | None:
-        try:
-            data = await self.connection.receive(seconds)
-        except Garbled:
-            raise Ending(b"What came in is not a DEFLATE stream") from None
-        if self._farewell is not None:
-            raise Ending(self._farewell)
-        if data == b"":
-            self.connection.close()
-            raise ConnectionLost
-        return data
-
-    def _patience(self, *, asking: bool) -> float:
-        """Seconds of silence from the client."""
-        config = self.around.config
-        if self.state is not State.NOT_AUTHENTICATED:
-            return config.idle_seconds
-        left = max(self._login_deadline - asyncio.get_running_loop().time(), 0.0)
-        return left if asking else min(left, config.silent_seconds)
 
     # ---- answering ----
 
@@ -498,7 +278,7 @@ class Session:
             case AppendStart():
                 row = self._row(item.reader.name)
                 if not await self._execute(item.tag, row, item.reader, lambda row: self._stream(row, item)):
-                    self.refuse_rest()
+                    self.intake.refuse_rest()
             case NeedLiteral():
                 self.write(writer.continuation(b"OK"))
             case Refused():
@@ -526,7 +306,8 @@ class Session:
         word, text = b"OK", b""
         try:
             legal = self._legal(row, reader)
-            text = await self._attended(legal, work(legal))
+            attended = legal.reports and self.can(b"INPROGRESS")
+            text = await (self.attendance.over(tag, work(legal)) if attended else work(legal))
         except BadSyntax as fault:
             word, text = b"BAD", writer.coded(fault.code, fault.text)
         except Refusal as refusal:
@@ -537,10 +318,7 @@ class Session:
             self._log.exception("command failed", command=reader.name)
             word, text = b"NO", b"[SERVERBUG] Internal error; it was logged"
         if row is not None:
-            self.tell_news(expunge=reader.uid or not row.holds_expunge, uid=reader.uid)
-            await self._tell_arrived()
-            await contexts.tell(self)
-            self._tell_what_is_complete()
+            await self.telling.after_command(expunge=reader.uid or not row.holds_expunge, uid=reader.uid)
         self.write(writer.status(tag, word, text))
         self._count_errors(word)
         if self.secure_after_reply:
@@ -585,13 +363,13 @@ class Session:
         if context is None:
             raise Ending(b"[UNAVAILABLE] No certificate")
         await self.connection.start_tls(context)
-        self._framer = CommandFramer(most_unasked=largest_unasked(self._off))
+        self.intake.begin_anew(largest_unasked(self._off))
         self.offers_tls = False
 
     def _compress(self) -> None:
         """What the client pipelined behind COMPRESS is deflated already, RFC 4978 §3."""
         self.compress_after_reply = False
-        self.connection.compress(self._framer.take_pending())
+        self.connection.compress(self.intake.take_pending())
         self.offers_tls = False  # TLS would have to begin below the compression
 
 
@@ -602,9 +380,3 @@ def _nothing() -> None:
 def _claim_none(index: MailboxIndex) -> int:
     """\\Recent is for the owner's sessions; another user's do not take it from them."""
     return index.uidnext
-
-
-def _line_of(item: Item) -> bytes:
-    if not isinstance(item, RawLine):
-        raise Ending(b"[LIMIT] Line too long")
-    return item.line

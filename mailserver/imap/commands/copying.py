@@ -48,8 +48,8 @@ async def move(s: Session, c: Transfer) -> bytes:
         return b"MOVE completed: no such messages"
     moved = await s.mailboxes.move(s.user_id, view.index, uids, c.target)
     s.untagged(b"OK [%b] Moved" % copyuid(moved))
-    s.tell_removals()
-    return message_limit.told(s, limited, s.modseq_code()) + b"MOVE completed"
+    s.telling.removals()
+    return message_limit.told(s, limited, s.telling.modseq_code()) + b"MOVE completed"
 
 
 def copyuid(copied: Copied) -> bytes:

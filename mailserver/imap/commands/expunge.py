@@ -39,8 +39,8 @@ def _deleted(view: View, uids: list[int]) -> list[int]:
 
 
 def _done(s: Session, removed: list[int], text: bytes, limited: bytes = b"") -> bytes:
-    s.tell_removals()
-    return message_limit.told(s, limited, s.modseq_code() if removed else b"") + text
+    s.telling.removals()
+    return message_limit.told(s, limited, s.telling.modseq_code() if removed else b"") + text
 
 
 ROWS = {

@@ -3,8 +3,9 @@
 import asyncio
 
 from mailserver.imap import contexts
+from mailserver.imap.intake import Ending
 from mailserver.imap.row import Row, no_arguments
-from mailserver.imap.session import Ending, Session
+from mailserver.imap.session import Session
 from mailserver.imap.states import AUTHENTICATED
 from mailserver.imap.wire.reader import BadSyntax
 
@@ -13,7 +14,7 @@ KEEPALIVE_SECONDS = 240.0  # home routers forget a silent connection after five 
 
 async def run(s: Session, _: None) -> bytes:
     """What happens in one turn of the loop is told together, after the client has read what came before."""
-    s.tell_news(expunge=True)
+    s.telling.news(expunge=True)
     await contexts.tell(s)
     deaf = s.view.index.listen(s.connection.wake) if s.view is not None else _nothing
     try:
@@ -31,13 +32,13 @@ async def _until_line(s: Session) -> bytes:
     end = now() + s.around.config.idle_seconds
     keepalive = now() + KEEPALIVE_SECONDS
     while True:
-        line = await s.line_or_news(prompt, max(min(end, keepalive) - now(), 0.0))
+        line = await s.intake.line_or_news(prompt, max(min(end, keepalive) - now(), 0.0))
         if line is not None:
             return line
         prompt = None
-        s.tell_news(expunge=True)
+        s.telling.news(expunge=True)
         await contexts.tell(s)
-        await s.tell_watched(expunge=True)
+        await s.telling.watched(expunge=True)
         if now() >= end:
             raise Ending(b"[UNAVAILABLE] Idle for too long")
         if now() >= keepalive:

@@ -12,9 +12,9 @@ async def close(s: Session, _: None) -> bytes:
     """
     view, code = s.selected, b""
     if not view.read_only and not view.gone and "e" in view.rights:  # without it nothing is said, RFC 4314 §4
-        s.tell_news(expunge=True)
+        s.telling.news(expunge=True)
         removed = await s.mailboxes.expunge(s.user_id, view.index, None)
-        code = s.modseq_code() if removed and view.is_behind_only_by(removed) else b""
+        code = s.telling.modseq_code() if removed and view.is_behind_only_by(removed) else b""
     await s.leave_mailbox()
     return code + b"CLOSE completed"
 

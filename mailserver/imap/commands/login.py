@@ -8,8 +8,9 @@ from mailserver.auth.sasl import exchange
 from mailserver.auth.sasl.exchange import Exchange
 from mailserver.auth.sasl.mechanisms import MECHANISMS
 from mailserver.errors import AuthenticationDelayed, AuthenticationFailed, PrivacyRequired, Refusal
+from mailserver.imap.intake import Ending
 from mailserver.imap.row import Row
-from mailserver.imap.session import Ending, Session
+from mailserver.imap.session import Session
 from mailserver.imap.states import NOT_AUTHENTICATED
 from mailserver.imap.wire.reader import BadSyntax, Reader
 
@@ -87,7 +88,7 @@ def _exchange(s: Session, initial: bytes | None) -> Exchange:
 
 
 async def _ask(s: Session, challenge: bytes) -> bytes:
-    return exchange.decode(await s.ask(exchange.encode(challenge)))
+    return exchange.decode(await s.intake.ask(exchange.encode(challenge)))
 
 
 async def _log_in(s: Session, attempt: Awaitable[Account], done: bytes) -> bytes:

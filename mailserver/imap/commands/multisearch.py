@@ -43,7 +43,7 @@ async def run(s: Session, c: MultiSearch) -> bytes:
     _require_sense(s, c)
     mailboxes = await _mailboxes(s, c.sources)
     for place, listed in enumerate(mailboxes):
-        s.at(place, len(mailboxes))
+        s.attendance.at(place, len(mailboxes))
         if s.view is not None and listed.mailbox.id == s.view.index.mailbox.id:
             await _in_selected(s, c, listed)
         else:

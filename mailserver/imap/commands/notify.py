@@ -27,14 +27,14 @@ _STATUS = (StatusItem.MESSAGES, StatusItem.UIDNEXT, StatusItem.UIDVALIDITY, Stat
 
 async def run(s: Session, c: NotifyRequest) -> bytes:
     """Replaces what was asked for before. What has happened is told before the OK, as by NOOP. RFC 5465 §3.1."""
-    s.stop_watching()
-    s.interest = News.NOTHING
+    s.telling.stop_watching()
+    s.telling.interest = News.NOTHING
     if not c.groups:
         return b"NOTIFY completed: no events"
     watching = Watching(s, c, await Names.of(s))
-    s.watch_by(watching)
+    s.telling.watch_by(watching)
     group = watching.watch.of_selected
-    s.interest = _interest(group)
+    s.telling.interest = _interest(group)
     if c.status:
         await _tell_status(s, watching.watch.with_messages(s.selected_id))
     return b"NOTIFY completed"
@@ -69,8 +69,8 @@ class Watching:
         except Refusal:  # what was taken to be told is lost, and silence would say that nothing happened
             watch.overflowed = True
         if watch.overflowed:
-            s.stop_watching()
-            s.interest = News.NOTHING
+            s.telling.stop_watching()
+            s.telling.interest = News.NOTHING
             s.untagged(b"OK [NOTIFICATIONOVERFLOW] Too much happened that was not read; as after NOTIFY NONE")
 
     async def _tell_all(self) -> None:

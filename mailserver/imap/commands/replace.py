@@ -42,8 +42,8 @@ async def _replace(s: Session, i: AppendInput) -> bytes:
         i.reader.end()
         appended = await s.mailboxes.replace(index, uid, s.user_id, name, *await uploads.staged())
     s.untagged(b"OK [APPENDUID %d %d] Replacement message ready" % (appended.uidvalidity, appended.uids[0]))
-    s.tell_removals()
-    return s.modseq_code() + b"REPLACE completed"
+    s.telling.removals()
+    return s.telling.modseq_code() + b"REPLACE completed"
 
 
 def _uid(s: Session, number: int, *, by_uid: bool) -> int:

@@ -7,7 +7,7 @@ from mailserver.imap.wire.reader import BadSyntax
 
 
 async def run(s: Session, _: None) -> bytes:
-    """The session answers OK and starts TLS after it, see Session.secure."""
+    """The session answers OK and starts TLS after it, see Session._secure."""
     if not s.offers_tls:
         raise BadSyntax("TLS is not offered here")
     s.secure_after_reply = True

@@ -37,6 +37,8 @@ def text(argument: bytes) -> str:
     """One argument that is not empty, as UTF-8. RFC 6856 §2.2"""
     if not argument:
         raise BadSyntax("An argument is missing")
+    if b"\r" in argument:  # of a line that ended in CR CR LF
+        raise BadSyntax("CR in the argument")
     return utf8(argument)
 
 
