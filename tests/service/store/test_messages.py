@@ -97,6 +97,7 @@ async def test_a_copy_is_a_hard_link_with_the_same_content_and_a_uid_of_its_own(
     assert pairs == [(1, 1)]
     original, copy = await store.read(messages.locate, box.id, 1), await store.read(messages.locate, archive.id, 1)
     assert original is not None and copy is not None
+    store.maildir.catch_up()
     assert os.stat(store.maildir.path(original.folder, original.key, "S")).st_nlink == 2
     assert await store.read(Rx.one, "SELECT count(*) FROM contents") == (1,)
     await store.write(messages.remove, box.id, [1])
