@@ -182,3 +182,9 @@ class DatabaseUnusable(Refusal):
     """The file is not ours to use: drifted migrations, a newer schema, damage. Nothing was changed."""
 
     imap, smtp, http, exit, text = "UNAVAILABLE", "451 4.3.0", 503, 78, "The database can not be used"
+
+
+class SealBroken(Refusal):
+    """A secret of ours can not be opened: the key file is missing, readable by others, or another one."""
+
+    imap, smtp, http, exit, text = "UNAVAILABLE", "451 4.3.0", 503, 78, "A sealed secret can not be opened"

@@ -1,0 +1,1 @@
+"""Signatures of domains: keys, signing, rotation, ARC seals."""

@@ -1,0 +1,1 @@
+"""HTTPS requests to addresses that strangers name, kept away from what is ours."""

@@ -1,0 +1,1 @@
+"""Mail to other servers: one message to one destination, over SMTP."""
