@@ -4,7 +4,7 @@ MAIL   is there room on the disk, can the sender stand in a header
 RCPT   who is it for (recipients.py)
 DATA   header read, forged results out, hops counted
        → the stages, in order: each may refuse, or add fields to the header; authentication of mail comes first
-       → trace fields on top → handed over (handover.py) → 250
+       → trace fields on top → handed over (store/handover.py) → 250
 """
 
 import secrets
@@ -17,11 +17,11 @@ import structlog
 from mailserver.clock import Clock
 from mailserver.config.tree import DeliveryConfig, QueueConfig, SmtpConfig
 from mailserver.delivery import header, recipients
-from mailserver.delivery.handover import Local, Remote, hand_over
 from mailserver.delivery.outgoing import outgoing
 from mailserver.delivery.recipients import Recipients
 from mailserver.mail.editing import HeaderBlock
 from mailserver.mail.transaction import Envelope, Peer
+from mailserver.store.handover import Local, Remote, hand_over
 from mailserver.store.recipients import Resolved
 from mailserver.store.staging import Incoming
 from mailserver.store.store import Store

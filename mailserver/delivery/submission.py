@@ -18,7 +18,6 @@ import structlog
 from mailserver.clock import Clock
 from mailserver.config.tree import DeliveryConfig, QueueConfig, SmtpConfig
 from mailserver.delivery import header, ownership, recipients
-from mailserver.delivery.handover import Local, Remote, hand_over
 from mailserver.delivery.outgoing import outgoing
 from mailserver.delivery.recipients import Recipients
 from mailserver.errors import LimitReached
@@ -27,6 +26,7 @@ from mailserver.mail.editing import HeaderBlock, field_line, is_named
 from mailserver.mail.transaction import Envelope
 from mailserver.store import submissions
 from mailserver.store.database import Rx, Tx
+from mailserver.store.handover import Local, Remote, hand_over
 from mailserver.store.recipients import Resolved
 from mailserver.store.staging import Incoming
 from mailserver.store.store import Store
