@@ -19,7 +19,7 @@ class ResultType(StrEnum):
     STS_WEBPKI_INVALID = "sts-webpki-invalid"
 
 
-class CertificateRefused(Exception):
+class CertificateRefused(Exception):  # noqa: N818 - a verdict, not an error of ours
     """The other server's certificate does not hold for what was asked of it."""
 
     def __init__(self, reason: str, result_type: ResultType) -> None:
