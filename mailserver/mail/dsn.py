@@ -1,0 +1,310 @@
+"""Delivery status notifications: what we tell a sender of what became of a message. RFC 3461 §6, RFC 3464, RFC 6522.
+
+    multipart/report
+      text/plain                what happened, why, and what a person can do
+      message/delivery-status   the same for programs: a block of fields for the message, then one for each recipient
+      message/rfc822            the message, where it failed, is small and RET does not say HDRS
+      text/rfc822-headers       else its header
+
+Where an address or the message's header is UTF-8 the last two are the message/global types of RFC 6533. What servers
+said is a stranger's text: control characters never reach a field, and nothing of it can end one.
+"""
+
+import binascii
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mailserver.mail import encoded_words, xtext
+from mailserver.mail.dates import format_date
+from mailserver.mail.downgrade import encoded_words as as_encoded_words
+from mailserver.mail.dsn_words import MEANINGS, OPENINGS, SUBJECTS
+from mailserver.mail.editing import HeaderBlock, field_line
+from mailserver.mail.message_ids import message_id, message_ids
+from mailserver.mail.transaction import Ret
+
+MAX_RETURNED_OCTETS = 65_536  # of a message that is given back whole; of a larger one only the header is
+MAX_HEADER_OCTETS = 65_536  # of a header that is given back
+MAX_DIAGNOSTIC = 1000  # characters of what a server said
+MAX_WORD = 200  # characters without a space in it: longer ones are cut in pieces, so that lines stay short
+MAX_ADDRESS_OCTETS = 900  # RFC 5321 §4.5.3.1 allows 320
+MAX_SUBJECT = 150  # characters of the original Subject
+MAX_REFERENCES = 20  # ids; the thread's root is the first of them
+BOUNDARY_OCTETS = 16
+ID_OCTETS = 16
+
+Random = Callable[[int], bytes]
+
+
+class Action(StrEnum):
+    """RFC 3464 §2.3.3."""
+
+    FAILED = "failed"
+    DELAYED = "delayed"
+    DELIVERED = "delivered"
+    RELAYED = "relayed"  # to a server that will not tell of success
+    EXPANDED = "expanded"  # to a list of several
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientStatus:
+    recipient: str  # the address that was tried
+    action: Action
+    status: str  # RFC 3463: "5.1.1"
+    orcpt: str | None = None  # as RCPT had it: type, ";", xtext
+    remote_mta: str | None = None  # the server that answered
+    diagnostic: str = ""  # its reply with the code, or our own words
+    is_reply: bool = True  # the diagnostic is a reply of SMTP
+    last_attempt: int | None = None  # epoch seconds
+    retry_until: int | None = None  # epoch seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Of one message, at one moment; at least one recipient."""
+
+    reporting_mta: str  # our host name
+    sender: str  # to whom it goes: the message's reverse-path, never the null one
+    recipients: tuple[RecipientStatus, ...]
+    arrived: int  # epoch seconds, when we took the message
+    envid: str | None = None  # as MAIL had it: xtext
+    ret: Ret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    octets: bytes  # the whole message, CRLF
+    smtputf8: bool  # it can only be sent under SMTPUTF8
+    is_8bit: bool
+
+
+def compose(report: Report, original: bytes, size: int, now: int, random: Random) -> Notification:
+    """`original`: the message's first octets, at least its header or MAX_HEADER_OCTETS; `size`: of all of it.
+
+    `now`: epoch seconds.
+    """
+    header = HeaderBlock.parse(original[: max(MAX_RETURNED_OCTETS, MAX_HEADER_OCTETS)])
+    is_global = not _is_ascii(report) or not _is_utf8_free(original[: header.octets])
+    returned = _returned(report, header, original, size, is_global)
+    boundary = random(BOUNDARY_OCTETS).hex()
+    parts = [
+        _text_part(_words(report, header, is_whole=returned.is_whole)),
+        _part(f"message/{'global-' if is_global else ''}delivery-status", _status(report, is_global), eight=is_global),
+        _part(returned.media_type, returned.octets, eight=not returned.octets.isascii()),
+    ]
+    top = _header(report, header, now, random, boundary, is_global)
+    octets = top + b"".join(b"--%b\r\n%b\r\n" % (boundary.encode(), part) for part in parts)
+    octets += b"--%b--\r\n" % boundary.encode()
+    return Notification(octets, is_global, not octets.isascii())
+
+
+# ---- header ----
+
+
+def _header(report: Report, header: HeaderBlock, now: int, random: Random, boundary: str, is_global: bool) -> bytes:
+    host = report.reporting_mta
+    fields = [
+        ("Date", format_date(now)),
+        ("From", f"Mail Delivery System <MAILER-DAEMON@{host}>"),
+        ("To", f"<{plain_address(report.sender)}>"),
+        ("Subject", _subject(report, header, is_global)),
+        ("Message-ID", f"<{random(ID_OCTETS).hex()}@{host}>"),
+        *_thread(header, is_global),
+        ("Auto-Submitted", "auto-replied"),
+        ("MIME-Version", "1.0"),
+        (
+            "Content-Type",
+            f'multipart/report; report-type={"global-" if is_global else ""}delivery-status; boundary="{boundary}"',
+        ),
+    ]
+    return b"".join(field_line(name, value) for name, value in fields) + b"\r\n"
+
+
+def _subject(report: Report, header: HeaderBlock, is_global: bool) -> str:
+    about = encoded_words.decode(b" ".join(header.values(b"subject")[:1]))[:MAX_SUBJECT]
+    text = plain(
+        f"{SUBJECTS[report.recipients[0].action]}: {about}" if about else SUBJECTS[report.recipients[0].action]
+    )
+    return text if is_global or text.isascii() else as_encoded_words(text).decode("ascii")
+
+
+def _thread(header: HeaderBlock, is_global: bool) -> list[tuple[str, str]]:
+    """In-Reply-To and References, so that the notification is shown with the message. RFC 5322 §3.6.4."""
+    own = message_id(b" ".join(header.values(b"message-id")[:1]))
+    if not own or not _may_stand(own, is_global):
+        return []
+    earlier = message_ids(b" ".join(header.values(b"references")))
+    chosen = [each for each in (*earlier[:1], *earlier[1:][-MAX_REFERENCES:]) if _may_stand(each, is_global)]
+    references = dict.fromkeys([*chosen, own])
+    return [("In-Reply-To", f"<{own}>"), ("References", " ".join(f"<{each}>" for each in references))]
+
+
+def _may_stand(identifier: str, is_global: bool) -> bool:
+    return len(identifier) <= MAX_WORD and identifier.isprintable() and (is_global or identifier.isascii())
+
+
+# ---- for people ----
+
+
+def _words(report: Report, header: HeaderBlock, *, is_whole: bool) -> str:
+    first = report.recipients[0].action
+    lines = [f"This is the mail server {report.reporting_mta}.", "", *OPENINGS[first].split("\n"), ""]
+    for recipient in report.recipients:
+        lines += [*_about(recipient), ""]
+    lines += [*_facts(report, header), ""]
+    lines.append("The message is attached." if is_whole else "The header of the message is attached.")
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _about(recipient: RecipientStatus) -> list[str]:
+    lines = [f"  {plain_address(recipient.recipient)}"]
+    if (original := _original_address(recipient.orcpt)) and original.lower() != recipient.recipient.lower():
+        lines.append(f"    You wrote to: {plain_address(original)}")
+    if recipient.action in {Action.FAILED, Action.DELAYED}:
+        what, advice = meaning(recipient.status)
+        lines.append(f"    {what}")
+        if said := plain(recipient.diagnostic):
+            by = f"The server {plain(recipient.remote_mta)} said" if recipient.remote_mta else "The reason"
+            lines.append(f"    {by}: {said}")
+        if recipient.action is Action.FAILED:
+            lines.append(f"    What you can do: {advice}")
+        elif recipient.retry_until is not None:
+            lines.append(f"    We keep trying until {format_date(recipient.retry_until)}.")
+    return lines
+
+
+def _facts(report: Report, header: HeaderBlock) -> list[str]:
+    found = [("Subject", encoded_words.decode(b" ".join(header.values(b"subject")[:1])))]
+    found.append(("Sent", format_date(report.arrived)))
+    found.append(("Message-ID", message_id(b" ".join(header.values(b"message-id")[:1]))))
+    return ["Your message:", *[f"  {name}: {plain(value)}" for name, value in found if value]]
+
+
+def meaning(status: str) -> tuple[str, str]:
+    """(what happened, what to do) for an enhanced status code; by its detail, its subject, or its class."""
+    kind, _, rest = status.partition(".")
+    subject, _, detail = rest.partition(".")
+    for key in (f"{kind}.{subject}.{detail}", f"x.{subject}.{detail}", f"x.{subject}", kind):
+        if key in MEANINGS:
+            return MEANINGS[key]
+    return MEANINGS["5"]
+
+
+# ---- for programs ----
+
+
+def _status(report: Report, is_global: bool) -> bytes:
+    message = [("Reporting-MTA", f"dns; {report.reporting_mta}")]
+    if report.envid:
+        message.append(("Original-Envelope-Id", _shown(xtext.decode(report.envid), is_global)))
+    message.append(("Arrival-Date", format_date(report.arrived)))
+    blocks = [message, *[_recipient(each, is_global) for each in report.recipients]]
+    return b"\r\n".join(b"".join(field_line(name, value) for name, value in block) for block in blocks)
+
+
+def _recipient(recipient: RecipientStatus, is_global: bool) -> list[tuple[str, str]]:
+    """RFC 3464 §2.3."""
+    fields: list[tuple[str, str]] = []
+    if recipient.orcpt:
+        kind, _, _ = recipient.orcpt.partition(";")
+        address = _original_address(recipient.orcpt)
+        fields.append(("Original-Recipient", f"{_shown(kind, is_global)}; {plain_address(address)}"))
+    kind = "rfc822" if recipient.recipient.isascii() else "utf-8"
+    fields.append(("Final-Recipient", f"{kind}; {plain_address(recipient.recipient)}"))
+    fields += [("Action", recipient.action), ("Status", recipient.status)]
+    if recipient.remote_mta:
+        fields.append(("Remote-MTA", f"dns; {_shown(recipient.remote_mta, is_global)}"))
+    if recipient.diagnostic:
+        kind = "smtp" if recipient.is_reply else "X-Mailserver"
+        fields.append(("Diagnostic-Code", f"{kind}; {_shown(recipient.diagnostic, is_global)}"))
+    if recipient.last_attempt is not None:
+        fields.append(("Last-Attempt-Date", format_date(recipient.last_attempt)))
+    if recipient.retry_until is not None and recipient.action is Action.DELAYED:
+        fields.append(("Will-Retry-Until", format_date(recipient.retry_until)))
+    return fields
+
+
+def _original_address(orcpt: str | None) -> str:
+    """The address of an ORCPT parameter; RFC 6533 §3 writes UTF-8 ones in two ways."""
+    kind, _, address = (orcpt or "").partition(";")
+    return xtext.decode_utf8_address(address) if kind.lower() == "utf-8" else xtext.decode(address)
+
+
+# ---- the message itself ----
+
+
+@dataclass(frozen=True, slots=True)
+class _Returned:
+    media_type: str
+    octets: bytes
+    is_whole: bool
+
+
+def _returned(report: Report, header: HeaderBlock, original: bytes, size: int, is_global: bool) -> _Returned:
+    """Whole only where a recipient failed: RFC 3461 §4.3."""
+    failed = any(each.action is Action.FAILED for each in report.recipients)
+    if failed and report.ret is not Ret.HDRS and size <= MAX_RETURNED_OCTETS and size == len(original):
+        return _Returned("message/global" if is_global else "message/rfc822", _with_crlf(original), True)
+    octets = _with_crlf(header.render().removesuffix(b"\r\n")[:MAX_HEADER_OCTETS])
+    return _Returned("message/global-headers" if is_global else "text/rfc822-headers", octets, False)
+
+
+def _with_crlf(octets: bytes) -> bytes:
+    """Bare line ends made whole: a notification is sent by SMTP."""
+    octets = _LINE_END.sub(b"\r\n", octets)
+    return octets if octets.endswith(b"\r\n") else octets + b"\r\n"
+
+
+def _part(media_type: str, octets: bytes, *, eight: bool) -> bytes:
+    encoding = b"Content-Transfer-Encoding: 8bit\r\n" if eight else b""
+    return b"Content-Type: %b\r\n%b\r\n%b" % (media_type.encode(), encoding, octets)
+
+
+def _text_part(text: str) -> bytes:
+    if text.isascii():
+        return b"Content-Type: text/plain; charset=us-ascii\r\n\r\n" + text.encode()
+    encoded = binascii.b2a_qp(text.replace("\r\n", "\n").encode("utf-8", "replace"), istext=True)
+    head = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    return head + encoded.replace(b"\n", b"\r\n")
+
+
+# ---- what strangers wrote ----
+
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_LONG_WORD = re.compile(rf"(\S{{{MAX_WORD}}})(?=\S)")
+
+
+def plain(text: str, limit: int = MAX_DIAGNOSTIC) -> str:
+    """One line of visible characters and single spaces, no word longer than MAX_WORD."""
+    visible = "".join(character if character.isprintable() else " " for character in text[: 2 * limit])
+    return _LONG_WORD.sub(r"\1 ", " ".join(visible.split()))[:limit].rstrip()
+
+
+def plain_address(address: str) -> str:
+    """An address in one piece, of visible characters."""
+    visible = "".join(character for character in address if character.isprintable())
+    return visible.encode("utf-8")[:MAX_ADDRESS_OCTETS].decode("utf-8", "ignore").strip()
+
+
+def _shown(text: str, is_global: bool) -> str:
+    """For a field of the status part: UTF-8 only where its media type has it."""
+    return plain(text if is_global else text.encode("ascii", "backslashreplace").decode("ascii"))
+
+
+def _is_ascii(report: Report) -> bool:
+    """Whether all addresses are; what servers said can be written in ASCII."""
+    addresses = [report.sender, *[each.recipient for each in report.recipients]]
+    addresses += [_original_address(each.orcpt) for each in report.recipients]
+    return all(address.isascii() for address in addresses)
+
+
+def _is_utf8_free(header: bytes) -> bool:
+    """A header with 8-bit octets that are no UTF-8 is not RFC 6532's either: it is given back as it is."""
+    if header.isascii():
+        return True
+    try:
+        header.decode("utf-8")
+    except UnicodeDecodeError:
+        return True
+    return False
