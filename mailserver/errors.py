@@ -72,6 +72,10 @@ class NoSuchQueueEntry(Refusal):
     http, exit, text = 404, 65, "No such queue entry"
 
 
+class NoSuchReport(Refusal):
+    http, exit, text = 404, 65, "No such report"
+
+
 class AlreadyThere(Refusal):
     http, exit, text = 409, 73, "It exists already"
 

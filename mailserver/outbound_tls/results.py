@@ -1,5 +1,6 @@
 """What can go wrong with TLS at another server, in the names that reports have for it. RFC 8460 §4.3."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -19,7 +20,7 @@ class ResultType(StrEnum):
     STS_WEBPKI_INVALID = "sts-webpki-invalid"
 
 
-class CertificateRefused(Exception):  # noqa: N818 - a verdict, not an error of ours
+class CertificateRefused(Exception):  # noqa: N818 - a claim
     """The other server's certificate does not hold for what was asked of it."""
 
     def __init__(self, reason: str, result_type: ResultType) -> None:
@@ -27,3 +28,28 @@ class CertificateRefused(Exception):  # noqa: N818 - a verdict, not an error of 
         super().__init__(reason)
         self.reason = reason
         self.result_type = result_type
+
+
+@dataclass(frozen=True, slots=True)
+class TlsOutcome:
+    """What became of TLS in one session with another server, as attempts tell it and reports count it."""
+
+    words: str
+    is_encrypted: bool
+    result_type: ResultType | None = None  # None: all was there that the policy asked for
+    sending_address: str = ""  # ours, of the connection
+
+    @classmethod
+    def not_offered(cls, sending_address: str = "") -> "TlsOutcome":
+        """No STARTTLS in the answer to EHLO, or it was refused."""
+        return cls("STARTTLS not offered", False, ResultType.STARTTLS_NOT_SUPPORTED, sending_address)
+
+    @classmethod
+    def failed(cls, reason: str, sending_address: str = "") -> "TlsOutcome":
+        """The handshake broke; no TLS."""
+        return cls(f"TLS failed: {reason}", False, ResultType.VALIDATION_FAILURE, sending_address)
+
+    @classmethod
+    def refused(cls, fault: CertificateRefused, sending_address: str = "") -> "TlsOutcome":
+        """TLS stood, and the certificate was not good enough: the session was ended."""
+        return cls(fault.reason, True, fault.result_type, sending_address)
