@@ -1,4 +1,4 @@
-"""Message content as DATA wants it: every line ends in CRLF, a dot before every dot that begins a line. RFC 5321 §4.5.2.
+"""Message content as DATA wants it: each line ends in CRLF, with a dot before a dot at its beginning. RFC 5321 §4.5.2.
 
 No bare CR or LF ever leaves us: another server might take what stands around it for the end of the message and the rest
 for commands (SMTP smuggling, CVE-2023-51764).
