@@ -34,10 +34,7 @@ _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _REPLY = re.compile(r"(?<![\d.])([45])\d\d(?=[\s#\-_]|$)")
 _ADDRESS = re.compile(r"[^\s<>\"'(),:;@\[\]]{1,64}@[^\s<>\"'(),:;@\[\]]{1,253}")
 _QMAIL = re.compile(r"\s*<([^<>\s]{1,320})>:\s*$")
-_BELOW = re.compile(
-    r"-{3,60}.{0,40}(?:original message|copy of the message|message headers?|returned (?:mail|message)).{0,80}",
-    re.IGNORECASE,
-)
+_BELOW = ("original message", "copy of the message", "message header", "returned mail", "returned message")
 _MESSAGE_ID = re.compile(r"^[ \t>]{0,8}Message-ID:[ \t]{0,8}(<[^<>\s]{1,900}>)", re.IGNORECASE | re.MULTILINE)
 _SENDERS = ("mailer-daemon@", "postmaster@", "mailer-daemon ", "mail delivery s", "mailerdaemon", "postmaster ")
 _SUBJECTS = (
@@ -150,12 +147,22 @@ def _read_text(message: bytes, entities: list[Entity]) -> list[Bounced]:
     if not _claims_to_be_one(top):
         return []
     text = next((_content(message, each) for each in entities if each.content.name == "text/plain"), "")
-    said = _BELOW.split(text, maxsplit=1)[0]
+    said = _above_the_copy(text)
     named = _ADDRESS.findall(top.listed(b"x-failed-recipients").decode("utf-8", "replace"))
     if named:
         reason = _reason(said)
         return [_failed(address, reason) for address in dict.fromkeys(named[:MAX_RECIPIENTS])]
     return _paragraphs(said) or _nearby(said)
+
+
+def _above_the_copy(text: str) -> str:
+    """Up to the line of dashes that announces the message itself."""
+    said: list[str] = []
+    for line in text.splitlines():
+        if line.lstrip().startswith("---") and any(words in line.lower() for words in _BELOW):
+            break
+        said.append(line)
+    return "\n".join(said)
 
 
 def _claims_to_be_one(top: Header) -> bool:
