@@ -72,6 +72,12 @@ class NoSuchQueueEntry(Refusal):
     http, exit, text = 404, 65, "No such queue entry"
 
 
+class WrongState(Refusal):
+    """Nothing can be done with it as it is now: a delivery that has ended, or is under way."""
+
+    http, exit, text = 409, 65, "Not possible in this state"
+
+
 class AlreadyThere(Refusal):
     http, exit, text = 409, 73, "It exists already"
 
