@@ -68,6 +68,10 @@ class NoSuchToken(Refusal):
     http, exit, text = 404, 65, "No such token"
 
 
+class NoSuchKey(Refusal):
+    http, exit, text = 404, 65, "No such key"
+
+
 class NoSuchQueueEntry(Refusal):
     http, exit, text = 404, 65, "No such queue entry"
 
@@ -198,3 +202,15 @@ class SealBroken(Refusal):
     """A secret of ours can not be opened: the key file is missing, readable by others, or another one."""
 
     imap, smtp, http, exit, text = "UNAVAILABLE", "451 4.3.0", 503, 78, "A sealed secret can not be opened"
+
+
+class BadKey(Refusal):
+    """A private key of ours can not be used: missing, damaged, readable by others, or two copies that differ."""
+
+    smtp, http, exit, text = "451 4.3.0", 503, 78, "A private key can not be used"
+
+
+class WrongState(Refusal):
+    """What is asked for is not possible in the state a thing is in; the text names both."""
+
+    http, exit, text = 409, 65, "Not possible in this state"

@@ -88,6 +88,19 @@ def _is_address(text: str) -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class DkimAlgorithms:
+    """One RSA key at most: two would be two signatures that say the same."""
+
+    allowed: str = 'one or both of "RSA-2048" (or "RSA-4096") and "Ed25519"'
+
+    def holds(self, value: object) -> bool:
+        kinds = {"RSA-2048": "rsa", "RSA-4096": "rsa", "Ed25519": "ed25519"}
+        if not isinstance(value, tuple) or not value or not {*value} <= {*kinds}:
+            return False
+        return len({kinds[each] for each in value}) == len(value)
+
+
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 HOUR, DAY = 3600, 86_400
 
@@ -151,6 +164,11 @@ RULES: dict[str, Rule] = {
     "store.min_free_bytes": Between(0, 2**40),
     "queue.expire_days": Between(0.01, 30),
     "queue.keep_finished_days": Between(0, 365),
+    "dkim.algorithms": DkimAlgorithms(),
+    "dkim.storage": OneOf(("file", "database", "hybrid")),
+    "dkim.rotate_days": ZeroOrMore(7, 3650),
+    "dkim.retire_days": Between(1, 365),
+    "dkim.expire_days": ZeroOrMore(1, 3650),
     "delivery.subaddress_separator": OneOf(("", "+", "-", "=", "#", "_")),
     "delivery.max_alias_depth": Between(1, 100),
 }

@@ -156,6 +156,15 @@ class QueueConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DkimConfig:
+    algorithms: tuple[str, ...] = ("RSA-2048", "Ed25519")  # of new keys; mail is signed with each. Also: RSA-4096
+    storage: str = "database"  # where new private keys are kept: sealed, in a file of its own, or both
+    rotate_days: int = 365  # a key older than this gets a successor; 0: never by itself
+    retire_days: int = 14  # how long a replaced key's record is still needed, for mail on its way
+    expire_days: int = 0  # how long a signature holds, as its x= says; 0: for ever
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryConfig:
     subaddress_separator: str = "+"  # of new domains; "" switches it off
     max_alias_depth: int = 10  # aliases that lead to aliases
@@ -174,3 +183,4 @@ class Config:
     store: StoreConfig = field(default_factory=StoreConfig)
     queue: QueueConfig = field(default_factory=QueueConfig)
     delivery: DeliveryConfig = field(default_factory=DeliveryConfig)
+    dkim: DkimConfig = field(default_factory=DkimConfig)

@@ -27,6 +27,7 @@ from mailserver.daemon.taken_up import taken_up
 from mailserver.delivery.deliver import LocalDelivery
 from mailserver.delivery.refusals import Refusals
 from mailserver.delivery.submission import Submission
+from mailserver.dkim.sign import Signer
 from mailserver.errors import BadValue, Refusal
 from mailserver.imap.server import ImapServer
 from mailserver.mailboxes.service import Mailboxes
@@ -154,9 +155,12 @@ class Daemon:
             ]
             return server
 
+        signer = Signer(store, clock, config.dkim)
+        self._open.callback(signer.close)
+        self._reconfigure.append(lambda new: signer.reconfigure(new.dkim))
         limits = config.smtp, config.delivery, config.queue
         mx = build(SmtpRole.MX, LocalDelivery(store, clock, hostname, *limits))
-        msa = build(SmtpRole.SUBMISSION, Submission(store, clock, hostname, *limits))
+        msa = build(SmtpRole.SUBMISSION, Submission(store, clock, hostname, *limits, signer))
         self._servers |= {
             "smtp": lambda listener: _start(mx, listener),
             "submission": lambda listener: _start(msa, listener),

@@ -16,6 +16,7 @@ TAKEN_UP = (
     "pop3.",
     "queue.",
     "delivery.",
+    "dkim.",
     "auth.failures_",
     "auth.window_seconds",
     "auth.block_seconds",

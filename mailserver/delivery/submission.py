@@ -3,13 +3,14 @@
     MAIL   is there room, does the sender belong to the account, has it sent too much within the hour
     RCPT   accounts here, or any address elsewhere
     DATA   From and Sender belong to the account; Bcc out; Date, Message-ID and From in where they are missing
-           → trace fields on top → one transaction: mailboxes here, queue rows for elsewhere → 250
+           → trace fields on top → what leaves is signed (DKIM)
+           → one transaction: mailboxes here, queue rows for elsewhere → 250
 
 The null reverse-path is allowed: clients send read receipts with it. From is checked all the same.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Protocol
 
@@ -48,6 +49,15 @@ class Sender(Protocol):
     def address(self) -> str: ...
 
 
+class Signs(Protocol):
+    """DKIM, for what leaves."""
+
+    async def sign_as_written(
+        self, header: bytes, reverse_path: str, body: Iterable[bytes], octets: int | None = None
+    ) -> bytes:
+        """Field lines for the top of this header, b"" where it goes unsigned."""
+
+
 class Submission:
     def __init__(
         self,
@@ -57,9 +67,11 @@ class Submission:
         smtp: SmtpConfig,
         delivery: DeliveryConfig,
         queue: QueueConfig,
+        signer: Signs,
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._store = store
+        self._signer = signer
         self._clock = clock
         self._hostname = hostname
         self._recipients = Recipients(store, clock, hostname, delivery.max_alias_depth)
@@ -96,6 +108,9 @@ class Submission:
         stored, sent = await header.work(
             self._store, incoming, header.render, block, sender, received, local, bool(remote)
         )
+        if remote:
+            body = incoming.pieces(block.octets)
+            sent = await self._signer.sign_as_written(sent, sender, body, incoming.size) + sent
         await hand_over(
             self._store,
             incoming,

@@ -1,1 +1,1 @@
-"""Signatures of domains: keys, signing, rotation, ARC seals."""
+"""DKIM and ARC: signatures of ours, and what others' are worth. RFC 6376, 8301, 8463, 8617."""

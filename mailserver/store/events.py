@@ -77,6 +77,11 @@ class QueueChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class DkimKeysChanged:
+    """Other keys sign from now on."""
+
+
+@dataclass(frozen=True, slots=True)
 class ForeignCommit:
     """Another process wrote to the database; anything may have changed."""
 
@@ -90,5 +95,6 @@ Event = (
     | SubscriptionsChanged
     | AccountsChanged
     | QueueChanged
+    | DkimKeysChanged
     | ForeignCommit
 )

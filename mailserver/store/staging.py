@@ -105,6 +105,21 @@ class Incoming:
                 raise OSError(f"{self._path} ended at {at} of {self.size} octets")
             at += copied
 
+    def pieces(self, skip: int) -> Iterator[bytes]:
+        """Everything from `skip` on, at most COPY_OCTETS at once."""
+        if self._file is not None and self._memory:
+            self._spill()
+        at = skip
+        while at < self.size:
+            if self._file is None:
+                piece = bytes(memoryview(self._memory)[at : at + COPY_OCTETS])
+            else:
+                piece = os.pread(self._file, min(COPY_OCTETS, self.size - at), at)
+            if not piece:
+                raise OSError(f"{self._path} ended at {at} of {self.size} octets")
+            yield piece
+            at += len(piece)
+
     def whole(self, header: bytes | None, skip: int) -> bytes | None:
         """The octets write_to would write after `header`, where they are in memory."""
         if self._file is not None:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailserver.auth.account import Account
-from mailserver.config.tree import DeliveryConfig, QueueConfig, SmtpConfig, StoreConfig
+from mailserver.config.tree import DeliveryConfig, DkimConfig, QueueConfig, SmtpConfig, StoreConfig
 from mailserver.delivery.deliver import LocalDelivery
 from mailserver.delivery.submission import Submission
+from mailserver.dkim.sign import Signer
 from mailserver.mail.flags import FlagMode, FlagSet
 from mailserver.mail.rights import ALL
 from mailserver.mail.transaction import Envelope, EnvelopeRecipient, Peer
@@ -90,7 +91,9 @@ async def deliver_large(store: Store) -> None:
 async def submit(store: Store) -> None:
     """To a neighbour and to another server: mailbox and queue in one."""
     clock = FakeClock()
-    submission = Submission(store, clock, HOST, SmtpConfig(), DeliveryConfig(), QueueConfig(), bytes)
+    submission = Submission(
+        store, clock, HOST, SmtpConfig(), DeliveryConfig(), QueueConfig(), Signer(store, clock, DkimConfig()), bytes
+    )
     user = await store.read(users.get, ANN)
     account = Account(user.id, ANN, "Ann", False)
     recipients = tuple([EnvelopeRecipient(each, await submission.resolve(account, each, None)) for each in (BEN, FAR)])

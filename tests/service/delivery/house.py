@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailserver.auth.account import Account
-from mailserver.config.tree import DeliveryConfig, QueueConfig, SmtpConfig
+from mailserver.config.tree import DeliveryConfig, DkimConfig, QueueConfig, SmtpConfig
 from mailserver.delivery.deliver import LocalDelivery
 from mailserver.delivery.submission import Submission
+from mailserver.dkim.sign import Signer
 from mailserver.mail.transaction import Envelope, EnvelopeRecipient, Notify, Peer, Ret, Tls
 from mailserver.store import aliases, domains, mailboxes, messages, queue, users
 from mailserver.store.database import Rx, Tx
@@ -87,7 +88,7 @@ async def furnish(store: Store, clock: FakeClock) -> House:
         store,
         clock,
         LocalDelivery(store, clock, HOST, smtp, delivery, outbound),
-        Submission(store, clock, HOST, smtp, delivery, outbound),
+        Submission(store, clock, HOST, smtp, delivery, outbound, Signer(store, clock, DkimConfig())),
         Account(ann.id, ANN, "Ann", False),
     )
 

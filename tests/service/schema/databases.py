@@ -22,6 +22,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "delivery_log": {"status": "delivered"},
     "auth_log": {"user_id": OWN, "success": 1},
     "sent_emails": {"api_key_id": OWN},
+    "dkim_keys": {"algorithm": "RSA-2048", "state": "active", "storage": "database"},
 }
 
 
