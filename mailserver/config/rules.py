@@ -151,6 +151,8 @@ RULES: dict[str, Rule] = {
     "store.min_free_bytes": Between(0, 2**40),
     "queue.expire_days": Between(0.01, 30),
     "queue.keep_finished_days": Between(0, 365),
+    "web.port": Between(0, 65_535),
+    "web.addresses": Addresses(),
     "delivery.subaddress_separator": OneOf(("", "+", "-", "=", "#", "_")),
     "delivery.max_alias_depth": Between(1, 100),
 }

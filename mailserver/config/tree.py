@@ -162,6 +162,16 @@ class DeliveryConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class WebConfig:
+    """Health, readiness and metrics for programs that watch the server."""
+
+    enabled: bool = True  # false: the port stays closed
+    port: int = 8080  # 0: any free port, reported in the log
+    addresses: tuple[str, ...] = ("127.0.0.1",)  # where to listen
+    metrics_token_file: Path | None = None  # has the bearer token for /metrics; without it loopback only
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     server: ServerConfig
     log: LogConfig = field(default_factory=LogConfig)
@@ -174,3 +184,4 @@ class Config:
     store: StoreConfig = field(default_factory=StoreConfig)
     queue: QueueConfig = field(default_factory=QueueConfig)
     delivery: DeliveryConfig = field(default_factory=DeliveryConfig)
+    web: WebConfig = field(default_factory=WebConfig)

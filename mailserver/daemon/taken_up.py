@@ -16,6 +16,7 @@ TAKEN_UP = (
     "pop3.",
     "queue.",
     "delivery.",
+    "web.metrics_token_file",
     "auth.failures_",
     "auth.window_seconds",
     "auth.block_seconds",
