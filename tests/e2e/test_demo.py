@@ -89,7 +89,7 @@ def test_what_goes_wrong_is_one_line(demo: Demo, tmp_path: Path) -> None:
     code, out, [line] = failing("--dir", str(tmp_path / "var"), "--port-base", base)
     assert (code, out) == (71, "")
     assert line == (
-        f"mailserver: Port {demo.port('smtp')} (smtp): address already in use; "
+        f"mailserver: Port {demo.port('http')} (http): address already in use; "
         "stop the other program or choose another --port-base"
     )
     code, out, [line] = failing("--dir", str(demo.folder), "--port-base", str(free_port_base()))
