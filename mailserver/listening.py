@@ -32,7 +32,7 @@ class Listener:
     @staticmethod
     def open(config: ListenerConfig, clock: Clock, admit: Admit) -> "Listener":
         """On all addresses; port 0 takes one free port for all of them. Raises OSError."""
-        sockets = _bind(config)
+        sockets = bind(config.addresses, config.port)
         tasks = tuple(asyncio.create_task(_accept(listening, clock, admit), name="accept") for listening in sockets)
         return Listener(sockets, tasks)
 
@@ -66,16 +66,17 @@ async def _accept(listening: socket.socket, clock: Clock, admit: Admit) -> None:
         admit(accepted, str(address[0]))
 
 
-def _bind(config: ListenerConfig) -> tuple[socket.socket, ...]:
+def bind(addresses: tuple[str, ...], port: int) -> tuple[socket.socket, ...]:
+    """Port 0 takes one free port for all of them. Raises OSError."""
     sockets: list[socket.socket] = []
-    port, fault = config.port, OSError(errno.EADDRNOTAVAIL, "no address to listen on")
-    for address in config.addresses:
+    fault = OSError(errno.EADDRNOTAVAIL, "no address to listen on")
+    for address in addresses:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         try:
             listening = socket.create_server((address, port), family=family, backlog=BACKLOG)
         except OSError as error:
             fault = error
-            if error.errno in _NO_SUCH_FAMILY and len(config.addresses) > 1:
+            if error.errno in _NO_SUCH_FAMILY and len(addresses) > 1:
                 continue  # "::" on a machine without IPv6
             for bound in sockets:
                 bound.close()

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
@@ -23,6 +23,7 @@ MAX_VALUE_CHARACTERS = 2000  # of one field; a longer one is cut
 MAX_TRACE_CHARACTERS = 20_000
 MAX_KEYS = 500  # names of fields that are looked at only once
 FILE_MODE = 0o640
+LOGGED = "logged"  # the class of an error that no exception came with
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _SECRET = re.compile(r"passw|secret|token|credential|authorization|private_key|response|cookie|hash", re.IGNORECASE)
@@ -43,6 +44,7 @@ class Log:
     def __init__(self, *, level: str = "info", as_json: bool = False, file: Path | None = None) -> None:
         """Raises OSError when the file can not be opened."""
         self._file = file
+        self.on_error: Callable[[str, str], None] = _ignore  # hears of each error: its logger, the fault's class
         self._render = render_json if as_json else render_console
         self._fd = _open(file)
         self.set_level(level)
@@ -82,6 +84,9 @@ class Log:
 
     def _emit(self, least: int, logger: "_Sink", method: str, event: Event) -> Event:
         """structlog's only processor: one call a line, because every message that comes in has one."""
+        if _LEVELS.get(method, logging.ERROR) >= logging.ERROR:
+            fault = _fault(event.get("exc_info"))
+            self.on_error(logger.name, type(fault).__name__ if fault is not None else LOGGED)
         if _LEVELS.get(method, logging.ERROR) >= least:
             line = structlog.contextvars.merge_contextvars(logger, method, event)
             line["level"] = "error" if method in {"exception", "critical"} else method
@@ -122,12 +127,22 @@ def _open(file: Path | None) -> int:
 
 def _add_trace(event: Event) -> None:
     """Traceback without local variables: those hold passwords and mail."""
-    info = event.pop("exc_info", None)
-    if info is True:
-        info = sys.exc_info()
-    fault = info if isinstance(info, BaseException) else info[1] if isinstance(info, tuple) else None
+    fault = _fault(event.pop("exc_info", None))
     if fault is not None:
         event["trace"] = "".join(traceback.format_exception(fault))[-MAX_TRACE_CHARACTERS:]
+
+
+def _fault(info: object) -> BaseException | None:
+    """`info`: what logging takes as exc_info."""
+    if info is True:
+        info = sys.exc_info()
+    if isinstance(info, tuple):
+        info = info[1]
+    return info if isinstance(info, BaseException) else None
+
+
+def _ignore(component: str, kind: str) -> None:
+    """Nobody counts."""
 
 
 def _make_safe(event: Event) -> Event:

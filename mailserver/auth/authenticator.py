@@ -21,7 +21,7 @@ import structlog
 
 from mailserver.auth.account import Account
 from mailserver.auth.attempts import Attempts
-from mailserver.auth.entrance import Claim, Entrance, claim, claim_of
+from mailserver.auth.entrance import THROTTLED, Claim, Entrance, claim, claim_of
 from mailserver.auth.passwords import Passwords, Verdict, is_too_long
 from mailserver.auth.sasl.scram import salt_of
 from mailserver.auth.scram_gate import ScramGate
@@ -32,6 +32,7 @@ from mailserver.auth.verified import VerifiedLogins, digest
 from mailserver.clock import Clock
 from mailserver.config.tree import AuthConfig
 from mailserver.errors import AuthenticationDelayed
+from mailserver.metrics import Metrics
 from mailserver.store import auth_log, scram_keys, tokens, users
 from mailserver.store.database import Rx, text_time
 from mailserver.store.store import Store
@@ -65,6 +66,7 @@ class Authenticator:
         secret: bytes,
         passwords: Passwords | None = None,
         random: Callable[[int], bytes] = secrets.token_bytes,
+        metrics: Metrics | None = None,
     ) -> None:
         """`secret`: 32 random octets of this process, never stored."""
         self._store = store
@@ -76,7 +78,7 @@ class Authenticator:
         self._throttle = Throttle(clock, config)
         self._verified = VerifiedLogins(clock, config.cache_seconds)
         self._attempts = Attempts(store)
-        self._entrance = Entrance(clock, self._throttle, self._attempts)
+        self._entrance = Entrance(clock, self._throttle, self._attempts, metrics or Metrics())
         self._gate = ScramGate(store)
         self._verifying: dict[bytes, asyncio.Task[str | None]] = {}
         self._nobody = ""
@@ -91,9 +93,10 @@ class Authenticator:
         secret: bytes,
         passwords: Passwords | None = None,
         random: Callable[[int], bytes] = secrets.token_bytes,
+        metrics: Metrics | None = None,
     ) -> "Authenticator":
         """Compute the hash that unknown names are verified against, and remember who logged in lately from where."""
-        authenticator = cls(store, clock, config, secret, passwords, random)
+        authenticator = cls(store, clock, config, secret, passwords, random, metrics)
         authenticator._nobody = await authenticator._passwords.hash(secret.hex())
         authenticator._salts = await store.write(scram_keys.secret, random(SECRET_OCTETS))
         await authenticator._gate.look()
@@ -144,7 +147,7 @@ class Authenticator:
         try:
             reason = await self._verify(login, password)
         except AuthenticationDelayed:
-            await self._entrance.note(claimed, "throttled")
+            await self._entrance.note(claimed, THROTTLED)
             raise
         if reason is not None:
             await self._entrance.refuse(claimed, reason)

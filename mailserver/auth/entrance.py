@@ -8,11 +8,15 @@ from mailserver.auth.attempts import Attempts
 from mailserver.auth.throttle import Throttle
 from mailserver.clock import Clock
 from mailserver.errors import AuthenticationDelayed, AuthenticationFailed, BadAddress
+from mailserver.metrics import Metrics
 from mailserver.store import users
 from mailserver.store.auth_log import MAX_USERNAME, Attempt
 from mailserver.store.database import Rx, text_time
 from mailserver.store.tokens import Token
 from mailserver.store.users import User
+
+THROTTLED = "throttled"
+_RESULTS = {None: "success", THROTTLED: THROTTLED}  # as metrics name them; any other reason: failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +45,18 @@ class Claim:
 
 
 class Entrance:
-    def __init__(self, clock: Clock, throttle: Throttle, attempts: Attempts) -> None:
+    def __init__(self, clock: Clock, throttle: Throttle, attempts: Attempts, metrics: Metrics) -> None:
         self._clock = clock
         self.throttle = throttle
         self._attempts = attempts
+        self._metrics = metrics
 
     async def check(self, claim: Claim) -> None:
         """Raises AuthenticationDelayed while this client has to wait."""
         try:
             self.throttle.check(claim.name, claim.peer)
         except AuthenticationDelayed:
-            await self.note(claim, "throttled")
+            await self.note(claim, THROTTLED)
             raise
 
     async def admit(self, claim: Claim, token: Token | None = None) -> Account:
@@ -72,6 +77,7 @@ class Entrance:
 
     async def note(self, claim: Claim, reason: str | None, token: Token | None = None) -> None:
         """One line of the log; `reason` None: it is in."""
+        self._metrics.auth_attempts.labels(_RESULTS.get(reason, "failure"), claim.protocol).inc()
         shown = "".join(c if c.isprintable() else "?" for c in claim.username[:MAX_USERNAME])
         user_id = claim.user.id if claim.user else None
         now = text_time(self._clock.now())

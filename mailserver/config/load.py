@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast, get_type_hints
 
 from mailserver.config.rules import rule
-from mailserver.config.tree import Config, ListenerConfig, TlsMode
+from mailserver.config.tree import Config, ListenerConfig, TlsMode, WebConfig
 from mailserver.config.values import WrongValue, escaped, from_environment, from_toml, kind_of, required, shown
 
 PREFIX = "MAILSERVER__"
@@ -204,13 +204,16 @@ def listeners(config: Config) -> dict[str, ListenerConfig]:
 def _shared_ports(config: Config) -> list[str]:
     taken: dict[tuple[str, int], str] = {}
     faults = []
-    for name, listener in listeners(config).items():
+    bound: dict[str, ListenerConfig | WebConfig] = {
+        f"listeners.{name}": item for name, item in listeners(config).items()
+    }
+    for name, listener in (bound | {"web": config.web}).items():
         if not listener.enabled or listener.port == 0:
             continue
         for address in listener.addresses:
             other = taken.setdefault((address, listener.port), name)
             if other != name:
-                faults.append(f"listeners.{name}.port = {listener.port}: listeners.{other} has it already on {address}")
+                faults.append(f"{name}.port = {listener.port}: {other} has it already on {address}")
     return faults
 
 

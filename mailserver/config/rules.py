@@ -169,6 +169,8 @@ RULES: dict[str, Rule] = {
     "dkim.rotate_days": ZeroOrMore(7, 3650),
     "dkim.retire_days": Between(1, 365),
     "dkim.expire_days": ZeroOrMore(1, 3650),
+    "web.port": Between(0, 65_535),
+    "web.addresses": Addresses(),
     "delivery.subaddress_separator": OneOf(("", "+", "-", "=", "#", "_")),
     "delivery.max_alias_depth": Between(1, 100),
 }

@@ -171,6 +171,16 @@ class DeliveryConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class WebConfig:
+    """Health, readiness and metrics for programs that watch the server."""
+
+    enabled: bool = True  # false: the port stays closed
+    port: int = 8080  # 0: any free port, reported in the log
+    addresses: tuple[str, ...] = ("127.0.0.1",)  # where to listen
+    metrics_token_file: Path | None = None  # has the bearer token for /metrics; without it loopback only
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     server: ServerConfig
     log: LogConfig = field(default_factory=LogConfig)
@@ -184,3 +194,4 @@ class Config:
     queue: QueueConfig = field(default_factory=QueueConfig)
     delivery: DeliveryConfig = field(default_factory=DeliveryConfig)
     dkim: DkimConfig = field(default_factory=DkimConfig)
+    web: WebConfig = field(default_factory=WebConfig)

@@ -40,6 +40,7 @@ class Lifecycle:
 
     async def run(self, started: Callable[[], None] | None = None) -> None:
         """Start, serve until a signal, stop. `started` is called when everything accepts. Raises Refusal."""
+        self._log.on_error = self._daemon.metrics.count_error
         async with _signals(self._end, self._reload):
             await self._daemon.start()
             lag = asyncio.create_task(process.watch_lag(), name="lag")

@@ -1,8 +1,9 @@
 """The server as one object: built from a configuration, started, reloaded, stopped.
 
-start    lock → certificate → store (recovers what a crash left) → services → listeners; ready when all accept
+start    lock → web listener → certificate → store (recovers what a crash left) → services → listeners; ready when all
+         accept
 reload   limits (daemon/taken_up.py), certificate; listeners that could not open for want of one
-stop     listeners close → running commands end → services → store → lock
+stop     listeners close → running commands end → services → store → web listener → lock
 """
 
 import asyncio
@@ -22,8 +23,10 @@ from mailserver.clock import Clock, SystemClock
 from mailserver.config.load import listeners
 from mailserver.config.tree import Config, ListenerConfig, TlsConfig, TlsMode
 from mailserver.daemon.chores import do_chores
+from mailserver.daemon.condition import Condition
 from mailserver.daemon.lock import Lock
 from mailserver.daemon.taken_up import taken_up
+from mailserver.daemon.web import Web
 from mailserver.delivery.deliver import LocalDelivery
 from mailserver.delivery.refusals import Refusals
 from mailserver.delivery.submission import Submission
@@ -31,6 +34,7 @@ from mailserver.dkim.sign import Signer
 from mailserver.errors import BadValue, Refusal
 from mailserver.imap.server import ImapServer
 from mailserver.mailboxes.service import Mailboxes
+from mailserver.metrics import Metrics
 from mailserver.pop3.server import Pop3Server
 from mailserver.search.text_index import TextIndex
 from mailserver.smtp.faces import SmtpRole
@@ -39,6 +43,8 @@ from mailserver.store.store import Store
 from mailserver.tls.contexts import TlsContexts
 
 SECRET_OCTETS = 32
+WEB = "http"  # its name among the listeners
+WEB_SECONDS = 2.0  # for running requests at the end of a stop
 AFTER_SESSIONS = 1 / 3  # of the time to stop is kept for what comes after the sessions: logs, disk, database
 
 _log = structlog.get_logger("daemon")
@@ -65,7 +71,9 @@ class Daemon:
         self.config = config
         self._furnish = furnish
         self.ports: dict[str, int] = {}  # listener → the port it has
+        self.metrics = Metrics()
         self._clock = clock or SystemClock()
+        self._condition = Condition(self._clock)
         self._open = AsyncExitStack()  # what is to be closed, last opened first
         self._servers: dict[str, Callable[[ListenerConfig], Awaitable[int]]] = {}
         self._stopping: list[Server] = []
@@ -80,6 +88,9 @@ class Daemon:
         try:
             await self._build()
             await self._listen()
+            if WEB in self.ports:
+                self.ports[WEB] = self.ports.pop(WEB)  # opened first, listed last
+            self._condition.serves()
         except BaseException:
             await self.stop()
             raise
@@ -101,6 +112,7 @@ class Daemon:
 
     async def stop(self) -> None:
         """Stop accepting, let running commands end, write everything down. Harmless when called twice."""
+        await self._condition.stops()
         seconds = self.config.server.shutdown_seconds * (1 - AFTER_SESSIONS)
         servers, self._stopping = self._stopping, []
         for outcome in await asyncio.gather(*(each.stop(seconds) for each in servers), return_exceptions=True):
@@ -116,11 +128,14 @@ class Daemon:
         lock = Lock(config.server.data)
         lock.take()
         self._open.callback(lock.release)
+        self._reconfigure = []
+        await self._watched()
         self._tls = _certificate(config.tls)
         self._store = store = await Store.open(
             config.server.data, clock, config=config.store, hostname=config.server.hostname, serving=True
         )
         self._open.push_async_callback(store.close)
+        self._condition.stands(store)
         chores = asyncio.create_task(do_chores(store, lambda: self.config, clock), name="chores")
         self._open.push_async_callback(_end, chores)
         if self._furnish is not None:
@@ -129,24 +144,50 @@ class Daemon:
         self._open.push_async_callback(texts.close)
         mailboxes = Mailboxes(store, clock, config.store, texts)
         self._open.push_async_callback(mailboxes.close)
-        authenticator = await Authenticator.open(store, clock, config.auth, secrets.token_bytes(SECRET_OCTETS))
+        authenticator = await Authenticator.open(
+            store, clock, config.auth, secrets.token_bytes(SECRET_OCTETS), metrics=self.metrics
+        )
         self._open.push_async_callback(authenticator.close)
         live = LiveSessions(store)
         self._open.push_async_callback(live.close)
-        self._reconfigure = [lambda new: authenticator.reconfigure(new.auth)]
+        self._reconfigure.append(lambda new: authenticator.reconfigure(new.auth))
         self._build_smtp(store, authenticator, live)
         self._build_imap(store, mailboxes, authenticator, live)
         self._build_pop3(mailboxes, authenticator, live)
 
+    async def _watched(self) -> None:
+        """Open before the store stands, and until it is closed: who watches sees both."""
+        config = self.config.web
+        if not config.enabled:
+            return
+        web = Web(config, self._condition, self.metrics)
+        try:
+            self.ports[WEB] = await web.start()
+        except OSError as fault:
+            raise _cannot_listen(config.port, WEB, "web.port", fault) from fault
+        self._open.push_async_callback(web.stop, WEB_SECONDS)
+        self._reconfigure.append(lambda new: web.reconfigure(new.web))
+
     def _build_smtp(self, store: Store, authenticator: Authenticator, live: LiveSessions) -> None:
         config, clock, tls, hostname = self.config, self._clock, self._tls, self.config.server.hostname
-        refusals = Refusals(store)
+        refusals = Refusals(store, self.metrics)
         self._open.push_async_callback(refusals.close)
         admission = Admission(config.smtp)
 
         def build(role: SmtpRole, service: LocalDelivery | Submission) -> SmtpServer:
             server = SmtpServer(
-                role, config.smtp, hostname, store, service, authenticator, live, refusals, clock, tls, admission
+                role,
+                config.smtp,
+                hostname,
+                store,
+                service,
+                authenticator,
+                live,
+                refusals,
+                clock,
+                tls,
+                admission,
+                self.metrics,
             )
             self._stopping.append(server)
             self._reconfigure += [
@@ -169,7 +210,9 @@ class Daemon:
 
     def _build_imap(self, store: Store, mailboxes: Mailboxes, authenticator: Authenticator, live: LiveSessions) -> None:
         hostname = self.config.server.hostname
-        imap = ImapServer(self.config.imap, hostname, store, mailboxes, authenticator, live, self._clock, self._tls)
+        imap = ImapServer(
+            self.config.imap, hostname, store, mailboxes, authenticator, live, self._clock, self._tls, self.metrics
+        )
         self._stopping.append(imap)
         self._reconfigure.append(lambda new: imap.reconfigure(new.imap))
         self._servers |= {
@@ -178,7 +221,7 @@ class Daemon:
         }
 
     def _build_pop3(self, mailboxes: Mailboxes, authenticator: Authenticator, live: LiveSessions) -> None:
-        pop3 = Pop3Server(self.config.pop3, mailboxes, authenticator, live, self._clock, self._tls)
+        pop3 = Pop3Server(self.config.pop3, mailboxes, authenticator, live, self._clock, self._tls, self.metrics)
         self._stopping.append(pop3)
         self._reconfigure.append(lambda new: pop3.reconfigure(new.pop3))
         self._servers |= {
@@ -196,15 +239,17 @@ class Daemon:
             try:
                 self.ports[name] = await self._servers[name](listener)
             except OSError as fault:
-                reason = os.strerror(fault.errno).lower() if fault.errno else str(fault)
-                raise CannotListen(
-                    f"Port {listener.port} ({name}): {reason}; stop the other program or set listeners.{name}.port"
-                ) from fault
+                raise _cannot_listen(listener.port, name, f"listeners.{name}.port", fault) from fault
 
 
 async def _start(server: SmtpServer | ImapServer | Pop3Server, listener: ListenerConfig) -> int:
     [started] = await server.start(listener)
     return int(started.sockets[0].getsockname()[1])
+
+
+def _cannot_listen(port: int, name: str, key: str, fault: OSError) -> CannotListen:
+    reason = os.strerror(fault.errno).lower() if fault.errno else str(fault)
+    return CannotListen(f"Port {port} ({name}): {reason}; stop the other program or set {key}")
 
 
 async def _end(task: "asyncio.Task[None]") -> None:

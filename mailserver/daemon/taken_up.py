@@ -17,6 +17,7 @@ TAKEN_UP = (
     "queue.",
     "delivery.",
     "dkim.",
+    "web.metrics_token_file",
     "auth.failures_",
     "auth.window_seconds",
     "auth.block_seconds",

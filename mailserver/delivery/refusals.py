@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import structlog
 
-from mailserver.errors import InsufficientStorage, Refusal, Unavailable
+from mailserver.errors import InsufficientStorage, OverQuota, Refusal, Unavailable
 from mailserver.mail.transaction import Peer
+from mailserver.metrics import Metrics
 from mailserver.store import delivery_log
 from mailserver.store.database import Tx
 from mailserver.store.delivery_log import Delivery, Direction, Outcome
@@ -21,8 +22,9 @@ _log = structlog.get_logger("delivery")
 
 
 class Refusals:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, metrics: Metrics | None = None) -> None:
         self._store = store
+        self._metrics = metrics or Metrics()
         self._unwritten: list[Delivery] = []
         self._lost = 0
         self._writing: asyncio.Task[None] | None = None
@@ -31,6 +33,7 @@ class Refusals:
         """Returns at once. `recipients`: "" for one that was not named yet."""
         reply = f"{refusal.smtp} {refusal.text}"
         _log.info("mail refused", peer=peer.address, sender=reverse_path, recipients=", ".join(recipients), reply=reply)
+        self._count(len(recipients), refusal)
         if isinstance(refusal, InsufficientStorage | Unavailable):
             return  # a disk that has no room for mail has none for our notes about it
         room = MAX_UNWRITTEN - len(self._unwritten)
@@ -42,6 +45,11 @@ class Refusals:
     async def close(self) -> None:
         while self._writing is not None:
             await self._writing
+
+    def _count(self, recipients: int, refusal: Refusal) -> None:
+        self._metrics.messages_rejected.labels(type(refusal).__name__).inc(recipients)
+        if isinstance(refusal, OverQuota):
+            self._metrics.quota_exceeded.inc(recipients)
 
     async def _write(self) -> None:
         try:

@@ -9,12 +9,12 @@ from mailserver.demo.settings import HOST
 
 # Faces in the order of the interface; None: not there yet
 FACES = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "sieve")
-PAGES = ("http", "https", "dav")
+PAGES = ("http", "https", "dav")  # of the web
 
 
 def as_json(ports: Mapping[str, int], ca: Path, logins: Sequence[Login]) -> str:
     """The stable interface: keys do not change, what does not exist yet is null."""
     facts: dict[str, object] = {"host": HOST}
-    facts |= {face: ports.get(face) for face in FACES} | dict.fromkeys(PAGES)
+    facts |= {face: ports.get(face) for face in FACES + PAGES}
     facts |= {"ca": str(ca), "users": [{"email": login.email, "password": login.password} for login in logins]}
     return json.dumps(facts)

@@ -13,6 +13,7 @@ from mailserver.config.tree import (
     SmtpConfig,
     TlsConfig,
     TlsMode,
+    WebConfig,
 )
 from mailserver.tls.self_signed import SelfSigned
 
@@ -52,6 +53,7 @@ def settings(data: Path, base: int, files: SelfSigned, *, relaxed: bool, plain_a
         smtp=SmtpConfig(allow_plain_auth=plain_auth),
         imap=ImapConfig(allow_plain_auth=plain_auth),
         pop3=Pop3Config(allow_plain_auth=plain_auth),
+        web=WebConfig(port=base + OFFSETS["http"], addresses=(HOST,)),
     )
     return relax(config) if relaxed else config
 

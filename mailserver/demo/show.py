@@ -22,6 +22,7 @@ _ABOUT = {
     "imaps": ("IMAPS", "reading mail", "TLS, login"),
     "pop3": ("POP3", "fetching mail", "STLS, login"),
     "pop3s": ("POP3S", "fetching mail", "TLS, login"),
+    "http": ("HTTP", "/health, /ready, /metrics", ""),
 }
 
 

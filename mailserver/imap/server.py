@@ -12,6 +12,7 @@ from mailserver.config.tree import ImapConfig
 from mailserver.imap.commands.table import COMMANDS
 from mailserver.imap.session import Session, Surroundings
 from mailserver.mailboxes.service import Mailboxes
+from mailserver.metrics import Metrics
 from mailserver.serving.connection import Connection
 from mailserver.serving.server import Server
 from mailserver.store.store import Store
@@ -30,10 +31,12 @@ class ImapServer(Server):
         live: LiveSessions,
         clock: Clock,
         tls: Callable[[], ssl.SSLContext | None],
+        metrics: Metrics | None = None,
     ) -> None:
-        super().__init__("imap", config, clock, tls, TOO_MANY)
+        metrics = metrics or Metrics()
+        super().__init__("imap", config, clock, tls, TOO_MANY, metrics)
         self._around = Surroundings(
-            config, hostname, store, mailboxes, authenticator, live, clock, tls, COMMANDS, itertools.count(1)
+            config, hostname, store, mailboxes, authenticator, live, clock, tls, COMMANDS, itertools.count(1), metrics
         )
 
     def open_session(self, connection: Connection, *, offers_tls: bool) -> Session:

@@ -17,7 +17,7 @@ from mailserver.auth.live_sessions import LiveSessions
 from mailserver.auth.sasl.mechanisms import offered
 from mailserver.clock import Clock
 from mailserver.config.tree import ImapConfig
-from mailserver.errors import NoSuchMailbox, Refusal
+from mailserver.errors import NoSuchMailbox, OverQuota, Refusal
 from mailserver.imap.attendance import Attendance
 from mailserver.imap.capabilities import Facts, capabilities, enables, is_told, largest_unasked, switched_off
 from mailserver.imap.intake import Ending, Intake
@@ -37,6 +37,7 @@ from mailserver.imap.wire.frames import (
 from mailserver.imap.wire.reader import BadSyntax, Reader, UidRequired
 from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.service import Mailboxes
+from mailserver.metrics import Metrics
 from mailserver.serving.connection import Connection, ConnectionLost
 from mailserver.store.store import Store
 
@@ -59,6 +60,7 @@ class Surroundings:
     tls: Callable[[], ssl.SSLContext | None]
     commands: Rows
     ids: Iterator[int]  # of sessions, for the log
+    metrics: Metrics = field(default_factory=Metrics)
     rendered: RenderedChunks = field(default_factory=RenderedChunks)
 
 
@@ -287,7 +289,10 @@ class Session:
                 raise Ending(b"Out of step")
 
     def _row(self, name: str) -> Row | None:
-        return self.around.commands.get(name)
+        row = self.around.commands.get(name)
+        if row is not None:
+            self.around.metrics.imap_commands.labels(name).inc()
+        return row
 
     async def _run(self, row: Row, reader: Reader) -> bytes:
         reader.rev2, reader.uid_only = self.rev2, self.uid_only
@@ -312,6 +317,8 @@ class Session:
             word, text = b"BAD", writer.coded(fault.code, fault.text)
         except Refusal as refusal:
             word, text = b"NO", writer.coded(refusal.imap, refusal.text)
+            if isinstance(refusal, OverQuota):
+                self.around.metrics.quota_exceeded.inc()
         except (ConnectionLost, Ending):
             raise
         except Exception:

@@ -11,6 +11,7 @@ from mailserver.auth.live_sessions import LiveSessions
 from mailserver.clock import Clock
 from mailserver.config.tree import Pop3Config
 from mailserver.mailboxes.service import Mailboxes
+from mailserver.metrics import Metrics
 from mailserver.pop3.commands.table import COMMANDS
 from mailserver.pop3.maildrops import Maildrops
 from mailserver.pop3.session import Session, Surroundings
@@ -39,8 +40,9 @@ class Pop3Server(Server):
         live: LiveSessions,
         clock: Clock,
         tls: Callable[[], ssl.SSLContext | None],
+        metrics: Metrics | None = None,
     ) -> None:
-        super().__init__("pop3", config, clock, tls, TOO_MANY)
+        super().__init__("pop3", config, clock, tls, TOO_MANY, metrics or Metrics())
         self._around = Surroundings(
             config, Maildrops(mailboxes), authenticator, live, tls, COMMANDS, itertools.count(1)
         )

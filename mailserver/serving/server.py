@@ -17,6 +17,7 @@ from mailserver.auth.admission import Admission, Limits
 from mailserver.clock import Clock
 from mailserver.config.tree import ListenerConfig, TlsMode
 from mailserver.listening import Listener, last_word
+from mailserver.metrics import Metrics
 from mailserver.serving.connection import HANDSHAKE_SECONDS, Connection, ConnectionLost
 
 LOST_SECONDS = 0.5  # from a dropped line to the end of a session that still waits for a lock, the disk, a password
@@ -42,6 +43,7 @@ class Server(ABC):
         clock: Clock,
         tls: Callable[[], ssl.SSLContext | None],
         too_many: bytes,
+        metrics: Metrics,
     ) -> None:
         """`too_many`: the line for a connection beyond a limit."""
         self._protocol = protocol
@@ -49,6 +51,7 @@ class Server(ABC):
         self._clock = clock
         self._tls = tls
         self._too_many = too_many
+        self._metrics = metrics
         self._log = structlog.get_logger(protocol)
         self._listeners: list[Listener] = []
         self._connections: dict[asyncio.Task[None], Session | None] = {}  # None: still in its handshake
@@ -99,6 +102,7 @@ class Server(ABC):
             accepted.close()
             return
         self._admission.enter(peer)
+        self._metrics.entered(self._protocol)
         task = asyncio.create_task(self._serve(accepted, mode), name=f"{self._protocol}-connection")
         self._connections[task] = None
         task.add_done_callback(lambda done: self._gone(done, peer))
@@ -106,6 +110,7 @@ class Server(ABC):
     def _gone(self, task: "asyncio.Task[None]", peer: str) -> None:
         del self._connections[task]
         self._admission.leave(peer)
+        self._metrics.left(self._protocol)
         if not task.cancelled() and (fault := task.exception()) is not None:
             self._log.error("connection ended by a fault", peer=peer, exc_info=fault)
 

@@ -13,6 +13,7 @@ from mailserver.auth.sasl.exchange import Verifier
 from mailserver.clock import Clock
 from mailserver.config.tree import ListenerConfig, SmtpConfig, TlsMode
 from mailserver.listening import Listener, last_word
+from mailserver.metrics import Metrics
 from mailserver.smtp.commands.table import COMMANDS
 from mailserver.smtp.connection import HANDSHAKE_SECONDS
 from mailserver.smtp.faces import Face, MxFace, SmtpRole, SubmissionFace
@@ -28,6 +29,7 @@ from mailserver.smtp.session import Session, Surroundings
 
 SWEEP_SECONDS = 1.0  # between two looks at the deadlines of all sessions
 CUT_OFF_SECONDS = 5.0  # for sessions to notice, after they were cut off at the end of a stop
+PROTOCOLS = {SmtpRole.MX: "smtp", SmtpRole.SUBMISSION: "submission"}  # as metrics name them
 TOO_MANY = b"421 4.7.0 Too many connections; try again later\r\n"
 
 _log = structlog.get_logger("smtp")
@@ -47,10 +49,15 @@ class SmtpServer:
         clock: Clock,
         tls: TlsContext,
         admission: Admission | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         """`service`: a Delivery for the role MX, a Submission for SUBMISSION. `admission`: where servers share one."""
         face: Face = MxFace(service) if role is SmtpRole.MX else SubmissionFace(service)  # type: ignore[arg-type]
-        self._around = Surroundings(config, hostname, face, store, authenticator, live, refusals, clock, tls, COMMANDS)
+        self._metrics = metrics or Metrics()
+        self._protocol = PROTOCOLS[role]
+        self._around = Surroundings(
+            config, hostname, face, store, authenticator, live, refusals, clock, tls, COMMANDS, self._metrics
+        )
         self._admission = admission or Admission(config)
         self._listeners: list[Listener] = []
         self._serving: dict[asyncio.Task[None], Session | None] = {}  # None: still in its handshake
@@ -128,6 +135,7 @@ class SmtpServer:
             accepted.close()
             return
         self._admission.enter(peer)
+        self._metrics.entered(self._protocol)
         task = asyncio.create_task(self._serve(accepted, mode), name="smtp-connection")
         self._serving[task] = None
         task.add_done_callback(lambda done: self._gone(done, peer))
@@ -135,6 +143,7 @@ class SmtpServer:
     def _gone(self, task: "asyncio.Task[None]", peer: str) -> None:
         del self._serving[task]
         self._admission.leave(peer)
+        self._metrics.left(self._protocol)
         if not task.cancelled() and (fault := task.exception()) is not None:
             _log.error("connection ended by a fault", peer=peer, exc_info=fault)
 

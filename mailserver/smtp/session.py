@@ -20,6 +20,7 @@ from mailserver.clock import Clock
 from mailserver.config.tree import SmtpConfig
 from mailserver.errors import Refusal, Unavailable
 from mailserver.mail.transaction import Envelope, EnvelopeRecipient, Peer
+from mailserver.metrics import Metrics
 from mailserver.smtp.connection import Connection, ConnectionLost
 from mailserver.smtp.content import Content
 from mailserver.smtp.faces import Face
@@ -69,6 +70,7 @@ class Surroundings:
     clock: Clock
     tls: TlsContext
     commands: Mapping[bytes, Command]
+    metrics: Metrics
 
 
 @dataclass(slots=True)
@@ -232,6 +234,7 @@ class Session(Connection):
         )
         name = await self.face.accept(self.account, envelope, content.incoming)
         self.messages += 1
+        self.around.metrics.messages_received.inc()
         self._errors = self._idle_commands = 0
         return f"250 2.0.0 Ok: queued as {name}\r\n".encode()
 

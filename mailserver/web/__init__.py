@@ -1,1 +1,1 @@
-"""HTTP: health, readiness, metrics."""
+"""HTTP: a small Starlette application on uvicorn, inside our own event loop."""

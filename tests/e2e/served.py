@@ -53,7 +53,8 @@ class Served:
 def furnish(folder: Path) -> None:
     """Configuration, certificate and two accounts, made with the command line."""
     self_signed.ensure(folder / "tls", ["mail.example.test"], datetime.now(UTC))
-    listeners = "".join(f'[listeners.{face}]\naddresses = ["127.0.0.1"]\nport = 0\n' for face in FACES)
+    listeners = "[web]\nport = 0\n"
+    listeners += "".join(f'[listeners.{face}]\naddresses = ["127.0.0.1"]\nport = 0\n' for face in FACES)
     (folder / "mailserver.toml").write_text(
         f"""
 server = {{ hostname = "mail.example.test", data = "data" }}

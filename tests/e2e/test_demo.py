@@ -43,13 +43,14 @@ def subjects(demo: Demo, number: int) -> list[bytes]:
 def test_the_json_is_the_interface(demo: Demo) -> None:
     base = demo.port("smtp") - 25
     faces = {"smtp": 25, "submission": 87, "submissions": 65, "imap": 43, "imaps": 93, "pop3": 10, "pop3s": 95}
+    faces |= {"http": 80}
     facts = demo.facts
     assert list(facts) == [
         "host", "smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "sieve", "http", "https",
         "dav", "ca", "users",
     ]  # fmt: skip
     assert {face: facts[face] for face in faces} == {face: base + offset for face, offset in faces.items()}
-    assert [facts[face] for face in ("sieve", "http", "https", "dav")] == [None] * 4
+    assert [facts[face] for face in ("sieve", "https", "dav")] == [None] * 3
     assert facts["host"] == "127.0.0.1"
     assert Path(facts["ca"]).is_absolute()
     assert [user["email"] for user in facts["users"]] == ["ann@example.test", "ben@example.test"]
@@ -88,7 +89,7 @@ def test_what_goes_wrong_is_one_line(demo: Demo, tmp_path: Path) -> None:
     code, out, [line] = failing("--dir", str(tmp_path / "var"), "--port-base", base)
     assert (code, out) == (71, "")
     assert line == (
-        f"mailserver: Port {demo.port('smtp')} (smtp): address already in use; "
+        f"mailserver: Port {demo.port('http')} (http): address already in use; "
         "stop the other program or choose another --port-base"
     )
     code, out, [line] = failing("--dir", str(demo.folder), "--port-base", str(free_port_base()))

@@ -78,6 +78,8 @@ certificate = "{made.certificate}"
 key = "{made.key}"
 [store]
 min_free_bytes = 0
+[web]
+port = 0
 """
         + "".join(
             f'[listeners.{face}]\naddresses = ["127.0.0.1"]\nport = {base + offset}\n' for face, offset in FACES.items()

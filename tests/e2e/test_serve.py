@@ -53,6 +53,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
     (tmp_path / "mailserver.toml").write_text(CONFIG)
     environ = {f"MAILSERVER__LISTENERS__{face.upper()}__PORT": "0" for face in FACES}
     environ |= {f"MAILSERVER__LISTENERS__{face.upper()}__ADDRESSES": "127.0.0.1" for face in FACES}
+    environ |= {"MAILSERVER__WEB__PORT": "0"}
     environ |= {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "600000"}
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))

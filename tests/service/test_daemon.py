@@ -27,6 +27,7 @@ from mailserver.config.tree import (
     StoreConfig,
     TlsConfig,
     TlsMode,
+    WebConfig,
 )
 from mailserver.daemon.lifecycle import Lifecycle
 from mailserver.daemon.notify import Notifier
@@ -37,7 +38,7 @@ from mailserver.log import Log
 from mailserver.store import domains, users
 from mailserver.tls import self_signed
 
-FACES = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s"]
+FACES = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "http"]
 
 
 def any_port(tls: TlsMode) -> ListenerConfig:
@@ -59,6 +60,7 @@ def config(tmp_path: Path) -> Config:
             pop3=any_port(TlsMode.STARTTLS),
             pop3s=any_port(TlsMode.IMPLICIT),
         ),
+        web=WebConfig(port=0),
         auth=AuthConfig(argon2_memory_kib=128, argon2_time_cost=1),
         store=StoreConfig(min_free_bytes=0),
     )
@@ -166,7 +168,7 @@ async def test_without_a_usable_certificate_what_needs_one_stays_closed(
     daemon = Daemon(broken)
     await daemon.start()
     try:
-        assert list(daemon.ports) == ["smtp", "submission", "imap", "pop3"]
+        assert list(daemon.ports) == ["smtp", "submission", "imap", "pop3", "http"]
         await daemon.reconfigure(config)
         assert sorted(daemon.ports) == sorted(FACES)
         assert len(await certificate_of(daemon.ports["submissions"])) > 100

@@ -19,6 +19,7 @@ from mailserver.config.tree import (
     ServerConfig,
     StoreConfig,
     TlsMode,
+    WebConfig,
 )
 from mailserver.daemon.run import Daemon
 from mailserver.store import domains, users
@@ -79,6 +80,7 @@ def _config(tmp_path: Path) -> Config:
             pop3=off,
             pop3s=off,
         ),
+        web=WebConfig(enabled=False),
         imap=ImapConfig(allow_plain_auth=True, max_connections_per_address=1000, max_connection_rate=100_000),
         auth=AuthConfig(argon2_memory_kib=128, argon2_time_cost=1),
         store=StoreConfig(min_free_bytes=0),

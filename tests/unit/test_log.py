@@ -10,7 +10,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.log import Log, _make_safe, render_console, render_json, safe
+from mailserver.log import LOGGED, Log, _make_safe, render_console, render_json, safe
 
 
 @pytest.fixture(autouse=True)
@@ -143,3 +143,19 @@ def test_whatever_is_logged_is_one_line(fields: dict[str, object]) -> None:
     fields.pop("trace", None)
     for render in (render_json, render_console):
         assert len(render(_make_safe(dict(fields))).splitlines()) == 1
+
+
+def test_errors_are_heard_of_with_their_part_and_class_whatever_is_logged(file: Path) -> None:
+    heard: list[tuple[str, str]] = []
+    log = Log(level="error", file=file)
+    log.on_error = lambda component, kind: heard.append((component, kind))
+    try:
+        raise KeyError("x")
+    except KeyError as fault:
+        structlog.get_logger("imap").exception("command failed")
+        structlog.get_logger("smtp").error("connection ended by a fault", exc_info=fault)
+    structlog.get_logger("store").error("disk work failed")
+    structlog.get_logger("store").warning("slow")
+    logging.getLogger("asyncio").error("Task exception was never retrieved", exc_info=ValueError("y"))
+    log.close()
+    assert heard == [("imap", "KeyError"), ("smtp", "KeyError"), ("store", LOGGED), ("asyncio", "ValueError")]
