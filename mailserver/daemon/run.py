@@ -156,7 +156,10 @@ class Daemon:
 
         limits = config.smtp, config.delivery, config.queue
         mx = build(SmtpRole.MX, LocalDelivery(store, clock, hostname, *limits))
-        msa = build(SmtpRole.SUBMISSION, Submission(store, clock, hostname, *limits))
+        msa = build(
+            SmtpRole.SUBMISSION, submission := Submission(store, clock, hostname, *limits, submission=config.submission)
+        )
+        self._reconfigure.append(lambda new: submission.configure(new.submission))
         self._servers |= {
             "smtp": lambda listener: _start(mx, listener),
             "submission": lambda listener: _start(msa, listener),
