@@ -76,6 +76,12 @@ class NoSuchReport(Refusal):
     http, exit, text = 404, 65, "No such report"
 
 
+class WrongState(Refusal):
+    """Nothing can be done with it as it is now: a delivery that has ended, or is under way."""
+
+    http, exit, text = 409, 65, "Not possible in this state"
+
+
 class AlreadyThere(Refusal):
     http, exit, text = 409, 73, "It exists already"
 

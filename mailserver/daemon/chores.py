@@ -53,7 +53,7 @@ def _purge_domains(tx: Tx, config: Config) -> int:
 
 
 def _forget_finished(tx: Tx, config: Config) -> int:
-    return queue.remove_finished(tx, _days_ago(tx, config.queue.keep_finished_days))
+    return queue.remove_finished(tx, tx.now_ms - int(config.queue.keep_finished_days * 86_400_000))
 
 
 def _forget_logins(tx: Tx, config: Config) -> int:

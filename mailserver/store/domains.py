@@ -4,11 +4,12 @@ import builtins
 from dataclasses import dataclass
 
 from mailserver.errors import AlreadyThere, BadValue, NoSuchDomain
-from mailserver.store import names, users
+from mailserver.store import names, queue_orders, users
 from mailserver.store.database import Row, Rx, Tx
 from mailserver.store.events import AccountsChanged
 
 SEPARATORS = "+-=#_"  # what may part a local part from its detail, RFC 5233 §1; "" for none
+DOMAIN_GONE = "the domain it was sent for was removed"  # why mail in the queue was given up
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ def purge(tx: Tx, before_ms: int) -> int:
     doomed = tx.all("SELECT id FROM domains WHERE deleted_at < ?", before_ms)
     for (domain_id,) in doomed:
         users.purge_domain(tx, domain_id)
+        queue_orders.abandon_domain(tx, domain_id, DOMAIN_GONE)
         tx.run("DELETE FROM domains WHERE id = ?", domain_id)
     if doomed:
         tx.tell(AccountsChanged())

@@ -1,29 +1,38 @@
 """The outbound queue: one row per recipient, one spool file per message.
 
-    pending   waiting for next_attempt               → sending (claim)
-    sending   leased to a worker until locked_until  → sent, failed (finish), pending (lease over, or put off)
-    sent, failed   done, or the sender's account is gone (cancel); kept for a while to be looked at
+A row's states and what leads from one to another: queue_states.py. A row is live until it has ended. The spool file
+appears with the commit that adds the first rows and goes with the last live one; both are disk jobs of that
+transaction, so a crash loses neither side.
 
-A row is live while it is pending or sending. The spool file appears with the commit that adds the first rows and
-goes with the last live one; both are disk jobs of that transaction, so a crash loses neither side.
+    crash after the claim      the row is 'sending' with a lease; the next start returns it, in doubt
+    crash before the record    the same: nobody knows what the other side got, so it is sent again
+    crash after the record     done: another recipient's retry never repeats it
 """
 
 import builtins
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from enum import StrEnum
+from datetime import UTC, datetime
+from enum import IntEnum, StrEnum
 
 from mailserver.errors import NoSuchQueueEntry
 from mailserver.mail.transaction import Body, Ret
-from mailserver.store import delivery_log, disk_jobs
-from mailserver.store.database import Row, Rx, Tx
+from mailserver.store import attempts, delivery_log, disk_jobs
+from mailserver.store.attempts import Attempt
+from mailserver.store.database import Row, Rx, Tx, Value, text_time
 from mailserver.store.delivery_log import Delivery, Direction, Outcome
 from mailserver.store.events import QueueChanged
+from mailserver.store.queue_states import ENDED, SUCCEEDED, Event, State, after
 from mailserver.store.staging import Staged
+from mailserver.text import split_address
 
 MAX_ERROR = 1000  # characters kept of what a server said
+FINISHED_BATCH = 1000  # finished rows forgotten in one transaction
+MAX_SIBLINGS = 1000  # rows of one message that are claimed beyond the limit
+DOUBTS_AT_ONCE = 3  # a row whose attempts end with the server's own end waits, from then on
+IN_DOUBT = "The server stopped while this was being sent: it may arrive twice"
 _SPOOL_NAME = re.compile(r"[0-9a-f]{64}")
 
 
@@ -32,6 +41,13 @@ class Status(StrEnum):
     SENDING = "sending"
     SENT = "sent"
     FAILED = "failed"
+
+
+class Priority(IntEnum):
+    """The lower overtakes the higher."""
+
+    INTERACTIVE = 0
+    BULK = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +71,18 @@ class Outgoing:
 
     sender: str  # reverse-path, "" for the null one
     spooled: Spooled
-    expires_at: int  # epoch milliseconds
+    expires_at: int  # epoch milliseconds; counted from not_before where that is given
     user_id: int | None = None  # who submitted it
     envid: str | None = None
     ret: Ret | None = None
     body: Body = Body.SEVEN_BIT
     smtputf8: bool = False
+    transaction_id: str | None = None  # as the 250 named it
+    domain_id: int | None = None  # domain of ours that it is sent for
+    priority: Priority = Priority.INTERACTIVE
+    not_before: int | None = None  # epoch milliseconds
+    require_tls: bool = False  # RFC 8689
+    tls_optional: bool = False  # "TLS-Required: No", RFC 8689
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +109,72 @@ class Entry:
     smtputf8: bool
     message_octets: int
     message_id: str | None
+    destination: str  # A-labels in lower case, or an address literal
+    priority: int
+    not_before: int | None  # epoch milliseconds
+    held_at: int | None  # epoch milliseconds
+    hold_reason: str | None
+    ended_as: State | None  # delivered, relayed, bounced, expired, cancelled
+    ended_at: int | None  # epoch milliseconds
+    transaction_id: str | None
+    domain_id: int | None
+    require_tls: bool
+    tls_optional: bool
+    last_code: int | None  # reply code of the last attempt
+    last_status: str | None  # enhanced status of it
+    delay_told_at: int | None  # epoch milliseconds
+    in_doubt: int
+
+    @property
+    def state(self) -> State:
+        if self.ended_as is not None:
+            return self.ended_as
+        if self.status is Status.SENDING:
+            return State.SENDING
+        return State.PENDING if self.held_at is None else State.HELD
 
 
-_FIELDS = [field.name for field in fields(Entry)]
-_COLUMNS = ", ".join(_FIELDS)
-_STATUS, _SMTPUTF8 = _FIELDS.index("status"), _FIELDS.index("smtputf8")
-_LIVE = "status IN ('pending', 'sending')"
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What becomes of one row after a turn; `record` writes it."""
+
+    entry_id: int
+    event: Event  # DELIVER, RELAY, DEFER, BOUNCE, EXPIRE, RETURN, LOSE; of a waiting row WARN and EXPIRE
+    attempt: Attempt | None = None
+    next_attempt: int | None = None  # epoch milliseconds; None: as it was
+    text: str = ""  # why, where it is not what the attempt says
+
+
+FIELDS = [field.name for field in fields(Entry)]
+COLUMNS = ", ".join(FIELDS)
+_STATUS, _ENDED_AS = FIELDS.index("status"), FIELDS.index("ended_as")
+_BOOLEANS = [FIELDS.index(name) for name in ("smtputf8", "require_tls", "tls_optional")]
+# What of a row tells that it is waiting and nobody holds it up: the words of idx_queue_due.
+DUE = "status = 'pending' AND held_at IS NULL"
+IDS = "id IN (SELECT value FROM json_each(?))"
+
+STATUS_OF = {
+    State.PENDING: Status.PENDING,
+    State.HELD: Status.PENDING,
+    State.SENDING: Status.SENDING,
+    **dict.fromkeys(SUCCEEDED, Status.SENT),
+    **dict.fromkeys(ENDED - SUCCEEDED, Status.FAILED),
+}
+_OUTCOMES = {
+    Event.DELIVER: Outcome.DELIVERED,
+    Event.RELAY: Outcome.DELIVERED,
+    Event.DEFER: Outcome.DEFERRED,
+    Event.BOUNCE: Outcome.BOUNCED,
+    Event.EXPIRE: Outcome.BOUNCED,
+    Event.LOSE: Outcome.DEFERRED,
+    Event.CANCEL: Outcome.BOUNCED,
+    Event.ABANDON: Outcome.BOUNCED,
+}
+_OF_WAITING = frozenset({Event.WARN, Event.EXPIRE})  # happen to rows that no worker holds
+_SILENT = frozenset({Event.WARN, Event.RETURN})  # leave what was said before
+
+
+# ---- looking ----
 
 
 def get(rx: Rx, entry_id: int) -> Entry:
@@ -103,42 +185,88 @@ def get(rx: Rx, entry_id: int) -> Entry:
 
 
 def find(rx: Rx, entry_id: int) -> Entry | None:
-    row = rx.one(f"SELECT {_COLUMNS} FROM outbound_queue WHERE id = ?", entry_id)
-    return _entry(row) if row else None
+    row = rx.one(f"SELECT {COLUMNS} FROM outbound_queue WHERE id = ?", entry_id)
+    return entry_of(row) if row else None
 
 
-def list(rx: Rx, status: Status | None = None, limit: int = 1000) -> builtins.list[Entry]:
-    """In the order they will be tried."""
+def list(
+    rx: Rx,
+    status: Status | None = None,
+    limit: int = 1000,
+    *,
+    user_id: int | None = None,
+    destination: str | None = None,
+) -> builtins.list[Entry]:
+    """Live ones in the order they will be tried, then those that have ended, the last first."""
+    wanted = "(status = ?1 OR ?1 IS NULL) AND (user_id = ?2 OR ?2 IS NULL) AND (destination = ?3 OR ?3 IS NULL)"
     rows = rx.all(
-        f"SELECT {_COLUMNS} FROM outbound_queue WHERE status = ?1 OR ?1 IS NULL ORDER BY next_attempt, id LIMIT ?2",
+        f"""SELECT {COLUMNS} FROM outbound_queue WHERE ended_at IS NULL AND {wanted}
+            ORDER BY next_attempt, id LIMIT ?4""",
         status,
+        user_id,
+        destination,
         limit,
     )
-    return [_entry(row) for row in rows]
+    rows += rx.all(
+        f"""SELECT {COLUMNS} FROM outbound_queue WHERE ended_at IS NOT NULL AND {wanted}
+            ORDER BY ended_at DESC, id DESC LIMIT ?4""",
+        status,
+        user_id,
+        destination,
+        limit - len(rows),
+    )
+    return [entry_of(row) for row in rows]
+
+
+def destination_of(address: str) -> str:
+    """The domain a recipient's mail goes to, as lanes and rows name it."""
+    try:
+        return split_address(address)[1]
+    except ValueError:  # an old row's; whoever delivers refuses it with a reason
+        return address.rpartition("@")[2].lower()
+
+
+def is_spool_name(path: str) -> bool:
+    """Whether a row's message_path is one of ours: anything else never leads to a file."""
+    return _SPOOL_NAME.fullmatch(path) is not None
+
+
+# ---- in and out ----
 
 
 def add(tx: Tx, outgoing: Outgoing, recipients: Sequence[QueueRecipient]) -> builtins.list[int]:
-    """One row for each recipient, due now; the spool file appears after the commit."""
+    """One row for each recipient, due now or at not_before; the spool file appears after the commit."""
+    due = tx.now if outgoing.not_before is None else max(tx.now, time_text(outgoing.not_before))
+    shared: dict[str, Value] = {
+        "sender": outgoing.sender,
+        "message_path": outgoing.spooled.name,
+        "next_attempt": due,
+        "created_at": tx.now,
+        "expires_at": outgoing.expires_at,
+        "user_id": outgoing.user_id,
+        "envid": outgoing.envid,
+        "ret": outgoing.ret,
+        "body": outgoing.body,
+        "smtputf8": int(outgoing.smtputf8),
+        "message_octets": outgoing.spooled.staged.size,
+        "message_id": outgoing.spooled.staged.detail.message_id or None,
+        "priority": outgoing.priority,
+        "not_before": outgoing.not_before,
+        "transaction_id": outgoing.transaction_id,
+        "domain_id": outgoing.domain_id,
+        "require_tls": int(outgoing.require_tls),
+        "tls_optional": int(outgoing.tls_optional),
+    }
+    columns = (*shared, "recipient", "destination", "notify", "orcpt")
+    sql = f"INSERT INTO outbound_queue ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
     ids = [
         tx.insert(
-            """INSERT INTO outbound_queue (sender, recipient, message_path, next_attempt, created_at, expires_at,
-                   user_id, envid, ret, notify, orcpt, body, smtputf8, message_octets, message_id)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-            outgoing.sender,
+            sql,
+            *shared.values(),
             recipient.address,
-            outgoing.spooled.name,
-            tx.now,
-            tx.now,
-            outgoing.expires_at,
-            outgoing.user_id,
-            outgoing.envid,
-            outgoing.ret,
+            destination_of(recipient.address),
             recipient.notify,
             recipient.orcpt,
-            outgoing.body,
-            int(outgoing.smtputf8),
-            outgoing.spooled.staged.size,
-            outgoing.spooled.staged.detail.message_id or None,
         )
         for recipient in recipients
     ]
@@ -148,111 +276,28 @@ def add(tx: Tx, outgoing: Outgoing, recipients: Sequence[QueueRecipient]) -> bui
     return ids
 
 
-def claim(tx: Tx, worker: str, limit: int, lease_ms: int) -> builtins.list[Entry]:
-    """Lease due rows, the longest due first; no two workers get the same, whatever process they are in.
-
-    A row whose lease is over is due again: its worker crashed, or lost its network for longer than it asked for.
-    """
-    tx.run(
-        """UPDATE outbound_queue SET status = 'pending', locked_by = NULL, locked_until = NULL
-           WHERE status = 'sending' AND (locked_until IS NULL OR locked_until <= ?)""",
-        tx.now_ms,
-    )
-    rows = tx.all(
-        f"""UPDATE outbound_queue SET status = 'sending', locked_by = ?, locked_until = ?, last_attempt = ?
-            WHERE id IN (SELECT id FROM outbound_queue WHERE status = 'pending' AND next_attempt <= ?
-                         ORDER BY next_attempt, id LIMIT ?) RETURNING {_COLUMNS}""",
-        worker,
-        tx.now_ms + lease_ms,
-        tx.now,
-        tx.now,
-        limit,
-    )
-    return sorted(map(_entry, rows), key=lambda entry: (entry.next_attempt, entry.id))
-
-
-def finish(tx: Tx, worker: str, ids: Sequence[int], status: Status, error: str | None = None) -> int:
-    """End rows this worker holds, as sent or failed; returns how many were still its own."""
-    if status not in {Status.SENT, Status.FAILED}:
-        raise ValueError(f"a row does not end as {status}")
-    rows = tx.all(
-        """UPDATE outbound_queue SET status = ?, attempts = attempts + 1, last_error = ?, locked_by = NULL,
-               locked_until = NULL
-           WHERE id IN (SELECT value FROM json_each(?)) AND status = 'sending' AND locked_by = ?
-           RETURNING message_id, sender, recipient, message_path""",
-        status,
-        error[:MAX_ERROR] if error else None,
-        json.dumps([*ids]),
-        worker,
-    )
-    _log(tx, rows, Outcome.DELIVERED if status is Status.SENT else Outcome.BOUNCED, error)
-    _unspool(tx, {row[3] for row in rows})
-    tx.tell(QueueChanged())
-    return len(rows)
-
-
-def put_off(tx: Tx, worker: str, ids: Sequence[int], next_attempt: str, error: str | None = None) -> int:
-    """Give rows this worker holds back, to be tried again then; returns how many were still its own."""
-    rows = tx.all(
-        """UPDATE outbound_queue SET status = 'pending', attempts = attempts + 1, last_error = ?, next_attempt = ?,
-               locked_by = NULL, locked_until = NULL
-           WHERE id IN (SELECT value FROM json_each(?)) AND status = 'sending' AND locked_by = ?
-           RETURNING message_id, sender, recipient""",
-        error[:MAX_ERROR] if error else None,
-        next_attempt,
-        json.dumps([*ids]),
-        worker,
-    )
-    _log(tx, rows, Outcome.DEFERRED, error)
-    tx.tell(QueueChanged())
-    return len(rows)
-
-
 def remove(tx: Tx, entry_id: int) -> None:
     """Whatever its state, for good; nobody is told. Raises NoSuchQueueEntry."""
     path = get(tx, entry_id).message_path
     tx.run("DELETE FROM outbound_queue WHERE id = ?", entry_id)
-    _unspool(tx, {path})
+    unspool(tx, {path})
     tx.tell(QueueChanged())
 
 
-def cancel(tx: Tx, user_id: int, reason: str) -> int:
-    """Fail what an account has under way, because the account is gone; returns how many rows."""
-    rows = tx.all(
-        f"""UPDATE outbound_queue SET status = 'failed', last_error = ?, locked_by = NULL, locked_until = NULL
-            WHERE user_id = ? AND {_LIVE} RETURNING message_id, sender, recipient, message_path""",
-        reason,
-        user_id,
-    )
-    _log(tx, rows, Outcome.BOUNCED, reason)
-    _unspool(tx, {row[3] for row in rows})
-    return len(rows)
-
-
-def remove_finished(tx: Tx, before: str) -> int:
-    """Forget rows that were done before this time (UTC); returns how many."""
+def remove_finished(tx: Tx, before_ms: int) -> int:
+    """Forget some of the rows that ended before this moment, the first first; returns how many."""
     return tx.run(
-        "DELETE FROM outbound_queue WHERE status IN ('sent', 'failed') AND coalesce(last_attempt, created_at) < ?",
-        before,
+        """DELETE FROM outbound_queue
+           WHERE id IN (SELECT id FROM outbound_queue WHERE ended_at < ? ORDER BY ended_at LIMIT ?)""",
+        before_ms,
+        FINISHED_BATCH,
     )
 
 
-def is_spool_name(path: str) -> bool:
-    """Whether a row's message_path is one of ours: anything else never leads to a file."""
-    return _SPOOL_NAME.fullmatch(path) is not None
-
-
-def _log(tx: Tx, rows: Sequence[Row], outcome: Outcome, error: str | None) -> None:
-    """`rows` begin with message_id, sender, recipient."""
-    reason = error[:MAX_ERROR] if error else None
-    for message_id, sender, recipient, *_ in rows:
-        delivery = Delivery(message_id, sender, recipient, outcome, Direction.OUTBOUND, error_message=reason)
-        delivery_log.add(tx, delivery)
-
-
-def _unspool(tx: Tx, paths: set[str]) -> None:
+def unspool(tx: Tx, paths: Iterable[str]) -> None:
+    """Remove the spool files among these that no live row needs any more."""
     for path in sorted(paths):
-        live = tx.one(f"SELECT 1 FROM outbound_queue WHERE message_path = ? AND {_LIVE} LIMIT 1", path)
+        live = tx.one("SELECT 1 FROM outbound_queue WHERE message_path = ? AND ended_at IS NULL LIMIT 1", path)
         if live is None and is_spool_name(path):
             tx.promise(disk_jobs.Unspool(path))
 
@@ -264,7 +309,191 @@ def _forget_removal(tx: Tx, name: str) -> None:
         disk_jobs.remove(tx, [job_id for job_id, job in jobs if job == disk_jobs.Unspool(name)])
 
 
-def _entry(row: Row) -> Entry:
-    values = [*row]  # in the order of _COLUMNS, which are Entry's fields
-    values[_STATUS], values[_SMTPUTF8] = Status(row[_STATUS]), bool(row[_SMTPUTF8])
+# ---- working ----
+
+
+def claim(tx: Tx, worker: str, limit: int, lease_ms: int, full: Iterable[str] = ()) -> builtins.list[Entry]:
+    """Lease due rows: interactive before bulk, the longest due first; no two workers get the same.
+
+    `full`: destinations that can take no more now; theirs stay. The last message's rows of a destination that was
+    claimed come along, so that they share a transaction with it: a few more than `limit`. A row whose lease is over
+    is due again: its worker crashed, or lost its network for longer than it asked for.
+    """
+    lose(tx, worker)
+    picked = _pick(tx, limit, json_of(full))
+    if not picked:
+        return []
+    rows = tx.all(
+        f"""UPDATE outbound_queue SET status = 'sending', locked_by = ?, locked_until = ? WHERE {IDS}
+            RETURNING {COLUMNS}""",
+        worker,
+        tx.now_ms + lease_ms,
+        json_of(picked),
+    )
+    return sorted(map(entry_of, rows), key=lambda entry: (entry.priority, entry.next_attempt, entry.id))
+
+
+def _pick(tx: Tx, limit: int, full: str) -> builtins.list[int]:
+    picked: builtins.list[int] = []
+    for priority in Priority:
+        found = tx.all(
+            f"""SELECT id FROM outbound_queue INDEXED BY idx_queue_due
+                WHERE {DUE} AND priority = ? AND next_attempt <= ?
+                    AND destination NOT IN (SELECT value FROM json_each(?))
+                ORDER BY next_attempt, id LIMIT ?""",
+            priority,
+            tx.now,
+            full,
+            limit - len(picked),
+        )
+        picked += [entry_id for (entry_id,) in found]
+        if len(picked) >= limit:
+            return picked + _siblings(tx, picked)
+    return picked
+
+
+def _siblings(tx: Tx, picked: builtins.list[int]) -> builtins.list[int]:
+    """Due rows of the last one's message that the limit cut off from others of their destination."""
+    rows = tx.all(
+        f"""SELECT id FROM outbound_queue AS other INDEXED BY idx_queue_path
+            WHERE message_path = (SELECT message_path FROM outbound_queue WHERE id = ?1) AND {DUE}
+                AND next_attempt <= ?2 AND id NOT IN (SELECT value FROM json_each(?3))
+                AND EXISTS (SELECT 1 FROM outbound_queue AS first
+                            WHERE first.id IN (SELECT value FROM json_each(?3))
+                                AND first.message_path = other.message_path AND first.sender = other.sender
+                                AND first.destination = other.destination)
+            ORDER BY id LIMIT ?4""",
+        picked[-1],
+        tx.now,
+        json_of(picked),
+        MAX_SIBLINGS,
+    )
+    return [entry_id for (entry_id,) in rows]
+
+
+def renew(tx: Tx, worker: str, ids: Iterable[int], lease_ms: int) -> int:
+    """Lengthen the leases of rows this worker still holds; returns how many those are."""
+    return tx.run(
+        f"UPDATE outbound_queue SET locked_until = ? WHERE {IDS} AND status = 'sending' AND locked_by = ?",
+        tx.now_ms + lease_ms,
+        json_of(ids),
+        worker,
+    )
+
+
+def lose(tx: Tx, worker: str, *, alone: bool = False) -> builtins.list[Entry]:
+    """Return rows whose worker is gone, in doubt: those of a lease that is over.
+
+    `alone`: of all other workers at once; for the holder of the data folder's lock, when it starts.
+    """
+    over = "1" if alone else "(locked_until IS NULL OR locked_until <= ?2)"
+    rows = tx.all(
+        f"""SELECT {COLUMNS} FROM outbound_queue INDEXED BY idx_queue_lease
+            WHERE status = 'sending' AND locked_by IS NOT ?1 AND {over}""",
+        *((worker,) if alone else (worker, tx.now_ms)),
+    )
+    return [_settle(tx, entry, _lost(tx, entry)) for entry in map(entry_of, rows)]
+
+
+def _lost(tx: Tx, entry: Entry) -> Settled:
+    """Due at once as it was, unless it is what ends the server each time."""
+    delay = entry.in_doubt**2 * 60_000 if entry.in_doubt >= DOUBTS_AT_ONCE else None
+    later = None if delay is None else tx.now_ms + delay
+    return Settled(entry.id, Event.LOSE, Attempt(tx.now_ms, 0, text=IN_DOUBT), later)
+
+
+def record(tx: Tx, worker: str, results: Sequence[Settled]) -> builtins.list[Entry]:
+    """Write what became of rows: their new states, their attempts, the log; the spool file of a last one goes.
+
+    Only rows this worker still holds change; of others (taken back, deleted, given to another worker) the attempt
+    alone is kept. WARN and EXPIRE may happen to waiting rows too. Returns the changed rows as they are now. Raises
+    WrongState for an event that no row in its state can have.
+    """
+    rows = tx.all(f"SELECT {COLUMNS} FROM outbound_queue WHERE {IDS}", json_of(each.entry_id for each in results))
+    entries = {entry.id: entry for entry in map(entry_of, rows)}
+    changed: builtins.list[Entry] = []
+    for settled in results:
+        entry = entries.get(settled.entry_id)
+        if entry is not None and _may_settle(entry, worker, settled.event):
+            changed.append(_settle(tx, entry, settled))
+        elif settled.attempt is not None:
+            attempts.add(tx, [(settled.entry_id, settled.attempt)])
+    unspool(tx, {entry.message_path for entry in changed if entry.ended_at is not None})
+    tx.tell(QueueChanged())
+    return changed
+
+
+def _may_settle(entry: Entry, worker: str, event: Event) -> bool:
+    if entry.state is State.SENDING:
+        return entry.locked_by == worker
+    return entry.state is State.PENDING and event in _OF_WAITING
+
+
+def _settle(tx: Tx, entry: Entry, settled: Settled) -> Entry:
+    event, attempt = settled.event, settled.attempt
+    state = after(entry.id, entry.state, event)
+    tried = entry.state is State.SENDING and event is not Event.RETURN
+    text = settled.text or (attempt.text if attempt else "")
+    error = None if state in SUCCEEDED else text[:MAX_ERROR] or None
+    [row] = tx.all(
+        f"""UPDATE outbound_queue SET status = ?, ended_as = ?, ended_at = ?, attempts = attempts + ?,
+                last_attempt = coalesce(?, last_attempt), next_attempt = coalesce(?, next_attempt),
+                last_error = CASE ? WHEN 1 THEN coalesce(?, last_error) ELSE ? END,
+                last_code = coalesce(?, last_code), last_status = coalesce(?, last_status),
+                delay_told_at = coalesce(?, delay_told_at), in_doubt = in_doubt + ?,
+                locked_by = NULL, locked_until = NULL
+            WHERE id = ? RETURNING {COLUMNS}""",
+        STATUS_OF[state],
+        state if state in ENDED else None,
+        tx.now_ms if state in ENDED else None,
+        int(tried),
+        tx.now if tried else None,
+        None if settled.next_attempt is None else time_text(settled.next_attempt),
+        int(event in _SILENT),
+        error,
+        error,
+        attempt.code if attempt else None,
+        attempt.status if attempt else None,
+        tx.now_ms if event is Event.WARN else None,
+        int(event is Event.LOSE),
+        entry.id,
+    )
+    if attempt is not None:
+        attempts.add(tx, [(entry.id, attempt)])
+    changed = entry_of(row)
+    log(tx, [changed], event, text, attempt.code if attempt else None)
+    return changed
+
+
+def log(tx: Tx, entries: Iterable[Entry], event: Event, reason: str, code: int | None = None) -> None:
+    outcome = _OUTCOMES.get(event)
+    if outcome is None:
+        return
+    error = None if outcome is Outcome.DELIVERED else reason[:MAX_ERROR] or None
+    for entry in entries:
+        delivery_log.add(
+            tx,
+            Delivery(entry.message_id, entry.sender, entry.recipient, outcome, Direction.OUTBOUND, code, error),
+        )
+
+
+# ---- shapes ----
+
+
+def time_text(epoch_ms: int) -> str:
+    """The first moment of the columns' kind that is not before this one."""
+    return text_time(datetime.fromtimestamp(-(-epoch_ms // 1000), UTC))
+
+
+def entry_of(row: Row) -> Entry:
+    values = [*row]  # in the order of COLUMNS, which are Entry's fields
+    values[_STATUS] = Status(row[_STATUS])
+    if row[_ENDED_AS] is not None:
+        values[_ENDED_AS] = State(row[_ENDED_AS])
+    for place in _BOOLEANS:
+        values[place] = bool(row[place])
     return Entry(*values)
+
+
+def json_of(values: Iterable[int | str]) -> str:
+    return json.dumps([*values])

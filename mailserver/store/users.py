@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mailserver.errors import AlreadyThere, BadValue, NoSuchDomain, NoSuchUser
-from mailserver.store import disk_jobs, mailboxes, names, queue, quota, scram_keys
+from mailserver.store import disk_jobs, mailboxes, names, queue_orders, quota, scram_keys
 from mailserver.store.database import Row, Rx, Tx
 from mailserver.store.events import AccountsChanged
 from mailserver.store.scram_keys import ScramKeys
@@ -251,7 +251,7 @@ def purge_domain(tx: Tx, domain_id: int) -> int:
 def _purge(tx: Tx, which: str, value: int) -> int:
     doomed = tx.all(f"SELECT id, maildir FROM users WHERE {which}", value)
     for user_id, maildir in doomed:
-        queue.cancel(tx, user_id, ACCOUNT_GONE)
+        queue_orders.abandon_user(tx, user_id, ACCOUNT_GONE)
         # Messages first: the triggers on them look for the mailbox and its owner.
         tx.run("DELETE FROM messages WHERE mailbox_id IN (SELECT id FROM mailboxes WHERE user_id = ?)", user_id)
         tx.run("DELETE FROM users WHERE id = ?", user_id)

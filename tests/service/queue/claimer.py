@@ -15,7 +15,7 @@ async def claim_all(data: Path, worker: str) -> list[int]:
     claimed: list[int] = []
     async with await Store.open(data, SystemClock(), config=StoreConfig(min_free_bytes=0), migrate=False) as store:
         queue = OutboundQueue(store, worker)
-        while entries := await queue.claim(10):
+        while entries := await queue.claim(50):
             claimed += [entry.id for entry in entries]
             await queue.finish(entries, Status.SENT)
     return claimed
