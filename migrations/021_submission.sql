@@ -41,7 +41,8 @@ CREATE TABLE hidden_fields (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE local_handovers (
-    entry_id INTEGER PRIMARY KEY REFERENCES outbound_queue(id) ON DELETE CASCADE
+    entry_id INTEGER PRIMARY KEY REFERENCES outbound_queue(id) ON DELETE CASCADE,
+    delivered_at INTEGER NOT NULL -- epoch milliseconds
 ) STRICT;
 
 -- As before, without outboxes.

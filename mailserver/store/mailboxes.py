@@ -174,7 +174,7 @@ def claim_recent(tx: Tx, mailbox_id: int) -> int:
 
 
 def _mailbox(row: Row) -> Mailbox:
-    return Mailbox(*row[:-2], is_outbox=bool(row[-2]), grants=rights.grants(row[-1]))
+    return Mailbox(*(*row[:-2], bool(row[-2]), rights.grants(row[-1])))
 
 
 def _free_directory(tx: Tx, user_id: int, name: str) -> str:
