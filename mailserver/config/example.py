@@ -36,6 +36,7 @@ _SECTIONS = {
     "listeners.pop3s": "Fetching mail, TLS from the start. RFC 8314 §3.1",
     "dkim": "Signatures on mail that leaves. RFC 6376",
     "web": "Health, readiness and metrics over HTTP, for programs that watch the server.",
+    "submission": "What our users send.",
     "auth": "Passwords (argon2id, RFC 9106) and guessers.",
 }
 

@@ -10,6 +10,8 @@ _HOSTNAME = re.compile(
     r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.I
 )
 
+_MAILBOX = re.compile(r"|\w(?:[\w -]{0,62}\w)?")
+
 
 class Rule(Protocol):
     @property
@@ -80,6 +82,16 @@ class Addresses:
         return isinstance(value, tuple) and len(value) > 0 and all(_is_address(address) for address in value)
 
 
+@dataclass(frozen=True, slots=True)
+class MailboxName:
+    """One at the top of an account; "" is none."""
+
+    allowed: str = 'a mailbox name of at most 64 letters, digits and spaces, such as "Outbox", or ""'
+
+    def holds(self, value: object) -> bool:
+        return isinstance(value, str) and _MAILBOX.fullmatch(value) is not None and value.upper() != "INBOX"
+
+
 def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
@@ -125,6 +137,11 @@ RULES: dict[str, Rule] = {
     "smtp.tarpit_seconds": Between(0, 60),
     "smtp.max_hops": Between(1, 1000),
     "smtp.submission_per_hour": Between(1, 1_000_000),
+    "submission.domain_per_hour": Between(0, 1_000_000_000),
+    "submission.max_hold_days": Between(0, 11_574),  # RFC 4865 §3: nine digits of seconds
+    "submission.undo_seconds": Between(0, HOUR),
+    "submission.outbox": MailboxName(),
+    "submission.bulk_recipients": Between(1, 10_000),
     "imap.max_connections": Between(1, 100_000),
     "imap.max_connections_per_address": Between(1, 100_000),
     "imap.max_connection_rate": Between(1, 1_000_000),

@@ -24,6 +24,12 @@ class Deletion(StrEnum):
     EXPUNGE = "expunge"
 
 
+class SentCopies(StrEnum):
+    OFF = "off"
+    ON = "on"
+    DEDUPE = "dedupe"
+
+
 class LogLevel(StrEnum):
     DEBUG = "debug"
     INFO = "info"
@@ -88,6 +94,16 @@ class SmtpConfig:
     max_hops: int = 50  # Received fields, RFC 5321 §6.3
     submission_per_hour: int = 500  # recipients a user may send to in an hour
     allow_plain_auth: bool = False  # login without TLS, from loopback only
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionConfig:
+    domain_per_hour: int = 0  # recipients all users of a domain may send to in an hour together; 0: no limit
+    max_hold_days: float = 365.0  # how far ahead mail can be scheduled (FUTURERELEASE, RFC 4865); 0: not offered
+    undo_seconds: int = 0  # how long submitted mail waits, so that it can be taken back; 0: it leaves at once
+    sent_copies: SentCopies = SentCopies.DEDUPE  # a copy in Sent; dedupe: the client's own copy takes its place
+    outbox: str = "Outbox"  # mailbox that shows what waits to leave; "": none
+    bulk_recipients: int = 20  # a message for more leaves after the others, as mailing lists do
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +203,7 @@ class Config:
     tls: TlsConfig = field(default_factory=TlsConfig)
     listeners: ListenersConfig = field(default_factory=ListenersConfig)
     smtp: SmtpConfig = field(default_factory=SmtpConfig)
+    submission: SubmissionConfig = field(default_factory=SubmissionConfig)
     imap: ImapConfig = field(default_factory=ImapConfig)
     pop3: Pop3Config = field(default_factory=Pop3Config)
     auth: AuthConfig = field(default_factory=AuthConfig)

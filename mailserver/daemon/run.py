@@ -201,7 +201,11 @@ class Daemon:
         self._reconfigure.append(lambda new: signer.reconfigure(new.dkim))
         limits = config.smtp, config.delivery, config.queue
         mx = build(SmtpRole.MX, LocalDelivery(store, clock, hostname, *limits))
-        msa = build(SmtpRole.SUBMISSION, Submission(store, clock, hostname, *limits, signer))
+        msa = build(
+            SmtpRole.SUBMISSION,
+            submission := Submission(store, clock, hostname, *limits, signer, submission=config.submission),
+        )
+        self._reconfigure.append(lambda new: submission.configure(new.submission))
         self._servers |= {
             "smtp": lambda listener: _start(mx, listener),
             "submission": lambda listener: _start(msa, listener),

@@ -12,6 +12,7 @@ TAKEN_UP = (
     "server.shutdown_seconds",
     "tls.",
     "smtp.",
+    "submission.",
     "imap.",
     "pop3.",
     "queue.",

@@ -17,7 +17,7 @@ from typing import Protocol
 import structlog
 
 from mailserver.clock import Clock
-from mailserver.config.tree import DeliveryConfig, QueueConfig, SmtpConfig
+from mailserver.config.tree import DeliveryConfig, QueueConfig, SmtpConfig, SubmissionConfig
 from mailserver.delivery import header, ownership, recipients
 from mailserver.delivery.outgoing import outgoing
 from mailserver.delivery.recipients import Recipients
@@ -33,6 +33,7 @@ from mailserver.store.staging import Incoming
 from mailserver.store.store import Store
 
 ID_OCTETS = 8
+DAY_SECONDS = 86_400
 MESSAGE_ID_OCTETS = 16
 HIDDEN = (b"bcc", b"resent-bcc")  # RFC 5322 §3.6.3: not for the others
 
@@ -69,6 +70,8 @@ class Submission:
         queue: QueueConfig,
         signer: Signs,
         random: Callable[[int], bytes] = secrets.token_bytes,
+        *,
+        submission: SubmissionConfig | None = None,
     ) -> None:
         self._store = store
         self._signer = signer
@@ -77,12 +80,20 @@ class Submission:
         self._recipients = Recipients(store, clock, hostname, delivery.max_alias_depth)
         self._random = random
         self.reconfigure(smtp, delivery, queue)
+        self.configure(submission or SubmissionConfig())
 
     def reconfigure(self, smtp: SmtpConfig, delivery: DeliveryConfig, queue: QueueConfig) -> None:
         self._max_hops = smtp.max_hops
         self._per_hour = smtp.submission_per_hour
         self._recipients.max_depth = delivery.max_alias_depth
         self._expire_days = queue.expire_days
+
+    def configure(self, config: SubmissionConfig) -> None:
+        self._config = config
+
+    @property
+    def max_hold_seconds(self) -> int:
+        return int(self._config.max_hold_days * DAY_SECONDS)
 
     async def check_sender(self, account: Sender, reverse_path: str) -> None:
         """Raises InsufficientStorage, BadAddress, SenderNotOwned, LimitReached."""

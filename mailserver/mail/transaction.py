@@ -6,6 +6,7 @@ brackets and source route, the domain never empty (`<postmaster>` became postmas
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Flag, StrEnum, auto
 from typing import Generic, TypeVar
 
@@ -82,6 +83,8 @@ class Envelope(Generic[Resolved]):
     size: int | None = None  # octets as announced with SIZE; the content's true size is counted elsewhere
     ret: Ret | None = None
     envid: str | None = None  # sender's envelope id, xtext as sent, RFC 3461 §4.4
+    hold_until: datetime | None = None  # it may not leave before, RFC 4865; aware
+    require_tls: bool = False  # only to servers with TLS that is proved to be theirs, RFC 8689
 
     @property
     def protocol(self) -> str:

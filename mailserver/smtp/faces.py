@@ -18,6 +18,10 @@ class Face(Protocol):
     logs_in: bool  # AUTH is offered, and demanded before MAIL
     normalises: bool  # bare CR and LF become CRLF; else they are refused
 
+    @property
+    def max_hold_seconds(self) -> int:
+        """How long a client may have mail held, RFC 4865; 0: not at all."""
+
     async def check_sender(self, account: Any, reverse_path: str, peer: Peer) -> None: ...
     async def resolve(self, account: Any, address: str, size: int | None) -> Any: ...
     async def accept(self, account: Any, envelope: Envelope[Any], incoming: Incoming) -> str: ...
@@ -26,6 +30,7 @@ class Face(Protocol):
 class MxFace:
     logs_in = False
     normalises = False
+    max_hold_seconds = 0  # who may write to anybody may ask for it, RFC 4865 §3
 
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
@@ -46,6 +51,10 @@ class SubmissionFace:
 
     def __init__(self, submission: Submission) -> None:
         self._submission = submission
+
+    @property
+    def max_hold_seconds(self) -> int:
+        return self._submission.max_hold_seconds
 
     async def check_sender(self, account: Any, reverse_path: str, peer: Peer) -> None:
         await self._submission.check_sender(account, reverse_path)

@@ -48,6 +48,9 @@ class Delivery(Protocol):
 class Submission(Protocol):
     """587 and 465: mail of a logged-in account, to anybody."""
 
+    @property
+    def max_hold_seconds(self) -> int: ...
+
     async def check_sender(self, account: Any, reverse_path: str, /) -> None: ...
 
     async def resolve(self, account: Any, address: str, size: int | None, /) -> Any: ...

@@ -8,6 +8,7 @@ transaction from MAIL to the end of the content, RSET, EHLO or a failure
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from ipaddress import ip_address
 from typing import Any
 
@@ -77,6 +78,7 @@ class Surroundings:
 class Transaction:
     reverse_path: str
     parameters: MailParameters
+    hold_until: datetime | None = None  # from HOLDFOR or HOLDUNTIL, when MAIL was said
     recipients: list[EnvelopeRecipient[Any]] = field(default_factory=list)
     content: Content | None = None  # there from DATA or the first BDAT on
 
@@ -231,6 +233,8 @@ class Session(Connection):
             size=given.size,
             ret=given.ret,
             envid=given.envid,
+            hold_until=transaction.hold_until,
+            require_tls=given.require_tls,
         )
         name = await self.face.accept(self.account, envelope, content.incoming)
         self.messages += 1

@@ -172,7 +172,7 @@ def _scan_again(tx: Tx, store: Store, mailbox_id: int, uid: int) -> None:
 def _drift(rx: Rx, user_id: int) -> int:
     row = rx.one(
         """SELECT (SELECT coalesce(sum(m.size), 0) FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id
-               WHERE b.user_id = u.id) - u.used_bytes FROM users u WHERE u.id = ?""",
+               WHERE b.user_id = u.id AND b.is_outbox = 0) - u.used_bytes FROM users u WHERE u.id = ?""",
         user_id,
     )
     return int(row[0]) if row else 0

@@ -32,6 +32,7 @@ class Mailbox:
     directory: str  # Maildir++ folder below the user's Maildir, "" for INBOX
     recent_uid: int  # messages from here on are \Recent and unclaimed
     maildir: str  # the user's Maildir below data/mail
+    is_outbox: bool = False  # shows what of the user's mail waits to leave, see outbox.py
     grants: tuple[Grant, ...] = ()  # who else may do what, RFC 4314
 
     def rights(self, user_id: int) -> Rights:
@@ -44,7 +45,7 @@ class Mailbox:
 
 
 _SELECT = f"""SELECT m.id, m.user_id, m.name, m.uidvalidity, m.uidnext, m.highestmodseq, m.special_use, m.directory,
-    m.recent_uid, u.maildir, {rights.AS_JSON} FROM mailboxes m JOIN users u ON u.id = m.user_id"""
+    m.recent_uid, u.maildir, m.is_outbox, {rights.AS_JSON} FROM mailboxes m JOIN users u ON u.id = m.user_id"""
 
 
 def find(rx: Rx, user_id: int, name: str) -> Mailbox | None:
@@ -173,7 +174,7 @@ def claim_recent(tx: Tx, mailbox_id: int) -> int:
 
 
 def _mailbox(row: Row) -> Mailbox:
-    return Mailbox(*(*row[:-1], rights.grants(row[-1])))
+    return Mailbox(*(*row[:-2], bool(row[-2]), rights.grants(row[-1])))
 
 
 def _free_directory(tx: Tx, user_id: int, name: str) -> str:

@@ -1,6 +1,7 @@
 """How much room an account has: octets, and messages by number.
 
-used_bytes is kept exact by triggers on messages, the number of messages by the counts of mailboxes.
+used_bytes is kept exact by triggers on messages, the number of messages by the counts of mailboxes. What an outbox
+shows is the queue's and counts nowhere.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ class Quota:
         )
 
 
-_MESSAGES = "(SELECT coalesce(sum(b.message_count), 0) FROM mailboxes b WHERE b.user_id = u.id)"
+_MESSAGES = "(SELECT coalesce(sum(b.message_count), 0) FROM mailboxes b WHERE b.user_id = u.id AND b.is_outbox = 0)"
 
 
 def get(rx: Rx, user_id: int) -> Quota:
@@ -64,7 +65,8 @@ def recount(tx: Tx, user_id: int) -> int:
     """
     row = tx.one(
         """SELECT u.used_bytes, (SELECT coalesce(sum(m.size), 0) FROM messages m
-               WHERE m.mailbox_id IN (SELECT id FROM mailboxes WHERE user_id = u.id)) FROM users u WHERE u.id = ?""",
+               WHERE m.mailbox_id IN (SELECT id FROM mailboxes WHERE user_id = u.id AND is_outbox = 0))
+           FROM users u WHERE u.id = ?""",
         user_id,
     )
     if row is None:

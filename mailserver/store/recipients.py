@@ -24,7 +24,7 @@ MAX_EXPANDED = 2000  # destinations one address may end up at
 
 # columns of a user `u`: the last fields of LocalRecipient
 _ROOM = """u.used_bytes, coalesce(u.quota_bytes, 0), CASE WHEN u.quota_messages THEN u.quota_messages -
-    (SELECT coalesce(sum(b.message_count), 0) FROM mailboxes b WHERE b.user_id = u.id) END"""
+    (SELECT coalesce(sum(b.message_count), 0) FROM mailboxes b WHERE b.user_id = u.id AND b.is_outbox = 0) END"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,18 @@ from mailserver.errors import (
 from mailserver.mail.transaction import Envelope, Peer
 from mailserver.smtp.faces import SmtpRole
 from mailserver.smtp.server import SmtpServer
+from tests.fakes import START
 
 HOSTNAME = "mail.example.test"
 PASSWORD = "correct horse"
 TOKEN = "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg=="  # of RFC 7628 §4
+
+
+class StoppedCalendar(SystemClock):
+    """It is always the same moment; time limits run as ever."""
+
+    def now(self) -> datetime:
+        return START
 
 
 class MemoryIncoming:
@@ -145,6 +154,7 @@ class Services:
             f"content={content!r} body={envelope.body} utf8={envelope.smtputf8} ret={envelope.ret} "
             f"envid={envelope.envid} notify={','.join(str(r.notify) for r in envelope.recipients)} "
             f"orcpt={','.join(str(r.orcpt) for r in envelope.recipients)} protocol={envelope.protocol} "
+            f"tls={envelope.require_tls} held={envelope.hold_until and f'{envelope.hold_until:%FT%TZ}'} "
             f"helo={peer.helo} login={peer.authenticated} count={len(self.accepted)} octets={len(content)} "
         ).replace("\\r\\n", "|")
 
@@ -167,6 +177,7 @@ class MxService:
 class SubmissionService:
     def __init__(self, services: Services) -> None:
         self._services = services
+        self.max_hold_seconds = 86_400
 
     async def check_sender(self, account: Account, reverse_path: str) -> None:
         if reverse_path not in {"", account.address}:

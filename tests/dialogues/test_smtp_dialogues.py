@@ -8,7 +8,7 @@ import pytest
 
 from mailserver.config.tree import SmtpConfig
 from tests.dialogues.smtp_player import Dialogue, Player, read
-from tests.dialogues.smtp_world import contexts, running
+from tests.dialogues.smtp_world import StoppedCalendar, contexts, running
 
 FOLDER = Path(__file__).parent / "smtp"
 DIALOGUES = [
@@ -37,6 +37,10 @@ async def test_dialogue(dialogue: Dialogue, cut: int | None, tls: tuple[ssl.SSLC
     server_context, client_context = tls
     full_after = dialogue.settings.get("full_after")
     async with running(
-        dialogue.face, server_context, config(dialogue), full_after=int(full_after) if full_after else None
+        dialogue.face,
+        server_context,
+        config(dialogue),
+        clock=StoppedCalendar(),
+        full_after=int(full_after) if full_after else None,
     ) as world:
         await Player(world.port, client_context, cut).play(dialogue, world.services.last)

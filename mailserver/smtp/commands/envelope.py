@@ -1,4 +1,4 @@
-"""MAIL, RCPT, RSET: from whom and to whom. RFC 5321 §3.3, RFC 6409 §6, RFC 6531 §3.4."""
+"""MAIL, RCPT, RSET: from whom and to whom. RFC 5321 §3.3, RFC 6409 §6, RFC 6531 §3.4, RFC 4865, RFC 8689."""
 
 import re
 
@@ -6,6 +6,7 @@ from mailserver.errors import BadAddress, BadValue, LimitReached, Refusal, TooBi
 from mailserver.mail.transaction import EnvelopeRecipient
 from mailserver.smtp.session import Session, Transaction
 from mailserver.smtp.wire import paths
+from mailserver.smtp.wire.future_release import release_time
 from mailserver.smtp.wire.parameters import mail_parameters, rcpt_parameters
 
 # "FROM: <…>" with a space is not in the grammar, but in the habits of many clients.
@@ -30,6 +31,10 @@ class NotExtended(BadValue):
     smtp, text = "555 5.5.4", "Parameters need EHLO"
 
 
+class RequireTlsNeedsTls(BadValue):
+    smtp, text = "530 5.7.10", "REQUIRETLS only inside TLS: say STARTTLS first"
+
+
 class TooManyRecipients(LimitReached):
     text = "Too many recipients; send the message again to the others"
 
@@ -45,6 +50,9 @@ async def mail(s: Session, argument: bytes) -> bytes:
     parameters = mail_parameters(rest)
     if path.needs_utf8 and not parameters.smtputf8:
         raise NeedsSmtputf8
+    if parameters.require_tls and s.tls is None:
+        raise RequireTlsNeedsTls
+    hold_until = release_time(parameters, s.clock.now(), s.face.max_hold_seconds)
     try:
         if parameters.size is not None and parameters.size > s.config.max_message_octets:
             raise TooBig
@@ -52,7 +60,7 @@ async def mail(s: Session, argument: bytes) -> bytes:
     except Refusal as refusal:
         s.note_refused(str(path), [""], refusal)
         raise
-    s.transaction = Transaction(str(path), parameters)
+    s.transaction = Transaction(str(path), parameters, hold_until)
     return SENDER_OK
 
 

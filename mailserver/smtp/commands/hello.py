@@ -5,7 +5,7 @@ import re
 from mailserver.smtp.commands import auth
 from mailserver.smtp.connection import ConnectionLost
 from mailserver.smtp.session import Session
-from mailserver.smtp.wire import replies
+from mailserver.smtp.wire import future_release, replies
 
 # Lenient (RFC 5321 §4.1.4: a wrong name is no reason to refuse), but it will stand in a Received field.
 _NAME = re.compile(rb"[!-~]{1,255}")
@@ -47,6 +47,10 @@ def extensions(s: Session) -> list[str]:
         "DSN",
         f"LIMITS MAILMAX={config.max_messages} RCPTMAX={config.max_recipients}",
     ]
+    if s.face.max_hold_seconds:
+        offered.append(future_release.announced(s.clock.now(), s.face.max_hold_seconds))
+    if s.tls is not None:
+        offered.append("REQUIRETLS")
     if s.offers_tls:
         offered.append("STARTTLS")
     if s.may_log_in:

@@ -1,8 +1,9 @@
-"""Parameters of MAIL and RCPT as values, each a row of a table. RFC 1870, 3461, 4954, 6152, 6531."""
+"""Parameters of MAIL and RCPT as values, each a row of a table. RFC 1870, 3461, 4865, 4954, 6152, 6531, 8689."""
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from mailserver.errors import BadValue
@@ -14,6 +15,11 @@ MAX_ORCPT = 500  # characters, RFC 3461 §4.2
 _SIZE = re.compile(rb"[0-9]{1,20}")  # RFC 1870 §5
 _XTEXT = re.compile(rb"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")  # RFC 3461 §4
 _CONTROL = re.compile(rb"\+(?:[01][0-9A-F]|7F)")  # an encoded control octet would end up in a header field
+_HOLD_FOR = re.compile(rb"[1-9][0-9]{0,8}")  # RFC 4865 §4
+# RFC 3339 §5.6, as erratum 2040 of RFC 4865 has it
+_HOLD_UNTIL = re.compile(
+    rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})", re.IGNORECASE
+)
 _ORCPT = re.compile(rb"([A-Za-z0-9-]{1,64});([!-~\x80-\xff]+)")
 
 
@@ -33,6 +39,9 @@ class MailParameters:
     auth: str | None = None  # who submitted it first, xtext; "<>" unknown. Read and not believed, RFC 4954 §5
     ret: Ret | None = None
     envid: str | None = None  # xtext as sent
+    hold_for: int | None = None  # seconds
+    hold_until: datetime | None = None  # aware
+    require_tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,24 @@ def _envid(value: bytes | None) -> str:
     return _xtext(value, MAX_ENVID)
 
 
+def _hold_for(value: bytes | None) -> int:
+    if value is None or not _HOLD_FOR.fullmatch(value):
+        raise ValueError("HOLDFOR")
+    return int(value)
+
+
+def _hold_until(value: bytes | None) -> datetime:
+    if value is None or not _HOLD_UNTIL.fullmatch(value):
+        raise ValueError("HOLDUNTIL")
+    return datetime.fromisoformat(value.decode().upper())
+
+
+def _require_tls(value: bytes | None) -> bool:
+    if value is not None:
+        raise ValueError("REQUIRETLS takes no value")
+    return True
+
+
 def _notify(value: bytes | None) -> Notify:
     words = (value or b"").upper().decode().split(",")
     notify = Notify(0)
@@ -148,6 +175,9 @@ _MAIL: Mapping[bytes, _Row] = {
     b"AUTH": ("auth", _auth),
     b"RET": ("ret", _ret),
     b"ENVID": ("envid", _envid),
+    b"HOLDFOR": ("hold_for", _hold_for),
+    b"HOLDUNTIL": ("hold_until", _hold_until),
+    b"REQUIRETLS": ("require_tls", _require_tls),
 }
 
 _RCPT: Mapping[bytes, _Row] = {

@@ -1,5 +1,7 @@
 """Parameters of MAIL and RCPT."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +31,10 @@ from mailserver.smtp.wire.parameters import (
         (b" RET=HDRS ENVID=QQ314159", MailParameters(ret=Ret.HDRS, envid="QQ314159")),  # RFC 3461 §10.1
         (b" AUTH=<>", MailParameters(auth="<>")),
         (b" AUTH=e+3Dmc2@example.com", MailParameters(auth="e+3Dmc2@example.com")),  # RFC 4954 §5
+        (b" HOLDFOR=1 REQUIRETLS", MailParameters(hold_for=1, require_tls=True)),
+        (b" HOLDFOR=999999999", MailParameters(hold_for=999_999_999)),
+        (b" HOLDUNTIL=2026-03-01T12:00:00Z", MailParameters(hold_until=datetime(2026, 3, 1, 12, tzinfo=UTC))),
+        (b" HOLDUNTIL=2026-03-01t14:00:00+02:00", MailParameters(hold_until=datetime(2026, 3, 1, 12, tzinfo=UTC))),
         (b"  SIZE=1   SMTPUTF8 ", MailParameters(size=1, smtputf8=True)),
     ],
 )
@@ -67,6 +73,15 @@ def test_rcpt_parameters_become_values(rest: bytes, parameters: RcptParameters) 
         b" SIZE=" + b"9" * 21,
         b" SIZE=" + b"9" * 5000,
         b" SIZE=1 size=1",
+        b" HOLDFOR=01",
+        b" HOLDFOR=1.5",
+        " HOLDFOR=١".encode(),
+        b" HOLDUNTIL=2026-03-01",
+        b" HOLDUNTIL=2026-03-01T12:00Z",
+        b" HOLDUNTIL=2026-W09-7T12:00:00Z",
+        b" HOLDUNTIL=2026-03-01T25:00:00Z",
+        b" HOLDUNTIL=2026-03-01T12:00:00+99:00",
+        b" REQUIRETLS=",
         b" BODY=BINARYMIME",  # needs an extension that is not offered
         b" BODY=",
         b" BODY",
