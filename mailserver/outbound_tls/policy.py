@@ -13,7 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
+import structlog
+
 from mailserver.clock import Clock
+from mailserver.errors import Refusal
 from mailserver.outbound_tls import contexts
 from mailserver.outbound_tls.applied import Applied, PolicyType
 from mailserver.outbound_tls.certificates import Authorities
@@ -34,6 +37,8 @@ __all__ = [
     "TlsOutcome",
     "TlsPolicies",
 ]
+
+_log = structlog.get_logger("outbound_tls")
 
 # (chain as DER with the leaf first, names, now); raises CertificateRefused
 VerifyChain = Callable[[list[bytes], tuple[str, ...], datetime], None]
@@ -197,7 +202,10 @@ class TlsPolicies:
         if self._tally and policy.applied is not None:
             self._tally.count(policy.applied, destination, host, address, outcome)
         if self._memories:
-            await self._memories.note(host, outcome)
+            try:
+                await self._memories.note(host, outcome)
+            except Refusal as fault:  # a full disk must not undo what was delivered; the next session tells it again
+                _log.warning("TLS not remembered", host=host, error=fault.text)
 
     def _tested(self, policy: HostPolicy, chain: list[bytes], now: datetime) -> Fault | None:
         """MTA-STS in testing: what enforcing it would have refused. RFC 8461 §5"""
