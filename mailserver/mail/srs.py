@@ -90,5 +90,5 @@ def _stamp(epoch: int) -> str:
 
 
 def _number(stamp: str) -> int:
-    high, low = stamp.upper()
-    return _LETTERS.index(high) << 5 | _LETTERS.index(low)
+    high, low = map(_LETTERS.index, stamp.upper())
+    return high << 5 | low
