@@ -34,6 +34,8 @@ _SECTIONS = {
     "listeners.imaps": "Reading mail, TLS from the start. RFC 8314 §3.2",
     "listeners.pop3": "Fetching mail, STLS. RFC 1939, RFC 2595",
     "listeners.pop3s": "Fetching mail, TLS from the start. RFC 8314 §3.1",
+    "bounces": "Mail that comes back.",
+    "forwarding": "Aliases with destinations at other servers.",
     "auth": "Passwords (argon2id, RFC 9106) and guessers.",
 }
 

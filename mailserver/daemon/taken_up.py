@@ -16,6 +16,8 @@ TAKEN_UP = (
     "pop3.",
     "queue.",
     "delivery.",
+    "bounces.",
+    "forwarding.",
     "auth.failures_",
     "auth.window_seconds",
     "auth.block_seconds",
