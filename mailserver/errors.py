@@ -86,6 +86,10 @@ class WrongState(Refusal):
     http, exit, text = 409, 65, "Not possible in this state"
 
 
+class NoSuchSuppression(Refusal):
+    http, exit, text = 404, 65, "This address is not suppressed"
+
+
 class AlreadyThere(Refusal):
     http, exit, text = 409, 73, "It exists already"
 
@@ -109,6 +113,16 @@ class MailboxDisabled(Refusal):
 
 class RelayDenied(Refusal):
     smtp, http, text = "550 5.7.1", 403, "Relaying denied: log in to send to other servers"
+
+
+class RecipientSuppressed(Refusal):
+    smtp, http, text = "550 5.7.1", 403, "Mail to this address came back too often: it is not sent to for a while"
+
+
+class BadReturnAddress(Refusal):
+    """A rewritten sender of ours (SRS) that is not valid, or is written to by somebody who is no mail server."""
+
+    smtp, http, text = "550 5.7.1", 403, "This return address is not valid"
 
 
 class SenderNotOwned(Refusal):

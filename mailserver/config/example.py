@@ -37,6 +37,8 @@ _SECTIONS = {
     "dkim": "Signatures on mail that leaves. RFC 6376",
     "web": "Health, readiness and metrics over HTTP, for programs that watch the server.",
     "submission": "What our users send.",
+    "bounces": "Mail that comes back.",
+    "forwarding": "Aliases with destinations at other servers.",
     "auth": "Passwords (argon2id, RFC 9106) and guessers.",
 }
 

@@ -190,6 +190,10 @@ RULES: dict[str, Rule] = {
     "web.addresses": Addresses(),
     "delivery.subaddress_separator": OneOf(("", "+", "-", "=", "#", "_")),
     "delivery.max_alias_depth": Between(1, 100),
+    "bounces.suppress_after": Between(0, 1000),
+    "bounces.within_days": Between(0.01, 365),
+    "bounces.suppress_days": Between(0.01, 3650),
+    "forwarding.srs_days": Between(6, 365),  # longer than the queue of the server that bounces
 }
 
 

@@ -196,6 +196,20 @@ class WebConfig:
     metrics_token_file: Path | None = None  # has the bearer token for /metrics; without it loopback only
 
 
+class BouncesConfig:
+    suppress_after: int = 3  # hard bounces of an address before submission refuses it for a while; 0: never
+    within_days: float = 30.0  # in which they add up
+    suppress_days: float = 14.0  # how long it is refused, if nobody releases it
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardingConfig:
+    srs_days: int = 21  # how long bounces of forwarded mail find back to the sender
+    spam: bool = False  # forward what was judged to be spam as well
+    rewrite_from: bool = True  # write From anew where the author's DMARC policy would have the message refused
+    seal: bool = True  # add an ARC seal, RFC 8617, with the alias domain's DKIM key
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     server: ServerConfig
@@ -212,3 +226,5 @@ class Config:
     delivery: DeliveryConfig = field(default_factory=DeliveryConfig)
     dkim: DkimConfig = field(default_factory=DkimConfig)
     web: WebConfig = field(default_factory=WebConfig)
+    bounces: BouncesConfig = field(default_factory=BouncesConfig)
+    forwarding: ForwardingConfig = field(default_factory=ForwardingConfig)

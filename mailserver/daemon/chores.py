@@ -8,7 +8,18 @@ import structlog
 from mailserver.clock import Clock
 from mailserver.config.tree import Config
 from mailserver.errors import Refusal
-from mailserver.store import auth_log, delivery_log, domains, queue, retention, tokens, users
+from mailserver.store import (
+    auth_log,
+    bounces,
+    delivery_log,
+    domains,
+    queue,
+    retention,
+    rewritten_senders,
+    suppressions,
+    tokens,
+    users,
+)
 from mailserver.store.database import Tx, text_time
 from mailserver.store.store import Store
 
@@ -69,6 +80,18 @@ def _forget_tokens(tx: Tx, config: Config) -> int:
     return tokens.remove_expired(tx, tx.now_ms - config.store.purge_days * 86_400_000)
 
 
+def _forget_bounces(tx: Tx, config: Config) -> int:
+    return bounces.remove_old(tx, tx.now_ms - config.store.log_days * 86_400_000)
+
+
+def _end_suppressions(tx: Tx, config: Config) -> int:
+    return suppressions.remove_expired(tx)
+
+
+def _forget_senders(tx: Tx, config: Config) -> int:
+    return rewritten_senders.remove_expired(tx)
+
+
 def _empty_trash(tx: Tx, config: Config) -> int:
     return _remove_old(tx, "\\Trash", config.store.trash_days)
 
@@ -94,6 +117,9 @@ CHORES: dict[str, Chore] = {
     "expired tokens forgotten": _forget_tokens,
     "old logins forgotten": _forget_logins,
     "old deliveries forgotten": _forget_deliveries,
+    "old bounces forgotten": _forget_bounces,
+    "suppressions ended": _end_suppressions,
+    "rewritten senders forgotten": _forget_senders,
     "old messages removed from Trash": _empty_trash,
     "old messages removed from Junk": _empty_junk,
 }

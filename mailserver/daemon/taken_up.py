@@ -19,6 +19,8 @@ TAKEN_UP = (
     "delivery.",
     "dkim.",
     "web.metrics_token_file",
+    "bounces.",
+    "forwarding.",
     "auth.failures_",
     "auth.window_seconds",
     "auth.block_seconds",

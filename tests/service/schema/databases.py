@@ -21,6 +21,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "alias_targets": {"address": "bob@example.org"},
     "delivery_log": {"status": "delivered"},
     "auth_log": {"user_id": OWN, "success": 1},
+    "bounces": {"source": "queue"},
     "sent_emails": {"api_key_id": OWN},
     "dkim_keys": {"algorithm": "RSA-2048", "state": "active", "storage": "database"},
 }
