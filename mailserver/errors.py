@@ -81,7 +81,7 @@ class NoSuchReport(Refusal):
 
 
 class WrongState(Refusal):
-    """Nothing can be done with it as it is now: a delivery that has ended, or is under way."""
+    """What is asked for is not possible in the state a thing is in; the text names both."""
 
     http, exit, text = 409, 65, "Not possible in this state"
 
@@ -222,9 +222,3 @@ class BadKey(Refusal):
     """A private key of ours can not be used: missing, damaged, readable by others, or two copies that differ."""
 
     smtp, http, exit, text = "451 4.3.0", 503, 78, "A private key can not be used"
-
-
-class WrongState(Refusal):
-    """What is asked for is not possible in the state a thing is in; the text names both."""
-
-    http, exit, text = 409, 65, "Not possible in this state"

@@ -99,9 +99,7 @@ class Session:
             self.wire.close()
 
 
-async def open_session(
-    target: Target, judge: Judge, helo: str, deadlines: Deadlines, listener: Listener
-) -> Session:
+async def open_session(target: Target, judge: Judge, helo: str, deadlines: Deadlines, listener: Listener) -> Session:
     """Raises WireFailed, Refused, TlsFailed, TalksToItself; nothing is left open then."""
     implicit = judge.context(target.policy) if target.security is Security.IMPLICIT else None
     wire = await dial(target, implicit, deadlines, listener)
@@ -148,9 +146,7 @@ async def _hello(wire: Wire, helo: str, deadlines: Deadlines) -> Extensions:
     return Extensions(name=extensions.parse(reply).name)
 
 
-async def _secured(
-    wire: Wire, target: Target, judge: Judge, deadlines: Deadlines, offered: Extensions
-) -> TlsOutcome:
+async def _secured(wire: Wire, target: Target, judge: Judge, deadlines: Deadlines, offered: Extensions) -> TlsOutcome:
     """TLS where the server offers it; a refused STARTTLS is as none. Raises TlsFailed."""
     here = wire.local_address
     if target.security is Security.NONE:

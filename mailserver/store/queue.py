@@ -236,7 +236,7 @@ def is_spool_name(path: str) -> bool:
 
 def depth(rx: Rx) -> int:
     """Live rows; counted in the index, so that finished ones cost nothing."""
-    row = rx.one(f"SELECT count(*) FROM outbound_queue WHERE {_LIVE}")
+    row = rx.one("SELECT count(*) FROM outbound_queue WHERE ended_at IS NULL")
     return int(row[0]) if row else 0
 
 
