@@ -196,6 +196,7 @@ class WebConfig:
     metrics_token_file: Path | None = None  # has the bearer token for /metrics; without it loopback only
 
 
+@dataclass(frozen=True, slots=True)
 class BouncesConfig:
     suppress_after: int = 3  # hard bounces of an address before submission refuses it for a while; 0: never
     within_days: float = 30.0  # in which they add up

@@ -1,4 +1,4 @@
-"""Logging in to a relay: SCRAM-SHA-256, PLAIN or LOGIN, the best that it offers. RFC 4954, RFC 5802, RFC 7677, RFC 4616.
+"""Logging in to a relay: SCRAM-SHA-256, PLAIN or LOGIN, the best that it offers. RFC 4954, 5802, 7677, 4616.
 
 Each is the client's side as a generator: it yields what is sent and is given what the server answered, decoded.
 """
