@@ -30,6 +30,11 @@ class SentCopies(StrEnum):
     DEDUPE = "dedupe"
 
 
+class RetrySchedule(StrEnum):
+    SQUARES = "squares"  # 1, 4, 9, 16 … minutes, at most a day
+    STEPS = "steps"  # 5, 15, 30 minutes, then 1, 2, 4, 8, 16, 24 hours
+
+
 class LogLevel(StrEnum):
     DEBUG = "debug"
     INFO = "info"
@@ -167,8 +172,15 @@ class StoreConfig:
 
 @dataclass(frozen=True, slots=True)
 class QueueConfig:
+    deliver: bool = True  # false: mail for other servers is accepted and waits
+    schedule: RetrySchedule = RetrySchedule.SQUARES  # waits between attempts; steps: 5, 15, 30 min, 1, 2 … 24 h
+    warn_hours: float = 4.0  # after it the sender is told that it takes long, RFC 5321 §4.5.4.1; 0: never
     expire_days: float = 5.0  # how long delivery is tried, RFC 5321 §4.5.4.1
     keep_finished_days: float = 7.0  # how long delivered and failed entries stay listed
+    max_connections: int = 50  # to other servers at once
+    max_connections_per_destination: int = 10  # at once, for mail to one domain
+    max_connections_per_host: int = 5  # at once, to one mail host; fewer where it says that it is too many
+    max_rate_per_host: int = 600  # connections to one mail host in a minute
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,11 @@ class Carrier(Protocol):
 
 class Notices(Protocol):
     async def settle(self, worker: str, consignment: Consignment, settled: Sequence[Settled]) -> None:
-        """Write down what became of the rows (store.queue.record) and, in the same transaction, the notifications
-        that their senders asked for: for DELIVER and RELAY at SUCCESS, BOUNCE and EXPIRE at FAILURE, WARN at DELAY.
+        """Write down what became of the rows, and tell their senders what they asked for, in one transaction.
 
-        May be called again with the same after it raised Refusal: then nothing was written.
+        All of `settled` goes to store.queue.record; notifications are for the rows that it returns, and no others:
+        DELIVER and RELAY are successes, BOUNCE and EXPIRE failures, WARN a delay; DEFER, RETURN and LOSE tell nobody.
+        Called again with the same after a Refusal, when it is not known whether it was written.
         """
 
 

@@ -12,7 +12,7 @@ transaction, so a crash loses neither side.
 import builtins
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
@@ -30,7 +30,7 @@ from mailserver.text import split_address
 
 MAX_ERROR = 1000  # characters kept of what a server said
 FINISHED_BATCH = 1000  # finished rows forgotten in one transaction
-MAX_SIBLINGS = 1000  # rows of one message that are claimed beyond the limit
+ROWS_LOOKED_AT = 2  # for each transaction that may be claimed
 DOUBTS_AT_ONCE = 3  # a row whose attempts end with the server's own end waits, from then on
 IN_DOUBT = "The server stopped while this was being sent: it may arrive twice"
 _SPOOL_NAME = re.compile(r"[0-9a-f]{64}")
@@ -318,15 +318,17 @@ def _forget_removal(tx: Tx, name: str) -> None:
 # ---- working ----
 
 
-def claim(tx: Tx, worker: str, limit: int, lease_ms: int, full: Iterable[str] = ()) -> builtins.list[Entry]:
+def claim(
+    tx: Tx, worker: str, limit: int, lease_ms: int, busy: Mapping[str, int] | None = None, per_destination: int = 0
+) -> builtins.list[Entry]:
     """Lease due rows: interactive before bulk, the longest due first; no two workers get the same.
 
-    `full`: destinations that can take no more now; theirs stay. The last message's rows of a destination that was
-    claimed come along, so that they share a transaction with it: a few more than `limit`. A row whose lease is over
-    is due again: its worker crashed, or lost its network for longer than it asked for.
+    `limit`: of transactions; the due rows of one message, sender and destination are one, and come together. `busy`:
+    how many transactions of a destination are under way; none gets more than `per_destination`, 0: as many as are
+    due. A row whose lease is over is due again: its worker crashed, or lost its network for longer than it asked for.
     """
     lose(tx, worker)
-    picked = _pick(tx, limit, json_of(full))
+    picked = _pick(tx, limit, dict(busy or {}), per_destination or limit)
     if not picked:
         return []
     rows = tx.all(
@@ -339,42 +341,36 @@ def claim(tx: Tx, worker: str, limit: int, lease_ms: int, full: Iterable[str] = 
     return sorted(map(entry_of, rows), key=lambda entry: (entry.priority, entry.next_attempt, entry.id))
 
 
-def _pick(tx: Tx, limit: int, full: str) -> builtins.list[int]:
+def full(busy: Mapping[str, int], per_destination: int) -> builtins.list[str]:
+    """Destinations that can take no more now."""
+    return [name for name, count in busy.items() if count >= per_destination]
+
+
+def _pick(tx: Tx, limit: int, busy: dict[str, int], per_destination: int) -> builtins.list[int]:
+    """Ids. Looks at a few more rows than it may take: the next claim finds what full destinations hid."""
     picked: builtins.list[int] = []
+    groups: set[tuple[str, str, str]] = set()
     for priority in Priority:
-        found = tx.all(
-            f"""SELECT id FROM outbound_queue INDEXED BY idx_queue_due
+        if len(groups) >= limit:
+            break
+        for entry_id, *group in tx.all(
+            f"""SELECT id, message_path, sender, destination FROM outbound_queue INDEXED BY idx_queue_due
                 WHERE {DUE} AND priority = ? AND next_attempt <= ?
                     AND destination NOT IN (SELECT value FROM json_each(?))
                 ORDER BY next_attempt, id LIMIT ?""",
             priority,
             tx.now,
-            full,
-            limit - len(picked),
-        )
-        picked += [entry_id for (entry_id,) in found]
-        if len(picked) >= limit:
-            return picked + _siblings(tx, picked)
+            json_of(full(busy, per_destination)),
+            limit * ROWS_LOOKED_AT,
+        ):
+            path, sender, destination = group
+            if (path, sender, destination) not in groups:
+                if len(groups) >= limit or busy.get(destination, 0) >= per_destination:
+                    continue
+                groups.add((path, sender, destination))
+                busy[destination] = busy.get(destination, 0) + 1
+            picked.append(entry_id)
     return picked
-
-
-def _siblings(tx: Tx, picked: builtins.list[int]) -> builtins.list[int]:
-    """Due rows of the last one's message that the limit cut off from others of their destination."""
-    rows = tx.all(
-        f"""SELECT id FROM outbound_queue AS other INDEXED BY idx_queue_path
-            WHERE message_path = (SELECT message_path FROM outbound_queue WHERE id = ?1) AND {DUE}
-                AND next_attempt <= ?2 AND id NOT IN (SELECT value FROM json_each(?3))
-                AND EXISTS (SELECT 1 FROM outbound_queue AS first
-                            WHERE first.id IN (SELECT value FROM json_each(?3))
-                                AND first.message_path = other.message_path AND first.sender = other.sender
-                                AND first.destination = other.destination)
-            ORDER BY id LIMIT ?4""",
-        picked[-1],
-        tx.now,
-        json_of(picked),
-        MAX_SIBLINGS,
-    )
-    return [entry_id for (entry_id,) in rows]
 
 
 def renew(tx: Tx, worker: str, ids: Iterable[int], lease_ms: int) -> int:
