@@ -8,9 +8,10 @@ import asyncio
 from collections import defaultdict
 
 from mailserver.remote.deadlines import Deadlines
-from mailserver.remote.session import Judge, Session, open_session
+from mailserver.remote.session import Judge, Refused, Session, TalksToItself, TlsFailed, open_session
 from mailserver.remote.target import Target
 from mailserver.remote.transcript import Listener, nobody
+from mailserver.remote.wire import WireFailed
 
 IDLE_SECONDS = 5.0  # a server's own patience is counted in minutes; ours costs it a connection
 MAX_IDLE = 50  # of all hosts together
@@ -49,6 +50,15 @@ class Connections:
     async def open(self, target: Target, listener: Listener = nobody) -> Session:
         """A new one. Raises what session.open_session does."""
         return await open_session(target, self._judge, self._helo, self._deadlines, listener)
+
+    async def probe(self, target: Target, listener: Listener) -> str:
+        """Up to where MAIL would come, and QUIT; "" or what went wrong."""
+        try:
+            session = await self.open(target, listener)
+        except (WireFailed, Refused, TlsFailed, TalksToItself) as fault:
+            return f"{target}: {fault}"
+        await session.end()
+        return ""
 
     def give_back(self, session: Session) -> None:
         """After its last answer: kept for the next message where that is possible, else ended."""

@@ -14,8 +14,9 @@ from mailserver.outbound_tls.policy import DomainPolicy, TlsPolicies
 from mailserver.remote.connections import Connections
 from mailserver.remote.consignment import Consignment, Gates, Result
 from mailserver.remote.deadlines import Deadlines
+from mailserver.remote.dialling import alternating
 from mailserver.remote.findings import NOWHERE, Findings
-from mailserver.remote.journey import Journey, Load, Means
+from mailserver.remote.journey import Journey, Load, Means, relay_policy, target_at
 from mailserver.remote.replies import Meaning
 from mailserver.remote.routes import NoRoute, Routes, Way, by_relay
 from mailserver.remote.spooled import Content, Sign
@@ -86,14 +87,36 @@ class Remote:
         duration_ms = int((self._clock.monotonic() - started) * 1000)
         return findings.results([entry.id for entry in consignment.entries], started_at, duration_ms)
 
+    async def probe(self, departure: Departure, listener: Listener) -> str:
+        """Try the relay of this departure up to where mail would begin; "" when it is ready, else why it is not."""
+        if departure.relay is None:
+            return "No relay is set: mail goes to its destinations directly"
+        try:
+            way = by_relay(departure.relay, await self._login(departure.relay))
+            policy = relay_policy(way, require_tls=False)
+            failure = ""
+            for address in alternating(await self._routes.addresses(way, ipv6=self._config.ipv6)):
+                target = target_at(way, address, policy, self._leaving_from(departure))
+                failure = await self._connections.probe(target, listener)
+                if not failure:
+                    return ""
+            return failure
+        except NoRoute as fault:
+            return fault.text
+        except (Refusal, DnsFailure) as fault:
+            return str(fault)
+
+    def _leaving_from(self, departure: Departure) -> Departure:
+        """With the addresses for all domains where it names none."""
+        return replace(
+            departure,
+            ipv4=departure.ipv4 or self._config.source_ipv4,
+            ipv6=departure.ipv6 or self._config.source_ipv6,
+        )
+
     async def _carry(self, consignment: Consignment, findings: Findings, listener: Listener) -> None:
         first = consignment.entries[0]
-        departure = await self._store.read(relays.departure, first.domain_id)
-        departure = replace(
-            departure,
-            ipv4=departure.ipv4 or self._config.source_ipv4 or None,
-            ipv6=departure.ipv6 or self._config.source_ipv6 or None,
-        )
+        departure = self._leaving_from(await self._store.read(relays.departure, first.domain_id))
         ways = await self._ways(consignment.destination, departure)
         listener(Line(Direction.NOTE, "Hosts: " + ", ".join(way.host.name for way in ways)))
         domain = await self._domain_policy(consignment.destination, ways)

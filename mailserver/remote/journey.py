@@ -120,7 +120,7 @@ class Journey:
             self._trouble(Meaning.DEFER, None, "4.4.3", f"{way.host.name} could not be looked up: {fault}", place)
         else:
             for address in addresses:
-                if self._is_over or await self._call(way, self._target(way, address, policy, gave_up), visit):
+                if self._is_over or await self._call(way, target_at(way, address, policy, self._load.departure, gave_up), visit):
                     break
 
     async def _call(self, way: Way, target: Target, visit: Visit) -> bool:
@@ -192,23 +192,14 @@ class Journey:
     async def _policy(self, way: Way) -> HostPolicy:
         """Raises NotAllowed."""
         if way.is_relay:
-            return _relay_policy(way, self._load.mail.require_tls)
+            return relay_policy(way, self._load.mail.require_tls)
         return await self._means.policies.for_host(
             self._load.domain, way.host, require_tls=self._load.mail.require_tls, tls_optional=self._load.tls_optional
         )
 
     async def _addresses(self, way: Way) -> list[str]:
         """Raises NoRoute, DnsFailure."""
-        if way.address is not None:
-            return [way.address]
-        return alternating(await self._means.routes.addresses(way.host.name, ipv6=self._load.ipv6))
-
-    def _target(self, way: Way, address: str, policy: HostPolicy, gave_up: str) -> Target:
-        departure = self._load.departure
-        source = departure.ipv6 if ":" in address else departure.ipv4
-        return Target(
-            way.host.name, address, way.port, way.security, policy, source, way.login, way.is_relay, gave_up
-        )
+        return alternating(await self._means.routes.addresses(way, ipv6=self._load.ipv6))
 
     async def _tell_policies(self, target: Target, outcome: TlsOutcome) -> None:
         """Reports and memories are about destinations, not about relays of ours."""
@@ -223,6 +214,11 @@ class Journey:
 
     def _note(self, text: str) -> None:
         self._listener(Line(Direction.NOTE, text))
+
+
+def target_at(way: Way, address: str, policy: HostPolicy, departure: Departure, gave_up: str = "") -> Target:
+    source = departure.ipv6 if ":" in address else departure.ipv4
+    return Target(way.host.name, address, way.port, way.security, policy, source, way.login, way.is_relay, gave_up)
 
 
 def _says_enough(answers: Answers) -> bool:
@@ -240,7 +236,7 @@ def _tell(visit: Visit, answers: Answers) -> None:
             visit.answered(code, text)
 
 
-def _relay_policy(way: Way, require_tls: bool) -> HostPolicy:
+def relay_policy(way: Way, require_tls: bool) -> HostPolicy:
     """What was set for it; REQUIRETLS wants a certificate that holds as well (RFC 8689 §4.2.1)."""
     name = way.host.name
     if way.security is TlsMode.NONE:

@@ -66,8 +66,11 @@ class Routes:
             raise NoRoute(550, "5.4.6", text)
         return [Way(host, port) for host in hosts]
 
-    async def addresses(self, host: str, *, ipv6: bool) -> Sequence[str]:
+    async def addresses(self, way: Way, *, ipv6: bool) -> Sequence[str]:
         """In the resolver's order. Raises DnsFailure; NoRoute where there are none."""
+        if way.address is not None:
+            return (way.address,)
+        host = way.host.name
         found = await self._resolver.addresses(host, ipv4=True, ipv6=ipv6)
         if found.records:
             return found.records
