@@ -76,6 +76,10 @@ class NoSuchQueueEntry(Refusal):
     http, exit, text = 404, 65, "No such queue entry"
 
 
+class NoSuchRelay(Refusal):
+    http, exit, text = 404, 65, "No such relay"
+
+
 class NoSuchReport(Refusal):
     http, exit, text = 404, 65, "No such report"
 

@@ -34,6 +34,7 @@ _SECTIONS = {
     "listeners.imaps": "Reading mail, TLS from the start. RFC 8314 §3.2",
     "listeners.pop3": "Fetching mail, STLS. RFC 1939, RFC 2595",
     "listeners.pop3s": "Fetching mail, TLS from the start. RFC 8314 §3.1",
+    "outbound": "Sending to other servers. Relays and addresses of single domains: mailserver relay, domain source.",
     "dkim": "Signatures on mail that leaves. RFC 6376",
     "web": "Health, readiness and metrics over HTTP, for programs that watch the server.",
     "submission": "What our users send.",

@@ -92,6 +92,22 @@ class MailboxName:
         return isinstance(value, str) and _MAILBOX.fullmatch(value) is not None and value.upper() != "INBOX"
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One IP address of a version; None where it may be left out."""
+
+    version: int
+
+    @property
+    def allowed(self) -> str:
+        return f"an IPv{self.version} address"
+
+    def holds(self, value: object) -> bool:
+        if value is None:
+            return True
+        return isinstance(value, str) and _is_address(value) and ipaddress.ip_address(value).version == self.version
+
+
 def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
@@ -182,6 +198,10 @@ RULES: dict[str, Rule] = {
     "queue.warn_hours": Between(0, 30 * 24),
     "queue.expire_days": Between(0.01, 30),
     "queue.keep_finished_days": Between(0, 365),
+    "outbound.port": Between(1, 65_535),
+    "outbound.source_ipv4": Address(4),
+    "outbound.source_ipv6": Address(6),
+    "outbound.connect_seconds": Between(1, 300),
     "dkim.algorithms": DkimAlgorithms(),
     "dkim.storage": OneOf(("file", "database", "hybrid")),
     "dkim.rotate_days": ZeroOrMore(7, 3650),

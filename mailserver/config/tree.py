@@ -184,6 +184,16 @@ class QueueConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class OutboundConfig:
+    port: int = 25  # of other servers; only tests and sealed-off networks have another one
+    ipv6: bool = True  # false: IPv4 only
+    source_ipv4: str | None = None  # address of this machine to send from; None: any
+    source_ipv6: str | None = None  # the same for IPv6
+    connect_seconds: float = 30.0  # for one address; then the next one is tried
+    allow_literals: bool = False  # send to addresses such as ann@[192.0.2.1]
+
+
+@dataclass(frozen=True, slots=True)
 class DkimConfig:
     algorithms: tuple[str, ...] = ("RSA-2048", "Ed25519")  # of new keys; mail is signed with each. Also: RSA-4096
     storage: str = "database"  # where new private keys are kept: sealed, in a file of its own, or both
@@ -237,6 +247,7 @@ class Config:
     store: StoreConfig = field(default_factory=StoreConfig)
     queue: QueueConfig = field(default_factory=QueueConfig)
     delivery: DeliveryConfig = field(default_factory=DeliveryConfig)
+    outbound: OutboundConfig = field(default_factory=OutboundConfig)
     dkim: DkimConfig = field(default_factory=DkimConfig)
     web: WebConfig = field(default_factory=WebConfig)
     bounces: BouncesConfig = field(default_factory=BouncesConfig)

@@ -10,6 +10,7 @@ import ssl
 from dataclasses import dataclass
 from typing import Protocol
 
+from mailserver.config.tree import TlsMode
 from mailserver.outbound_tls.policy import CertificateRefused, HostPolicy, TlsOutcome
 from mailserver.remote import extensions
 from mailserver.remote import login as logins
@@ -18,7 +19,7 @@ from mailserver.remote.dialling import dial, in_words
 from mailserver.remote.extensions import Extensions
 from mailserver.remote.login import LoginFailed
 from mailserver.remote.replies import CLOSING, Reply, Stage
-from mailserver.remote.target import Security, Target
+from mailserver.remote.target import Target
 from mailserver.remote.transcript import Listener
 from mailserver.remote.wire import Wire, WireFailed
 
@@ -56,7 +57,7 @@ class Judge(Protocol):
         """Raises CertificateRefused."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Session:
     """Ready for MAIL."""
 
@@ -74,7 +75,7 @@ class Session:
     @property
     def tls_words(self) -> str:
         """For the attempt: what there was, and why."""
-        if self.target.security is Security.NONE:
+        if self.target.security is TlsMode.NONE:
             return f"clear text ({self.target.policy.reason})"
         what = self.tls.words if self.tls.is_encrypted else f"clear text: {self.tls.words}"
         return f"{what} ({self.target.policy.reason})"
@@ -101,7 +102,7 @@ class Session:
 
 async def open_session(target: Target, judge: Judge, helo: str, deadlines: Deadlines, listener: Listener) -> Session:
     """Raises WireFailed, Refused, TlsFailed, TalksToItself; nothing is left open then."""
-    implicit = judge.context(target.policy) if target.security is Security.IMPLICIT else None
+    implicit = judge.context(target.policy) if target.security is TlsMode.IMPLICIT else None
     wire = await dial(target, implicit, deadlines, listener)
     try:
         return await _greeted(wire, target, judge, helo, deadlines)
@@ -114,7 +115,7 @@ async def open_session(target: Target, judge: Judge, helo: str, deadlines: Deadl
 
 
 async def _greeted(wire: Wire, target: Target, judge: Judge, helo: str, deadlines: Deadlines) -> Session:
-    outcome = _judged(wire, target, judge) if target.security is Security.IMPLICIT else None
+    outcome = _judged(wire, target, judge) if target.security is TlsMode.IMPLICIT else None
     greeting = await wire.reply(deadlines.greeting)
     if greeting.code != READY:
         raise Refused(Stage.GREETING, greeting)
@@ -125,7 +126,7 @@ async def _greeted(wire: Wire, target: Target, judge: Judge, helo: str, deadline
         outcome = await _secured(wire, target, judge, deadlines, offered)
         if outcome.is_encrypted:  # what was offered in clear does not count, RFC 3207 §4.2
             offered = await _hello(wire, helo, deadlines)
-    if not outcome.is_encrypted and not target.policy.allows_clear_text and target.security is not Security.NONE:
+    if not outcome.is_encrypted and not target.policy.allows_clear_text and target.security is not TlsMode.NONE:
         raise TlsFailed(outcome)
     session = Session(wire, target, deadlines, offered, outcome)
     if target.login is not None:
@@ -149,7 +150,7 @@ async def _hello(wire: Wire, helo: str, deadlines: Deadlines) -> Extensions:
 async def _secured(wire: Wire, target: Target, judge: Judge, deadlines: Deadlines, offered: Extensions) -> TlsOutcome:
     """TLS where the server offers it; a refused STARTTLS is as none. Raises TlsFailed."""
     here = wire.local_address
-    if target.security is Security.NONE:
+    if target.security is TlsMode.NONE:
         return TlsOutcome("clear text", False, sending_address=here)
     if target.gave_up:
         return TlsOutcome.failed(target.gave_up, here)

@@ -158,19 +158,27 @@ class Wire(SMTPProtocol):
 
         An answer before the end of data is a refusal: the rest is not sent, the connection is good for nothing more.
         """
-        stuffer, self.sent_octets = DotStuffer(), 0
+        stuffer, self.sent_octets, self.sent_end = DotStuffer(), 0, False
         async for piece in pieces:
             await self._write(stuffer.feed(piece), seconds)
             if self._replies or self._fault is not None:
-                self.close()
-                return await self.reply(end_seconds)
+                return await self._early_answer()
             self.sent_octets += len(piece)
+        if self._replies or self._fault is not None:
+            return await self._early_answer()
         end = stuffer.finish()
         self.listener(Line(Direction.NOTE, f"{self.sent_octets} octets of message"))
         self.listener(Line(Direction.SENT, "."))
         self.sent_end = True
         await self._write(end, seconds)
         return await self.reply(end_seconds)
+
+    async def _early_answer(self) -> Reply:
+        self.close()
+        reply = await self.reply(0)
+        if reply.code < 400:
+            raise WireFailed(f"The server answered before the message was sent: {reply}")
+        return reply
 
     async def _write(self, data: bytes, seconds: float) -> None:
         try:
