@@ -33,6 +33,7 @@ class Local:
     header: bytes
     reverse_path: str
     internal_date: int  # epoch seconds
+    over_quota: bool = False  # stored in any case: a notification of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,9 @@ def _commit(tx: Tx, files: _Files, local: Local, remote: Remote, check: Callable
     check(tx)
     stored, spooled = files.stored, files.spooled
     if stored is not None:
-        if not any(quota.has_room(tx, recipient.user_id, stored.size) for recipient in local.recipients):
+        if not local.over_quota and not any(
+            quota.has_room(tx, recipient.user_id, stored.size) for recipient in local.recipients
+        ):
             raise OverQuota
         for recipient in local.recipients:
             _put(tx, recipient, stored, local)
