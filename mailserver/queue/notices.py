@@ -77,9 +77,11 @@ class Notices:
         about = frozenset(entry.id for entry in consignment.entries)
         while True:
             try:
-                return await self._settle(worker, consignment.entries, settled, about)
+                await self._settle(worker, consignment.entries, settled, about)
             except _Changed as fault:  # taken back or given to another worker meanwhile: fewer than before
                 about = fault.still
+            else:
+                return
 
     async def tell(self, report: Report, original: bytes, size: int, check: Callable[[Tx], None]) -> None:
         """Bring a report to its sender, if there is a way; `check` is done in the same transaction.
@@ -90,7 +92,8 @@ class Notices:
         to = await self._store.read(self._addressee, report.sender, int(now.timestamp() * 1000))
         if to is None:
             _log.warning("nobody to notify", sender=report.sender)
-            return await self._store.write(check)
+            await self._store.write(check)
+            return
         note = await self._store.in_thread(dsn.compose, report, original, size, int(now.timestamp()), self._random)
         name = self._random(ID_OCTETS).hex()
         header = trace.return_path("")
@@ -129,7 +132,8 @@ class Notices:
         }
         record = partial(self._record, worker=worker, settled=settled, expected=frozenset(lines))
         if not lines:
-            return await self._store.write(record)
+            await self._store.write(record)
+            return
         first = entries[0]
         original = await self._original(first)
         report = Report(
@@ -140,7 +144,7 @@ class Notices:
             envid=first.envid,
             ret=Ret(first.ret) if first.ret else None,
         )
-        return await self.tell(report, original, first.message_octets, record)
+        await self.tell(report, original, first.message_octets, record)
 
     def _record(self, tx: Tx, worker: str, settled: Sequence[Settled], expected: frozenset[int]) -> None:
         changed = {entry.id: entry for entry in queue.record(tx, worker, settled)}
