@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "share": ("mailserver.cli.share:share", "Mailboxes that several users work with."),
     "alias": ("mailserver.cli.alias:alias", "Addresses that stand for other addresses."),
     "queue": ("mailserver.cli.queue:queue", "Mail on its way to other servers."),
+    "bounce": ("mailserver.cli.bounce:bounce", "Mail that came back, and addresses not written to for a while."),
     "deliver": ("mailserver.cli.deliver:deliver", "Put a message from standard input into a mailbox."),
     "migrate": ("mailserver.cli.migrate:migrate", "The database's schema."),
     "db": ("mailserver.cli.db:db", "The database file."),

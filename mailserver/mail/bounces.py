@@ -57,11 +57,18 @@ class Bounced:
 
     @property
     def is_hard(self) -> bool:
-        """It failed for good, and not because of a full mailbox or a moment's trouble."""
-        return self.action is Action.FAILED and self.status.startswith("5") and not self.status.startswith(_SOFT)
+        """It failed for good, and would for any message."""
+        return self.action is Action.FAILED and is_about_address(self.status)
 
 
-_SOFT = ("5.2.2", "5.3.1", "5.4.7")  # full mailbox, full disk, expired: another message may get through
+# There is none, it is switched off, or the class alone is known. Not those about the sender's address (5.1.7, 5.1.8),
+# the message, the way, or the rules of the other side: another message may get through.
+_ABOUT_ADDRESS = re.compile(r"5\.(?:1\.(?!7$|8$)\d+|2\.1|0\.0)")
+
+
+def is_about_address(status: str) -> bool:
+    """Whether an enhanced status code says that the address is not worth writing to."""
+    return _ABOUT_ADDRESS.fullmatch(status) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ Random = Callable[[int], bytes]
 
 
 class Action(StrEnum):
-    """RFC 3464 §2.3.3."""
+    """RFC 3464 §2.3.3, the worst first."""
 
     FAILED = "failed"
     DELAYED = "delayed"
@@ -123,10 +123,12 @@ def _header(report: Report, header: HeaderBlock, now: int, random: Random, bound
 
 def _subject(report: Report, header: HeaderBlock, is_global: bool) -> str:
     about = encoded_words.decode(b" ".join(header.values(b"subject")[:1]))[:MAX_SUBJECT]
-    text = plain(
-        f"{SUBJECTS[report.recipients[0].action]}: {about}" if about else SUBJECTS[report.recipients[0].action]
-    )
+    text = plain(f"{SUBJECTS[_worst(report)]}: {about}" if about else SUBJECTS[_worst(report)])
     return text if is_global or text.isascii() else as_encoded_words(text).decode("ascii")
+
+
+def _worst(report: Report) -> Action:
+    return min((each.action for each in report.recipients), key=[*Action].index)
 
 
 def _thread(header: HeaderBlock, is_global: bool) -> list[tuple[str, str]]:
@@ -148,10 +150,13 @@ def _may_stand(identifier: str, is_global: bool) -> bool:
 
 
 def _words(report: Report, header: HeaderBlock, *, is_whole: bool) -> str:
-    first = report.recipients[0].action
-    lines = [f"This is the mail server {report.reporting_mta}.", "", *OPENINGS[first].split("\n"), ""]
-    for recipient in report.recipients:
-        lines += [*_about(recipient), ""]
+    lines = [f"This is the mail server {report.reporting_mta}.", ""]
+    for action in Action:
+        about = [_about(recipient) for recipient in report.recipients if recipient.action is action]
+        if about:
+            lines += [*OPENINGS[action].split("\n"), ""]
+        for each in about:
+            lines += [*each, ""]
     lines += [*_facts(report, header), ""]
     lines.append("The message is attached." if is_whole else "The header of the message is attached.")
     return "\r\n".join(lines) + "\r\n"

@@ -100,7 +100,10 @@ def list(rx: Rx, address: str | None = None, limit: int = 100) -> builtins.list[
         None if address is None else as_compared(address),
         limit,
     )
-    return [BounceRow(*row[:3], bool(row[3]), bool(row[4]), Source(row[5]), row[6], row[7]) for row in rows]
+    return [
+        BounceRow(bounced, at, status, bool(hard), bool(counted), Source(source), text, message_id)
+        for bounced, at, status, hard, counted, source, text, message_id in rows
+    ]
 
 
 def forgive(tx: Tx, address: str) -> None:

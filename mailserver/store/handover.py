@@ -33,6 +33,7 @@ class Local:
     header: bytes
     reverse_path: str
     internal_date: int  # epoch seconds
+    over_quota: bool = False  # stored in any case: a notification of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +90,16 @@ def _commit(tx: Tx, files: _Files, local: Local, remote: Remote, check: Callable
     check(tx)
     stored, spooled = files.stored, files.spooled
     if stored is not None:
-        if not any(quota.has_room(tx, recipient.user_id, stored.size) for recipient in local.recipients):
+        if not local.over_quota and not _has_room(tx, stored, local):
             raise OverQuota
         for recipient in local.recipients:
             _put(tx, recipient, stored, local)
     if spooled is not None:
         queue.add(tx, remote.outgoing(spooled), remote.recipients)
+
+
+def _has_room(tx: Tx, stored: Staged, local: Local) -> bool:
+    return any(quota.has_room(tx, recipient.user_id, stored.size) for recipient in local.recipients)
 
 
 def _put(tx: Tx, recipient: LocalRecipient, stored: Staged, local: Local) -> None:

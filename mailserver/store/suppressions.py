@@ -22,12 +22,12 @@ _COLUMNS = "address, since, until, bounce_count, reason"
 
 
 def add(tx: Tx, suppression: Suppression) -> None:
-    """One that is there is replaced, unless it has no end."""
+    """One that is there is replaced; bounces do not give an end to what an operator said."""
     tx.run(
         f"""INSERT INTO suppressions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT (address) DO UPDATE SET since = excluded.since, until = excluded.until,
                 bounce_count = excluded.bounce_count, reason = excluded.reason
-            WHERE suppressions.until IS NOT NULL OR excluded.until IS NULL""",
+            WHERE suppressions.bounce_count > 0 OR excluded.bounce_count = 0""",
         suppression.address,
         suppression.since,
         suppression.until,

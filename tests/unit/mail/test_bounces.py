@@ -27,7 +27,7 @@ READ: dict[str, list[tuple[str, str, str, bool, str]]] = {
         ("frida@exim.example", "failed", "5.2.1", True, "both.2@example.test"),
     ],
     "qmail": [
-        ("gert@qmail.example", "failed", "5.7.1", True, "trip.4@example.test"),
+        ("gert@qmail.example", "failed", "5.7.1", False, "trip.4@example.test"),  # their rules: the address is there
         ("hilde@qmail.example", "failed", "5.1.1", True, "trip.4@example.test"),
     ],
     "sendmail": [("ingo@sm.example", "failed", "5.2.2", False, "photos.5@example.test")],  # full now, perhaps not later
