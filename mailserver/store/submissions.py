@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mailserver.errors import SendingLimit
+from mailserver.errors import BadValue, SendingLimit
 from mailserver.store.database import Rx, Tx
 
 MINUTES = 60
+MAX_LIMIT = 1_000_000_000  # recipients an hour
 _MINUTE_MS = 60_000
 
 
@@ -27,6 +28,25 @@ class _Limit:
     whose: str
     most: int
     used: Sequence[tuple[int, int]]  # (minute, recipients) of the last hour, the oldest first
+
+
+def checked(recipients: int | None) -> int | None:
+    """A limit as it may be set. Raises BadValue."""
+    if recipients is not None and not 0 <= recipients <= MAX_LIMIT:
+        raise BadValue(f"The limit is 0 (none) to {MAX_LIMIT} recipients an hour, not {recipients}")
+    return recipients
+
+
+def own_limit(rx: Rx, user_id: int) -> int | None:
+    """What was set for the account itself; None: what the configuration says."""
+    row = rx.one("SELECT submissions_per_hour FROM users WHERE id = ?", user_id)
+    return row[0] if row else None
+
+
+def domain_limit(rx: Rx, domain_id: int) -> int | None:
+    """The same of a domain."""
+    row = rx.one("SELECT submissions_per_hour FROM domains WHERE id = ?", domain_id)
+    return row[0] if row else None
 
 
 def count(rx: Rx, user_id: int, now_ms: int) -> int:
