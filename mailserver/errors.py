@@ -173,6 +173,12 @@ class LimitReached(Refusal):
     imap, smtp, http, exit, text = "LIMIT", "452 4.5.3", 429, 75, "A limit of the server was reached"
 
 
+class SendingLimit(LimitReached):
+    """An account or its domain has sent enough for an hour; the text says whose limit it is and when there is room."""
+
+    smtp, text = "450 4.7.1", "Too many recipients within an hour"
+
+
 class InsufficientStorage(Refusal):
     imap, smtp, http, exit, text = "OVERQUOTA", "452 4.3.1", 507, 75, "The server's disk is full; try again later"
 

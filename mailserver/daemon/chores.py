@@ -13,6 +13,7 @@ from mailserver.store import (
     bounces,
     delivery_log,
     domains,
+    hidden_fields,
     queue,
     retention,
     rewritten_senders,
@@ -92,6 +93,10 @@ def _forget_senders(tx: Tx, config: Config) -> int:
     return rewritten_senders.remove_expired(tx)
 
 
+def _forget_hidden_fields(tx: Tx, config: Config) -> int:
+    return hidden_fields.remove_old(tx)
+
+
 def _empty_trash(tx: Tx, config: Config) -> int:
     return _remove_old(tx, "\\Trash", config.store.trash_days)
 
@@ -114,6 +119,7 @@ CHORES: dict[str, Chore] = {
     "deleted users purged": _purge_users,
     "deleted domains purged": _purge_domains,
     "finished queue entries forgotten": _forget_finished,
+    "hidden fields forgotten": _forget_hidden_fields,
     "expired tokens forgotten": _forget_tokens,
     "old logins forgotten": _forget_logins,
     "old deliveries forgotten": _forget_deliveries,

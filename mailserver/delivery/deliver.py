@@ -16,7 +16,7 @@ import structlog
 
 from mailserver.clock import Clock
 from mailserver.config.tree import DeliveryConfig, QueueConfig, SmtpConfig
-from mailserver.delivery import header, recipients
+from mailserver.delivery import handling, header, recipients
 from mailserver.delivery.outgoing import outgoing
 from mailserver.delivery.recipients import Recipients
 from mailserver.mail.editing import HeaderBlock
@@ -100,7 +100,20 @@ class LocalDelivery:
             incoming,
             block.octets,
             Local(local, stored, sender, int(now.timestamp())),
-            Remote(remote, forwarded, partial(outgoing, envelope, None, now, self._expire_days)),
+            Remote(
+                remote,
+                forwarded,
+                partial(
+                    outgoing,
+                    envelope,
+                    None,
+                    now,
+                    self._expire_days,
+                    transaction_id=message_id,
+                    priority=handling.priority(arriving.header),
+                    tls_optional=handling.tls_optional(arriving.header, envelope.require_tls),
+                ),
+            ),
         )
         _log.info(
             "message accepted",

@@ -104,6 +104,15 @@ def remote(envelope: Envelope[Resolved]) -> tuple[QueueRecipient, ...]:
     return tuple(each.values())
 
 
+def as_sent(envelope: Envelope[Resolved]) -> tuple[QueueRecipient, ...]:
+    """Every address once as RCPT had it, with the wishes of the first: what it stands for is asked when it leaves."""
+    each: dict[str, QueueRecipient] = {}
+    for rcpt in envelope.recipients:
+        notify = str(rcpt.notify) if rcpt.notify is not None else None
+        each.setdefault(rcpt.address, QueueRecipient(rcpt.address, notify, rcpt.orcpt))
+    return tuple(each.values())
+
+
 def _has_room(resolved: Resolved | None, octets: int, messages: int = 1) -> bool:
     if resolved is None or resolved.remote:
         return True

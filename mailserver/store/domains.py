@@ -4,7 +4,7 @@ import builtins
 from dataclasses import dataclass
 
 from mailserver.errors import AlreadyThere, BadValue, NoSuchDomain
-from mailserver.store import names, queue_orders, users
+from mailserver.store import names, queue_orders, submissions, users
 from mailserver.store.database import Row, Rx, Tx
 from mailserver.store.events import AccountsChanged
 
@@ -70,6 +70,11 @@ def set_separator(tx: Tx, name: str, subaddress_separator: str) -> None:
     _set(tx, get(tx, name), "subaddress_separator", subaddress_separator)
 
 
+def set_submissions_per_hour(tx: Tx, name: str, recipients: int | None) -> None:
+    """What all its users may send to together. 0: no limit; None: what the configuration says."""
+    _set(tx, get(tx, name), "submissions_per_hour", submissions.checked(recipients))
+
+
 def remove(tx: Tx, name: str) -> None:
     """Its users and aliases stay as they are and come back with it."""
     domain = get(tx, name)
@@ -110,7 +115,7 @@ def purge(tx: Tx, before_ms: int) -> int:
     return len(doomed)
 
 
-def _set(tx: Tx, domain: Domain, column: str, value: int | str) -> None:
+def _set(tx: Tx, domain: Domain, column: str, value: int | str | None) -> None:
     tx.run(f"UPDATE domains SET {column} = ?, updated_at = ? WHERE id = ?", value, tx.now, domain.id)
     tx.tell(AccountsChanged())
 

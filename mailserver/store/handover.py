@@ -1,7 +1,7 @@
 """The one moment in which we take responsibility: all recipients of a message, in one transaction.
 
-    1  stage: one durable file for the mailboxes here, one for the queue (their headers differ)
-    2  commit: message rows, queue rows, delivery log
+    1  stage: one durable file for the mailboxes here, one for the queue, one for the sender (their headers differ)
+    2  commit: message rows, queue rows, the sender's copy, delivery log
     3  the peer gets its 250
 
 A crash before 2 leaves files that no row names, deleted at the start, and the peer sends again. From 2 on the message
@@ -45,6 +45,14 @@ class Remote:
     outgoing: Callable[[queue.Spooled], Outgoing]
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """For the sender's own mailbox."""
+
+    header: bytes
+    file: Callable[[Tx, Staged], bool]  # False where the file is not needed after all
+
+
 async def hand_over(
     store: Store,
     incoming: Incoming,
@@ -52,6 +60,7 @@ async def hand_over(
     local: Local,
     remote: Remote,
     check: Callable[[Tx], None] = lambda tx: None,
+    kept: Kept | None = None,
 ) -> None:
     """Durable for all when it returns. `check` may refuse inside the transaction.
 
@@ -61,32 +70,43 @@ async def hand_over(
     staged: list[Staged] = []
 
     def prepare() -> _Files:
-        stored = spooled = None
+        stored = spooled = copy = None
         if local.recipients:
             stored = store.stage_here(incoming, local.header, body_at)
             staged.append(stored)
         if remote.recipients:
             staged.append(store.stage_here(incoming, remote.header, body_at))
             spooled = spool.prepare(store, staged[-1])
-        return _Files(stored, spooled)
+        if kept is not None:
+            copy = store.stage_here(incoming, kept.header, body_at)
+            staged.append(copy)
+        return _Files(stored, spooled, copy)
 
     try:
-        await store.write_prepared(prepare, partial(_commit, local=local, remote=remote, check=check))
+        unused = await store.write_prepared(
+            prepare, partial(_commit, local=local, remote=remote, check=check, kept=kept)
+        )
     except Unavailable:
         raise  # after an I/O error nobody knows whether the commit is on the disk: the next start sees, and cleans up
     except Exception:
         for file in staged:
             await store.unstage(file)
         raise
+    if unused is not None:
+        await store.unstage(unused)
 
 
 @dataclass(frozen=True, slots=True)
 class _Files:
     stored: Staged | None  # for the mailboxes
     spooled: queue.Spooled | None  # for the queue
+    copy: Staged | None  # for the sender
 
 
-def _commit(tx: Tx, files: _Files, local: Local, remote: Remote, check: Callable[[Tx], None]) -> None:
+def _commit(
+    tx: Tx, files: _Files, local: Local, remote: Remote, check: Callable[[Tx], None], kept: Kept | None
+) -> Staged | None:
+    """Returns the file that nobody needed."""
     check(tx)
     stored, spooled = files.stored, files.spooled
     if stored is not None:
@@ -96,6 +116,9 @@ def _commit(tx: Tx, files: _Files, local: Local, remote: Remote, check: Callable
             _put(tx, recipient, stored, local)
     if spooled is not None:
         queue.add(tx, remote.outgoing(spooled), remote.recipients)
+    if kept is None or files.copy is None or kept.file(tx, files.copy):
+        return None
+    return files.copy
 
 
 def _has_room(tx: Tx, stored: Staged, local: Local) -> bool:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from mailserver.store.maildir import OPEN_FLAGS
 from mailserver.store.queue import Spooled, is_spool_name
-from mailserver.store.staging import Staged
+from mailserver.store.staging import Incoming, Staged
 from mailserver.store.store import Store
 
 HASH_OCTETS = 1 << 20  # read at once
+READ_OCTETS = 1 << 20  # the same, of a file that is read into an incoming message
 
 
 def prepare(store: Store, staged: Staged) -> Spooled:
@@ -23,6 +24,13 @@ def open_file(store: Store, name: str) -> int:
     if not is_spool_name(name):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
     return os.open(store.maildir.spool / name, OPEN_FLAGS)
+
+
+async def read_into(store: Store, name: str, incoming: Incoming) -> None:
+    """The whole file, as if it came in anew. Raises FileNotFoundError, and what Incoming.write raises."""
+    with os.fdopen(await store.in_thread(open_file, store, name), "rb") as file:
+        while piece := await store.in_thread(file.read, READ_OCTETS):
+            await incoming.write(piece)
 
 
 def _sha256(path: Path) -> str:

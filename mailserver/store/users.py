@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mailserver.errors import AlreadyThere, BadValue, NoSuchDomain, NoSuchUser
-from mailserver.store import disk_jobs, mailboxes, names, queue_orders, quota, scram_keys
+from mailserver.store import disk_jobs, mailboxes, names, queue_orders, quota, scram_keys, submissions
 from mailserver.store.database import Row, Rx, Tx
 from mailserver.store.events import AccountsChanged
 from mailserver.store.scram_keys import ScramKeys
@@ -15,6 +15,7 @@ DEFAULT_QUOTA_BYTES = 1_073_741_824
 MAX_QUOTA_BYTES = 2**63 - 1
 MAX_QUOTA_MESSAGES = 2**32 - 1  # more than UIDs of one mailbox
 MAX_DISPLAY_NAME = 200  # characters
+SENT_COPIES = ("off", "on", "dedupe", None)
 ACCOUNT_GONE = "the account that sent it was removed"  # why its mail in the queue was given up
 
 
@@ -201,6 +202,18 @@ def set_display_name(tx: Tx, address: str, display_name: str) -> None:
 def set_imap_without(tx: Tx, address: str, capabilities: Iterable[str]) -> None:
     """Capabilities the account's clients are not told of from their next login on."""
     _set(tx, get(tx, address), "imap_without", " ".join(sorted({name.upper() for name in capabilities})))
+
+
+def set_sent_copies(tx: Tx, address: str, choice: str | None) -> None:
+    """ "off", "on" or "dedupe"; None: what the configuration says."""
+    if choice not in SENT_COPIES:
+        raise BadValue(f"Copies in Sent are off, on or dedupe, not {str(choice)[:20]!a}")
+    _set(tx, get(tx, address), "sent_copies", choice)
+
+
+def set_submissions_per_hour(tx: Tx, address: str, recipients: int | None) -> None:
+    """0: no limit; None: what the configuration says."""
+    _set(tx, get(tx, address), "submissions_per_hour", submissions.checked(recipients))
 
 
 def recount(tx: Tx, address: str) -> int:

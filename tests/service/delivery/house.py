@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mailserver.auth.account import Account
 from mailserver.config.tree import DeliveryConfig, DkimConfig, QueueConfig, SmtpConfig
@@ -39,7 +40,8 @@ class House:
             await incoming.write(message)
             return await self.delivery.accept(Envelope(sender, rcpts, PEER, size=size), incoming)
 
-    async def submit(self, message: bytes, to: Sequence[str], sender: str = ANN) -> str:
+    async def submit(self, message: bytes, to: Sequence[str], sender: str = ANN, **wishes: Any) -> str:
+        """`wishes`: fields of the envelope."""
         await self.submission.check_sender(self.ann, sender)
         rcpts = tuple(
             [
@@ -49,15 +51,15 @@ class House:
         )
         async with self.store.incoming() as incoming:
             await incoming.write(message)
-            envelope = Envelope(sender, rcpts, CLIENT, ret=Ret.HDRS, envid="QQ314159")
+            envelope = Envelope(sender, rcpts, CLIENT, ret=Ret.HDRS, envid="QQ314159", **wishes)
             return await self.submission.accept(self.ann, envelope, incoming)
 
-    async def inbox(self, address: str) -> list[bytes]:
+    async def inbox(self, address: str, name: str = "INBOX") -> list[bytes]:
         """What the files say, by UID."""
-        return await self.store.read(self._inbox, address)
+        return await self.store.read(self._inbox, address, name)
 
-    def _inbox(self, rx: Rx, address: str) -> list[bytes]:
-        mailbox = mailboxes.get(rx, users.get(rx, address).id, "INBOX")
+    def _inbox(self, rx: Rx, address: str, name: str) -> list[bytes]:
+        mailbox = mailboxes.get(rx, users.get(rx, address).id, name)
         folder = self.store.maildir.root / mailbox.folder / "cur"
         return [next(folder.glob(f"{m.key}:2,*")).read_bytes() for m in messages.list(rx, mailbox.id)]
 

@@ -1,0 +1,185 @@
+"""Mail from the queue for mailboxes here: scheduled mail at its time, domains that became ours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import groupby
+
+import pytest
+
+from mailserver.config.tree import DeliveryConfig, QueueConfig
+from mailserver.delivery.local_carrier import LocalCarrier
+from mailserver.remote.consignment import Consignment, Result, Verdict
+from mailserver.store import aliases, domains, queue, users
+from mailserver.store.database import Rx, Tx
+from mailserver.store.queue import Entry, Settled
+from mailserver.store.queue_states import Event
+from tests.service.delivery.house import ANN, BOB, HOST, House, fields
+
+MESSAGE = b"From: ann@example.test\r\nSubject: hello\r\n\r\nbody\r\n"
+FRIEND = "friend@far.example"
+HOUR = 3600
+
+
+@dataclass
+class Away:
+    """The carrier for other servers: remembers, delivers nothing."""
+
+    entries: list[Entry] = field(default_factory=list)
+
+    async def carry(self, consignment: Consignment) -> Sequence[Result]:
+        self.entries += consignment.entries
+        return [Result(entry.id, Verdict.DEFERRED, None) for entry in consignment.entries]
+
+
+@pytest.fixture
+def away() -> Away:
+    return Away()
+
+
+@pytest.fixture
+def carrier(house: House, away: Away) -> LocalCarrier:
+    return LocalCarrier(house.store, house.clock, HOST, DeliveryConfig(), QueueConfig(), away)
+
+
+async def schedule(house: House, to: Sequence[str], message: bytes = MESSAGE) -> str:
+    return await house.submit(message, to, hold_until=house.clock.now() + timedelta(seconds=HOUR))
+
+
+async def carry(house: House, carrier: LocalCarrier) -> dict[str, Result]:
+    """What is due, by destination, as the dispatcher does it; by recipient. Rows stay claimed."""
+    entries = await house.store.write(queue.claim, "w", 100, 60_000)
+    results: list[Result] = []
+    for destination, those in groupby(sorted(entries, key=lambda e: e.destination), key=lambda e: e.destination):
+        results += await carrier.carry(Consignment(tuple(those), destination))
+    names = {entry.id: entry.recipient for entry in entries}
+    assert sorted(result.entry_id for result in results) == sorted(names)
+    return {names[result.entry_id]: result for result in results}
+
+
+def reply(result: Result) -> tuple[int | None, str | None]:
+    assert result.attempt is not None
+    return result.attempt.code, result.attempt.status
+
+
+async def test_scheduled_mail_is_in_the_inbox_at_its_time_and_not_before(house: House, carrier: LocalCarrier) -> None:
+    await schedule(house, [BOB])
+    await house.clock.advance(HOUR - 1)
+    assert await carry(house, carrier) == {}
+    await house.clock.advance(1)
+    results = await carry(house, carrier)
+    assert results[BOB].verdict is Verdict.DELIVERED
+    assert reply(results[BOB]) == (250, "2.1.5")
+    [message] = await house.inbox(BOB)
+    assert message.endswith(b"\r\n\r\nbody\r\n")
+    names = [line.partition(b":")[0] for line in fields(message)]
+    assert names[:3] == [b"Return-Path", b"Delivered-To", b"Received"]
+    assert b"Return-Path: <ann@example.test>" in message
+
+
+async def test_a_crash_after_the_delivery_delivers_nothing_twice(house: House, carrier: LocalCarrier) -> None:
+    await schedule(house, [BOB])
+    await house.clock.advance(HOUR)
+    await carry(house, carrier)
+    await house.store.write(queue.lose, "next start", alone=True)  # the row never heard of it
+    await house.clock.advance(60)
+    results = await carry(house, carrier)
+    assert results[BOB].verdict is Verdict.DELIVERED
+    assert len(await house.inbox(BOB)) == 1
+
+
+async def test_rows_of_others_are_the_other_carriers(house: House, carrier: LocalCarrier, away: Away) -> None:
+    await schedule(house, [FRIEND, BOB])
+    await house.clock.advance(HOUR)
+    results = await carry(house, carrier)
+    assert [entry.recipient for entry in away.entries] == [FRIEND]
+    assert {name: result.verdict for name, result in results.items()} == {
+        FRIEND: Verdict.DEFERRED,
+        BOB: Verdict.DELIVERED,
+    }
+
+
+async def test_an_address_means_what_it_means_at_release(house: House, carrier: LocalCarrier) -> None:
+    await schedule(house, ["team@example.test", "away@example.test"])
+    await house.store.write(aliases.remove, "away@example.test")
+    await house.clock.advance(HOUR)
+    results = await carry(house, carrier)
+    assert reply(results["away@example.test"]) == (550, "5.1.1")
+    assert results["away@example.test"].verdict is Verdict.FAILED
+    assert results["team@example.test"].verdict is Verdict.DELIVERED
+    assert [len(await house.inbox(who)) for who in (ANN, BOB)] == [1, 1]
+    forwarded = [row for row in await house.queue() if row.recipient == FRIEND]
+    assert [(row.sender, row.not_before, row.user_id) for row in forwarded] == [(ANN, None, None)]
+
+
+async def test_a_full_mailbox_is_tried_again(house: House, carrier: LocalCarrier) -> None:
+    await schedule(house, [BOB, ANN])
+    await house.store.write(users.set_quota, BOB, 10)
+    await house.clock.advance(HOUR)
+    results = await carry(house, carrier)
+    assert (results[BOB].verdict, reply(results[BOB])) == (Verdict.DEFERRED, (452, "4.2.2"))
+    assert results[ANN].verdict is Verdict.DELIVERED
+
+
+async def test_a_disabled_account_is_a_failure_with_its_reason(house: House, carrier: LocalCarrier) -> None:
+    await schedule(house, [BOB])
+    await house.store.write(users.set_active, BOB, False)
+    await house.clock.advance(HOUR)
+    results = await carry(house, carrier)
+    assert (results[BOB].verdict, reply(results[BOB])) == (Verdict.FAILED, (550, "5.2.1"))
+
+
+async def test_a_domain_that_became_ours_gets_its_mail(house: House, carrier: LocalCarrier, away: Away) -> None:
+    await house.submit(MESSAGE, [FRIEND])
+
+    def take_over(tx: Tx) -> None:
+        domains.add(tx, "far.example")
+        users.add(tx, FRIEND, "$argon2id$unused")
+
+    await house.store.write(take_over)
+    results = await carry(house, carrier)
+    assert results[FRIEND].verdict is Verdict.DELIVERED
+    assert away.entries == []
+    assert len(await house.inbox(FRIEND)) == 1
+
+
+async def test_a_lost_spool_file_fails_in_words(house: House, carrier: LocalCarrier) -> None:
+    await schedule(house, [BOB])
+    for path in house.spool():
+        path.unlink()
+    await house.clock.advance(HOUR)
+    results = await carry(house, carrier)
+    assert results[BOB].verdict is Verdict.FAILED
+    assert results[BOB].attempt is not None
+    assert results[BOB].attempt.text == "The spool file is missing"
+
+
+async def test_a_hand_over_that_fails_leaves_the_row_for_later(house: House, carrier: LocalCarrier) -> None:
+    await schedule(house, [BOB])
+    await house.clock.advance(HOUR)
+    inbox = await house.store.read(_inbox_id)
+
+    def break_inbox(tx: Tx) -> None:
+        tx.run("DELETE FROM mailboxes WHERE id = ?", inbox)
+
+    await house.store.write(break_inbox)
+    results = await carry(house, carrier)
+    assert (results[BOB].verdict, reply(results[BOB])) == (Verdict.DEFERRED, (451, "4.3.0"))
+
+
+def _inbox_id(rx: Rx) -> int:
+    row = rx.one(
+        "SELECT b.id FROM mailboxes b JOIN users u ON u.id = b.user_id WHERE u.username = 'bob' AND b.name = 'INBOX'"
+    )
+    assert row is not None
+    return int(row[0])
+
+
+async def test_the_row_ends_and_its_spool_file_goes(house: House, carrier: LocalCarrier) -> None:
+    await schedule(house, [BOB])
+    await house.clock.advance(HOUR)
+    results = await carry(house, carrier)
+    settled = [Settled(results[BOB].entry_id, Event.DELIVER, results[BOB].attempt)]
+    await house.store.write(queue.record, "w", settled)
+    await house.store.settle()
+    assert house.spool() == []
