@@ -11,6 +11,7 @@ _HOSTNAME = re.compile(
 )
 
 _MAILBOX = re.compile(r"|\w(?:[\w -]{0,62}\w)?")
+_LOCAL = re.compile(r"(?=.{1,64}\Z)[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.I)
 
 
 class Rule(Protocol):
@@ -90,6 +91,35 @@ class MailboxName:
 
     def holds(self, value: object) -> bool:
         return isinstance(value, str) and _MAILBOX.fullmatch(value) is not None and value.upper() != "INBOX"
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    allowed: str = 'a list of networks, such as ["10.1.0.0/16", "fd00:1::/32"]'
+
+    def holds(self, value: object) -> bool:
+        return isinstance(value, tuple) and all(_is_network(network) for network in value)
+
+
+@dataclass(frozen=True, slots=True)
+class MailAddress:
+    allowed: str = 'an address such as "tls-reports@example.org", or ""'
+
+    def holds(self, value: object) -> bool:
+        return isinstance(value, str) and (value == "" or _is_mail_address(value))
+
+
+def _is_mail_address(text: str) -> bool:
+    local, at, domain = text.rpartition("@")
+    return bool(at) and _LOCAL.fullmatch(local) is not None and Hostname().holds(domain)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_address(text: str) -> bool:
@@ -188,6 +218,9 @@ RULES: dict[str, Rule] = {
     "dkim.expire_days": ZeroOrMore(1, 3650),
     "web.port": Between(0, 65_535),
     "web.addresses": Addresses(),
+    "outbound_tls.hold_days": Between(0, 30),
+    "tls_reports.address": MailAddress(),
+    "fetching.networks": Networks(),
     "delivery.subaddress_separator": OneOf(("", "+", "-", "=", "#", "_")),
     "delivery.max_alias_depth": Between(1, 100),
     "bounces.suppress_after": Between(0, 1000),
