@@ -11,6 +11,7 @@ _HOSTNAME = re.compile(
 )
 
 _MAILBOX = re.compile(r"|\w(?:[\w -]{0,62}\w)?")
+_LOCAL = re.compile(r"(?=.{1,64}\Z)[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.I)
 
 
 class Rule(Protocol):
@@ -106,6 +107,34 @@ class Address:
         if value is None:
             return True
         return isinstance(value, str) and _is_address(value) and ipaddress.ip_address(value).version == self.version
+
+
+class Networks:
+    allowed: str = 'a list of networks, such as ["10.1.0.0/16", "fd00:1::/32"]'
+
+    def holds(self, value: object) -> bool:
+        return isinstance(value, tuple) and all(_is_network(network) for network in value)
+
+
+@dataclass(frozen=True, slots=True)
+class MailAddress:
+    allowed: str = 'an address such as "tls-reports@example.org", or ""'
+
+    def holds(self, value: object) -> bool:
+        return isinstance(value, str) and (value == "" or _is_mail_address(value))
+
+
+def _is_mail_address(text: str) -> bool:
+    local, at, domain = text.rpartition("@")
+    return bool(at) and _LOCAL.fullmatch(local) is not None and Hostname().holds(domain)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_address(text: str) -> bool:
@@ -213,6 +242,9 @@ RULES: dict[str, Rule] = {
     "queue.max_connections_per_destination": Between(1, 10_000),
     "queue.max_connections_per_host": Between(1, 10_000),
     "queue.max_rate_per_host": Between(1, 1_000_000),
+    "outbound_tls.hold_days": Between(0, 30),
+    "tls_reports.address": MailAddress(),
+    "fetching.networks": Networks(),
     "delivery.subaddress_separator": OneOf(("", "+", "-", "=", "#", "_")),
     "delivery.max_alias_depth": Between(1, 100),
     "bounces.suppress_after": Between(0, 1000),

@@ -203,6 +203,25 @@ class DkimConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class OutboundTlsConfig:
+    dane: bool = True  # keep to TLSA records, RFC 7672; needs a resolver that validates DNSSEC
+    mta_sts: bool = True  # keep to MTA-STS policies of other domains, RFC 8461
+    hold_days: float = 3.0  # how long mail waits for TLS at a host that had it before; 0: not at all
+    authorities: Path | None = None  # PEM, who may vouch for other servers; None: whom the system trusts
+
+
+@dataclass(frozen=True, slots=True)
+class TlsReportsConfig:
+    enabled: bool = True  # count how TLS to other servers went, and report it to domains that want it, RFC 8460
+    address: str = ""  # sends reports and takes those of others about domains here; "": none go out by mail
+
+
+@dataclass(frozen=True, slots=True)
+class FetchingConfig:
+    networks: tuple[str, ...] = ()  # private networks that URLs of strangers may lead to, such as ["10.1.0.0/16"]
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryConfig:
     subaddress_separator: str = "+"  # of new domains; "" switches it off
     max_alias_depth: int = 10  # aliases that lead to aliases
@@ -252,3 +271,6 @@ class Config:
     web: WebConfig = field(default_factory=WebConfig)
     bounces: BouncesConfig = field(default_factory=BouncesConfig)
     forwarding: ForwardingConfig = field(default_factory=ForwardingConfig)
+    outbound_tls: OutboundTlsConfig = field(default_factory=OutboundTlsConfig)
+    tls_reports: TlsReportsConfig = field(default_factory=TlsReportsConfig)
+    fetching: FetchingConfig = field(default_factory=FetchingConfig)

@@ -25,6 +25,8 @@ TAKEN_UP = (
     "web.metrics_token_file",
     "bounces.",
     "forwarding.",
+    "outbound_tls.hold_days",
+    "tls_reports.",
     "auth.failures_",
     "auth.window_seconds",
     "auth.block_seconds",

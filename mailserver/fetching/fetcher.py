@@ -9,11 +9,10 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
 
 import httpx2
 
-from mailserver.dns.answers import Answer, DnsFailure
+from mailserver.dns.answers import DnsFailure, Resolver
 from mailserver.fetching.addresses import Network, why_not
 from mailserver.fetching.gunzip import NotGzip, TooMuch, gunzip
 from mailserver.fetching.own_addresses import is_own
@@ -59,18 +58,12 @@ class Fetched:
     headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
 
 
-class Addresses(Protocol):
-    """The part of a resolver that is needed here."""
-
-    async def addresses(self, name: str, *, ipv4: bool = True, ipv6: bool = True) -> Answer[str]: ...
-
-
 class Fetcher:
     """No redirects, no cookies, no proxies, no connection kept: a request is one connection."""
 
     def __init__(
         self,
-        resolver: Addresses,
+        resolver: Resolver,
         *,
         context: ssl.SSLContext | None = None,
         allowed: Sequence[Network] = (),

@@ -54,6 +54,15 @@ class Authorities:
         return held
 
 
+def client_context(file: Path | None) -> ssl.SSLContext:
+    """For HTTPS, where the handshake itself verifies. In a thread. Raises BadValue."""
+    path = file or system_file()
+    try:
+        return ssl.create_default_context(cafile=path)
+    except (OSError, ValueError) as fault:
+        raise BadValue(f"outbound_tls.authorities: {path}: {fault}") from fault
+
+
 def system_file() -> Path | None:
     """The system's list in one file, as OpenSSL would find it."""
     paths = ssl.get_default_verify_paths()

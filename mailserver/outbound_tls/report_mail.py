@@ -11,7 +11,7 @@ from mailserver.mail.scanner import Entity, scan
 from mailserver.mail.transfer import decode
 from mailserver.outbound_tls.tls_report import MAX_JSON_OCTETS, BadReport, TlsReport, parse
 
-MAX_MAIL_OCTETS = 2_097_152  # of mail that is looked into
+MAX_MAIL_OCTETS = 262_144  # of mail that is looked into: as much as arriving mail has in memory
 PACKED = "application/tlsrpt+gzip"
 PLAIN = "application/tlsrpt+json"
 MEDIA_TYPES = {PACKED, PLAIN}

@@ -7,11 +7,10 @@ refresh    now and then, so that a policy in use does not run out while nobody c
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 import structlog
 
-from mailserver.dns.answers import Answer, DnsFailure
+from mailserver.dns.answers import DnsFailure, Resolver
 from mailserver.fetching.fetcher import Bounds, Fetched, FetchFailed, Trouble
 from mailserver.outbound_tls.mta_sts import MAX_POLICY_OCTETS, BadPolicy, Mode, StsPolicy, parse, record_id
 from mailserver.outbound_tls.policy import DomainPolicy, Fault
@@ -31,12 +30,6 @@ TEXT = "text/plain"  # RFC 8461 §3.2
 _log = structlog.get_logger("outbound_tls")
 
 
-class Texts(Protocol):
-    """The part of a resolver that is needed here."""
-
-    async def txt(self, name: str) -> Answer[bytes]: ...
-
-
 Get = Callable[[str, Bounds], Awaitable[Fetched]]
 
 
@@ -49,10 +42,12 @@ class NoPolicy(Exception):  # noqa: N818 - a finding
 
 
 class StsCache:
-    def __init__(self, store: Store, resolver: Texts, get: Get) -> None:
+    def __init__(self, store: Store, resolver: Resolver, get: Get, port: int = 443) -> None:
+        """`port`: of every policy host; another one than 443 is for tests."""
         self._store = store
         self._resolver = resolver
         self._get = get
+        self._host_end = "" if port == 443 else f":{port}"
         self._running: dict[str, asyncio.Task[DomainPolicy]] = {}  # one look per domain at a time
 
     async def find(self, domain: str) -> DomainPolicy:
@@ -71,6 +66,13 @@ class StsCache:
         for kept in due:
             await self._fetched(kept.domain, await self._id_of(kept.domain) or kept.policy_id, kept)
         return len(due)
+
+    async def close(self) -> None:
+        """End the fetches that are on their way."""
+        running = list(self._running.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
     async def _find(self, domain: str) -> DomainPolicy:
         kept = await self._store.read(sts_policies.find, domain)
@@ -104,7 +106,7 @@ class StsCache:
 
     async def _fetch(self, domain: str) -> StsPolicy:
         """Raises NoPolicy. RFC 8461 §3.3: 200 only, no redirect, text/plain, a certificate that holds for the host."""
-        url = f"https://mta-sts.{domain}/.well-known/mta-sts.txt"
+        url = f"https://mta-sts.{domain}{self._host_end}/.well-known/mta-sts.txt"
         try:
             answer = await self._get(url, FETCH)
         except FetchFailed as failed:

@@ -58,12 +58,6 @@ class ResultTally:
             raise
         return len(counts)
 
-    async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            await self._clock.sleep(FLUSH_SECONDS)
-            await self.flush()
-
 
 def policy_text(applied: Applied) -> str:
     """RFC 8460 §4.4, without the domain; the same text for the same policy."""

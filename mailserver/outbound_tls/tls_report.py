@@ -15,6 +15,7 @@ from mailserver.store.tls_results import Counted
 MAX_JSON_OCTETS = 262_144  # of a report of others
 MAX_POLICIES = 200
 MAX_COUNT = 2**53  # of sessions: what every JSON reader still holds exactly
+YEARS = range(2000, 2100)  # of dates in a report
 MAX_TEXT = 300  # characters of a name in a report of others
 
 
@@ -94,6 +95,8 @@ def parse(text: bytes) -> TlsReport:
         raise BadReport(f"not a TLS report: {fault}") from fault
     if not report.policies or len(report.policies) > MAX_POLICIES:
         raise BadReport(f"a report has 1 to {MAX_POLICIES} policies, not {len(report.policies)}")
+    if any(date.year not in YEARS for date in (report.date_range.start_datetime, report.date_range.end_datetime)):
+        raise BadReport(f"the report's dates are not between {YEARS.start} and {YEARS.stop}")
     numbers = [*_numbers(report)]
     if any(not 0 <= number <= MAX_COUNT for number in numbers) or sum(numbers) > MAX_COUNT:
         raise BadReport("the report counts sessions that nobody can count")
@@ -101,6 +104,11 @@ def parse(text: bytes) -> TlsReport:
     if any(len(text) > MAX_TEXT for text in texts) or not report.report_id:
         raise BadReport(f"the report's names must have 1 to {MAX_TEXT} characters")
     return report
+
+
+def epoch_ms(moment: datetime) -> int:
+    """Without a zone it is UTC."""
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def serialise(report: TlsReport) -> bytes:
