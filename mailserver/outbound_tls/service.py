@@ -25,7 +25,6 @@ from mailserver.outbound_tls.report_post import ReportPost, Sign
 from mailserver.outbound_tls.reporting import ROUND_SECONDS, Reporter, TlsReporting
 from mailserver.outbound_tls.sts_policies import StsCache
 from mailserver.outbound_tls.tally import FLUSH_SECONDS, ResultTally
-from mailserver.outbound_tls.tlsa_lookup import TlsaRecords
 from mailserver.store.store import Store
 
 REFRESH_SECONDS = 3600.0  # between looks for MTA-STS policies to fetch again
@@ -44,9 +43,7 @@ class OutboundTls:
         random: Callable[[int], bytes],
         authorities: Authorities,
         fetcher: Fetcher,
-        port: int,
     ) -> None:
-        """`port`: where other servers take mail; TLSA records are per port."""
         self._clock = clock
         self._sts = StsCache(store, resolver, fetcher.get)
         self._memory = TlsMemory(store, config.outbound_tls.hold_days)
@@ -55,7 +52,6 @@ class OutboundTls:
             clock,
             authorities,
             sts=self._sts if config.outbound_tls.mta_sts else None,
-            tlsa=TlsaRecords(resolver, port) if config.outbound_tls.dane else None,
             memories=self._memory,
             tally=self._tally,
         )
@@ -74,11 +70,10 @@ class OutboundTls:
         config: Config,
         sign: Sign,
         random: Callable[[int], bytes],
-        port: int = 25,
     ) -> "OutboundTls":
         """Raises BadValue where [outbound_tls] authorities can not be read."""
         authorities, fetcher = await _outside(store, resolver, config)
-        return cls(store, clock, resolver, config, sign, random, authorities, fetcher, port)
+        return cls(store, clock, resolver, config, sign, random, authorities, fetcher)
 
     def reconfigure(self, config: Config) -> None:
         self._memory.hold_days = config.outbound_tls.hold_days
@@ -126,7 +121,6 @@ async def policies_alone(store: Store, clock: Clock, resolver: Resolver, config:
         clock,
         authorities,
         sts=StsCache(store, resolver, fetcher.get) if config.outbound_tls.mta_sts else None,
-        tlsa=TlsaRecords(resolver, port) if config.outbound_tls.dane else None,
         memories=TlsMemory(store, config.outbound_tls.hold_days),
     )
 
