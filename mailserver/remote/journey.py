@@ -205,9 +205,7 @@ class Journey:
     async def _tell_policies(self, target: Target, outcome: TlsOutcome) -> None:
         """Reports and memories are about destinations, not about relays of ours."""
         if not target.is_relay and not target.gave_up:
-            await self._means.policies.note(
-                target.policy, self._load.destination, target.host, target.address, outcome
-            )
+            await self._means.policies.note(target.policy, self._load.destination, target.host, target.address, outcome)
 
     def _trouble(self, meant: Meaning, code: int | None, status: str | None, text: str, place: Place) -> None:
         self._note(f"{place.host}: {text}")

@@ -1,26 +1,24 @@
 """A world to send mail into: real names over DNS, real servers on loopback, a real store; gates that only listen."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mailserver.clock import SystemClock
+from mailserver.clock import Clock, SystemClock
 from mailserver.config.tree import DnsConfig, OutboundConfig
 from mailserver.dns.resolver import DnsResolver
 from mailserver.outbound_tls.certificates import Authorities
-from mailserver.outbound_tls.policy import TlsPolicies
-from mailserver.remote.consignment import Consignment, GateClosed, Result, Verdict, Visit
+from mailserver.outbound_tls.policy import DomainPolicy, HostPolicy, Level, MailHost, TlsOutcome, TlsPolicies
+from mailserver.remote.consignment import Consignment, GateClosed, Result, Visit
 from mailserver.remote.deadlines import Deadlines
 from mailserver.remote.deliver import Remote
-from mailserver.remote.spooled import unsigned
 from mailserver.remote.transcript import Line
-from mailserver.store import queue, spool
-from mailserver.store.queue import Entry, Outgoing, QueueRecipient
+from mailserver.store import queue, relays, spool
+from mailserver.store.queue import Outgoing, QueueRecipient
+from mailserver.store.sealing import SealingKey
 from mailserver.store.store import Store
 from tests.authority import Authority
 from tests.sinks import Sink
@@ -35,7 +33,9 @@ SHORT = Deadlines(
     connect=HOLD, greeting=HOLD, hello=HOLD, handshake=HOLD, login=HOLD, mail=HOLD, rcpt=HOLD, data=HOLD, block=HOLD,
     end=HOLD, reset=HOLD, quit=HOLD, whole=60.0,
 )  # fmt: skip
-HASTY = replace(SHORT, greeting=0.3, hello=0.3, handshake=0.3, mail=0.3, rcpt=0.3, data=0.3, block=0.3, end=0.3, quit=0.3)
+HASTY = replace(
+    SHORT, greeting=0.3, hello=0.3, handshake=0.3, mail=0.3, rcpt=0.3, data=0.3, block=0.3, end=0.3, quit=0.3
+)
 
 
 class Gates:
@@ -66,6 +66,25 @@ class Gates:
         self.codes.append(code)
 
 
+class Policies(TlsPolicies):
+    """The real ones; they demand what the world says and let it hear what they are told."""
+
+    def __init__(self, clock: Clock, authorities: Authorities, world: "World") -> None:
+        super().__init__(clock, authorities)
+        self._world = world
+
+    async def for_host(
+        self, domain: DomainPolicy, host: MailHost, *, require_tls: bool = False, tls_optional: bool = False
+    ) -> HostPolicy:
+        if self._world.level is not None:
+            return HostPolicy(self._world.level, (host.name,), "demanded by the test")
+        return await super().for_host(domain, host, require_tls=require_tls, tls_optional=tls_optional)
+
+    async def note(self, policy: HostPolicy, destination: str, host: str, address: str, outcome: TlsOutcome) -> None:
+        self._world.noted.append((host, address, outcome))
+        await super().note(policy, destination, host, address, outcome)
+
+
 @dataclass(slots=True)
 class World:
     store: Store
@@ -77,6 +96,8 @@ class World:
     conversation: list[Line] = field(default_factory=list)
     remotes: list[Remote] = field(default_factory=list)
     mx: list[str] = field(default_factory=list)
+    level: Level | None = None
+    noted: list[tuple[str, str, TlsOutcome]] = field(default_factory=list)  # what policies were told: host, address
 
     def sink_at(self, sink: Sink, host: str = "mx.example.net", preference: int = 10) -> None:
         """The (next) mail server of example.net."""
@@ -89,13 +110,21 @@ class World:
         clock = SystemClock()
         servers = (f"127.0.0.1:{self.zone.port}",)
         resolver = DnsResolver(DnsConfig(servers=servers, timeout_seconds=2.0), clock)
-        policies = TlsPolicies(clock, Authorities([self.authority.certificate]))
+        policies = Policies(clock, Authorities([self.authority.certificate]), self)
         config = replace(self.config, **settings)
         remote = Remote(
             self.store, clock, resolver, policies, self.gates, self._sign, config, HOSTNAME, bytes, deadlines
         )
         self.remotes.append(remote)
         return remote
+
+    def demand(self, level: Level) -> None:
+        """Of every host, whatever it offers."""
+        self.level = level
+
+    async def set_relay(self, host: str, *, domain: str | None = None, **settings: Any) -> None:
+        key = SealingKey.open(self.store.data)
+        await self.store.write(lambda tx: relays.put(tx, domain, host, key=key, **settings))
 
     async def _sign(self, header: bytes, reverse_path: str, body: Iterable[bytes], octets: int) -> bytes:
         self.signatures.append((header, reverse_path, b"".join(body)))

@@ -26,7 +26,12 @@ async def test_a_message_arrives_as_it_was_and_the_answer_is_kept(world: World) 
     assert result.verdict is Verdict.DELIVERED
     attempt = result.attempt
     assert attempt is not None
-    assert (attempt.host, attempt.address, attempt.code, attempt.status) == ("mx.example.net", "127.0.0.2", 250, "2.0.0")
+    assert (attempt.host, attempt.address, attempt.code, attempt.status) == (
+        "mx.example.net",
+        "127.0.0.2",
+        250,
+        "2.0.0",
+    )
     assert attempt.text == "queued as 4711"
     assert attempt.tls == "clear text: STARTTLS not offered (opportunistic)"
     assert world.gates.entered == ["mx.example.net"]
@@ -69,7 +74,7 @@ async def test_each_recipient_has_an_answer_of_its_own(world: World) -> None:
         assert len(sink.visits) == 1, "one transaction"
     assert [result.verdict for result in results] == [Verdict.DELIVERED, Verdict.FAILED, Verdict.DEFERRED]
     assert [(result.attempt.code, result.attempt.status) for result in results if result.attempt] == [
-        (250, None) if results[0].attempt and results[0].attempt.status is None else (250, "2.0.0"),
+        (250, "2.0.0"),
         (550, "5.1.1"),
         (451, "4.7.1"),
     ]
@@ -311,7 +316,7 @@ async def test_what_can_not_be_converted_fails_in_words(world: World) -> None:
 async def test_utf8_addresses_need_smtputf8_and_domains_have_an_ascii_form(world: World) -> None:
     async with Sink(extensions=("8BITMIME",)) as sink:
         world.sink_at(sink)
-        world.zone.set("xn--bcher-kva.example", "MX", f"1 mx.example.net.")
+        world.zone.set("xn--bcher-kva.example", "MX", "1 mx.example.net.")
         results = await world.send("bob@bücher.example", "böb@bücher.example", smtputf8=True)
         assert sink.messages[0].recipients == ("bob@xn--bcher-kva.example",)
         sink.extensions = ("8BITMIME", "SMTPUTF8")
@@ -325,6 +330,7 @@ async def test_utf8_addresses_need_smtputf8_and_domains_have_an_ascii_form(world
 
 async def test_a_missing_spool_file_fails_and_says_so(world: World) -> None:
     consignment = await world.consignment(BOB)
+    world.zone.set("example.net", "A", "127.0.0.2")
     (world.store.maildir.spool / consignment.entries[0].message_path).unlink()
     [result] = await world.remote().carry(consignment)
     assert result.verdict is Verdict.FAILED
