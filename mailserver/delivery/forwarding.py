@@ -27,11 +27,13 @@ from mailserver.config.tree import ForwardingConfig
 from mailserver.delivery import header, recipients
 from mailserver.delivery.arriving import Arriving
 from mailserver.delivery.evidence import Evidence, Examiner
+from mailserver.delivery.forwards import Forwarded
 from mailserver.dkim.sign import Signer
 from mailserver.errors import BadReturnAddress, LimitReached, MailLoop, NotPermitted, Refusal
 from mailserver.mail import via, xtext
 from mailserver.mail.editing import field_line
 from mailserver.mail.transaction import EnvelopeRecipient, Notify
+from mailserver.store import domains
 from mailserver.store.database import Rx
 from mailserver.store.queue import QueueRecipient
 from mailserver.store.recipients import Resolved, resolve
@@ -43,15 +45,6 @@ MAX_NOTIFICATIONS = 200  # from the null reverse-path that are sent on within WI
 WINDOW_SECONDS = 3600.0
 
 _log = structlog.get_logger("delivery")
-
-
-@dataclass(frozen=True, slots=True)
-class Forwarded:
-    """What the queue gets."""
-
-    recipients: tuple[QueueRecipient, ...]
-    reverse_path: str
-    header: bytes
 
 
 NOTHING = Forwarded((), "", b"")
@@ -90,6 +83,9 @@ class Forwarding:
         self._notifications: deque[float] = deque()
         self.config = config
 
+    def reconfigure(self, config: ForwardingConfig) -> None:
+        self.config = config
+
     async def returning(self, address: str, reverse_path: str) -> Resolved | None:
         """At RCPT: who a bounce of forwarded mail is for; None where the address is no rewritten one of ours.
 
@@ -117,9 +113,15 @@ class Forwarding:
         if all(is_rewritten(way.rcpt.address) for way in ways):  # a notification on its way back
             return Forwarded(_elsewhere(ways), "", header.for_servers(arriving.header, received))
         evidence = await self._examiner.examine(arriving)
-        reverse_path = await self._reverse_path(arriving, ways[0].rcpt.address, evidence)
+        through = ways[0].rcpt.address
+        reverse_path = await self._reverse_path(arriving, through, evidence)
         sent = await self._header(arriving, ways, received, evidence)
-        return Forwarded(_elsewhere(ways), reverse_path, sent)
+        domain = await self._store.read(domains.find, through.rpartition("@")[2])
+        return Forwarded(_elsewhere(ways), reverse_path, sent, domain.id if domain is not None else None)
+
+    async def is_forged(self, arriving: Arriving) -> bool:
+        envelope = arriving.envelope
+        return (await self._examiner.spf(envelope.peer, envelope.reverse_path)).says_forged
 
     # ---- who ----
 
