@@ -16,6 +16,7 @@ from mailserver.errors import (
     NoSuchTarget,
     NotPermitted,
     OverQuota,
+    WrongState,
 )
 from mailserver.mail.detail import Part
 from mailserver.mail.flags import FlagSet
@@ -282,6 +283,16 @@ class Mailboxes:
         removed = await self._store.write(transfers.expunge, user_id, index.mailbox.id, uids)
         await self._indexes.settled(index)
         return removed
+
+    async def require_expunged(self, index: MailboxIndex, uids: Sequence[int] | None) -> None:
+        """After an expunge that passes over what can not go yet: mail of an outbox that is being sent.
+
+        Raises WrongState.
+        """
+        if index.mailbox.is_outbox:
+            left = await self._store.read(messages.list_deleted, index.mailbox.id)
+            if left and (uids is None or not set(uids).isdisjoint(left)):
+                raise WrongState(taking_back.BUSY)
 
     async def discard(self, index: MailboxIndex, uids: Sequence[int]) -> None:
         """To Trash, which is made where it is missing; messages that are gone are passed over. Raises LimitReached."""
