@@ -34,6 +34,7 @@ from mailserver.delivery.submission import Submission
 from mailserver.dkim.sign import Signer
 from mailserver.errors import BadValue, Refusal
 from mailserver.imap.server import ImapServer
+from mailserver.mailboxes.outbox import Outbox
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.metrics import Metrics
 from mailserver.pop3.server import Pop3Server
@@ -156,6 +157,10 @@ class Daemon:
         self._open.push_async_callback(texts.close)
         mailboxes = Mailboxes(store, clock, config.store, texts)
         self._open.push_async_callback(mailboxes.close)
+        outbox = Outbox(store, clock, config.submission.outbox)
+        await outbox.start()
+        self._open.push_async_callback(outbox.stop)
+        self._reconfigure.append(lambda new: outbox.reconfigure(new.submission.outbox))
         authenticator = await Authenticator.open(
             store, clock, config.auth, secrets.token_bytes(SECRET_OCTETS), metrics=self.metrics
         )
