@@ -24,6 +24,7 @@ from mailserver.config.load import listeners
 from mailserver.config.tree import Config, ListenerConfig, TlsConfig, TlsMode
 from mailserver.daemon.chores import do_chores
 from mailserver.daemon.condition import Condition
+from mailserver.daemon.counting import counting
 from mailserver.daemon.lock import Lock
 from mailserver.daemon.taken_up import taken_up
 from mailserver.daemon.web import Web
@@ -136,6 +137,7 @@ class Daemon:
         )
         self._open.push_async_callback(store.close)
         self._condition.stands(store)
+        self._open.callback(store.subscribe(counting(self.metrics)))
         chores = asyncio.create_task(do_chores(store, lambda: self.config, clock), name="chores")
         self._open.push_async_callback(_end, chores)
         if self._furnish is not None:
