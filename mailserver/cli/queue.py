@@ -174,8 +174,14 @@ def delete(context: Context, entry_ids: tuple[int, ...]) -> None:
 def stats(context: Context, as_json: bool) -> None:
     """How much waits, since when, for whom, and why."""
     from mailserver.queue.outbound import OutboundQueue
+    from mailserver.store import lanes
+    from mailserver.store.queue_watch import Stats
+    from mailserver.store.store import Store
 
-    queue_show.stats(context.run(lambda store: OutboundQueue(store).stats()), as_json)
+    async def read(store: Store) -> tuple[Stats, list[lanes.Lane]]:
+        return await OutboundQueue(store).stats(), await store.read(lanes.list)
+
+    queue_show.stats(*context.run(read), as_json)
 
 
 def _flush(context: Context, destination: str | None) -> None:

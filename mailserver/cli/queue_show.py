@@ -11,9 +11,12 @@ from mailserver.cli.times import moment
 
 if TYPE_CHECKING:
     from mailserver.store.attempts import Attempt
+    from mailserver.store.lanes import Lane
     from mailserver.store.queue_watch import Stats
 
 ATTEMPT_COLUMNS = ("started", "seconds", "host", "TLS", "code", "answer")
+LANE_COLUMNS = ("host", "held up", "reason")
+CIRCUITS = {"open": "left alone for a while", "half open": "tried with one connection"}
 DESTINATION_COLUMNS = ("destination", "entries", "oldest", "next attempt", "last error")
 
 
@@ -27,9 +30,9 @@ def entry(fields: dict[str, Any], attempts: "Sequence[Attempt]", as_json: bool) 
         show_table(ATTEMPT_COLUMNS, [_row(each) for each in attempts], "")
 
 
-def stats(found: "Stats", as_json: bool) -> None:
+def stats(found: "Stats", lanes: "Sequence[Lane]", as_json: bool) -> None:
     if as_json:
-        show_json(dataclasses.asdict(found))
+        show_json(dataclasses.asdict(found) | {"lanes": [dataclasses.asdict(lane) for lane in lanes]})
         return
     show_fields(
         {
@@ -46,6 +49,13 @@ def stats(found: "Stats", as_json: bool) -> None:
         click.echo()
         rows = [dataclasses.astuple(each) for each in found.destinations]
         show_table(DESTINATION_COLUMNS, rows, "")
+    if lanes:
+        click.echo()
+        show_table(LANE_COLUMNS, [(lane.host, _held_up(lane), lane.reason) for lane in lanes], "")
+
+
+def _held_up(lane: "Lane") -> str:
+    return f"slowed down, step {lane.pace}" if lane.circuit == "closed" else CIRCUITS[lane.circuit]
 
 
 def _attempt(attempt: "Attempt") -> dict[str, Any]:

@@ -10,9 +10,10 @@ import pytest
 
 from mailserver.clock import SystemClock
 from mailserver.config.tree import StoreConfig
-from mailserver.store import queue, spool
+from mailserver.store import lanes, queue, spool
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Tx
+from mailserver.store.lanes import Lane
 from mailserver.store.queue import Outgoing, QueueRecipient, Settled
 from mailserver.store.queue_states import Event
 from mailserver.store.store import Store
@@ -181,3 +182,25 @@ def test_the_figures_tell_how_much_waits_for_whom_and_why(cli: Run, ids: list[in
     assert lines[0].split() == ["pending", "3"]
     assert [line.split("\t")[:2] for line in lines if "\t" in line] == [["a.test", "3"], ["b.test", "1"]]
     assert next(line for line in lines if line.startswith("b.test")).endswith("\tbusy")
+
+
+def test_hosts_that_are_held_up_are_named_with_what_they_said(
+    cli: Run, ids: list[int], write: Callable[..., Any]
+) -> None:
+    write(
+        lanes.replace,
+        [
+            Lane("mx.a.test", "open", 0, "connection refused"),
+            Lane("mx.b.test", "closed", 2, "421 4.7.0 too many messages"),
+        ],
+    )
+    assert cli("queue", "stats").rows[-2:] == [
+        ["mx.a.test", "left alone for a while", "connection refused"],
+        ["mx.b.test", "slowed down, step 2", "421 4.7.0 too many messages"],
+    ]
+    assert [each["host"] for each in json.loads(cli("queue", "stats", "--json").out)["lanes"]] == [
+        "mx.a.test",
+        "mx.b.test",
+    ]
+    write(lanes.replace, [])
+    assert json.loads(cli("queue", "stats", "--json").out)["lanes"] == []
