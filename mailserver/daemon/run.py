@@ -252,9 +252,7 @@ class Daemon:
         """Last: what it starts to send needs nothing that is still to come."""
         if self._carrier is None:
             return
-        outbound = await Outbound.open(
-            store, self._clock, self.config, self._carrier, Recorder(store), self._open, self.metrics
-        )
+        outbound = await Outbound.open(store, self._clock, self.config, self._carrier, Recorder(store), self._open)
         self._stopping.append(outbound)
         self._reconfigure.append(outbound.reconfigure)
 
