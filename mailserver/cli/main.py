@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "alias": ("mailserver.cli.alias:alias", "Addresses that stand for other addresses."),
     "queue": ("mailserver.cli.queue:queue", "Mail on its way to other servers."),
     "bounce": ("mailserver.cli.bounce:bounce", "Mail that came back, and addresses not written to for a while."),
+    "tls": ("mailserver.cli.tls:tls", "TLS to other servers: policies, what is remembered, reports."),
     "deliver": ("mailserver.cli.deliver:deliver", "Put a message from standard input into a mailbox."),
     "migrate": ("mailserver.cli.migrate:migrate", "The database's schema."),
     "db": ("mailserver.cli.db:db", "The database file."),

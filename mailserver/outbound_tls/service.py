@@ -77,11 +77,7 @@ class OutboundTls:
         port: int = 25,
     ) -> "OutboundTls":
         """Raises BadValue where [outbound_tls] authorities can not be read."""
-        file = config.outbound_tls.authorities
-        authorities = await store.in_thread(Authorities.load, file)
-        context = await store.in_thread(client_context, file)
-        allowed = [ipaddress.ip_network(network) for network in config.fetching.networks]
-        fetcher = Fetcher(resolver, context=context, allowed=allowed)
+        authorities, fetcher = await _outside(store, resolver, config)
         return cls(store, clock, resolver, config, sign, random, authorities, fetcher, port)
 
     def reconfigure(self, config: Config) -> None:
@@ -121,3 +117,23 @@ class OutboundTls:
                 if done and name != "counts":
                     _log.info(f"TLS {name} done", count=done)
             await self._clock.sleep(seconds)
+
+
+async def policies_alone(store: Store, clock: Clock, resolver: Resolver, config: Config, port: int = 25) -> TlsPolicies:
+    """To look at policies, not to deliver: nothing is counted. Raises BadValue."""
+    authorities, fetcher = await _outside(store, resolver, config)
+    return TlsPolicies(
+        clock,
+        authorities,
+        sts=StsCache(store, resolver, fetcher.get) if config.outbound_tls.mta_sts else None,
+        tlsa=TlsaRecords(resolver, port) if config.outbound_tls.dane else None,
+        memories=TlsMemory(store, config.outbound_tls.hold_days),
+    )
+
+
+async def _outside(store: Store, resolver: Resolver, config: Config) -> tuple[Authorities, Fetcher]:
+    file = config.outbound_tls.authorities
+    authorities = await store.in_thread(Authorities.load, file)
+    context = await store.in_thread(client_context, file)
+    allowed = [ipaddress.ip_network(network) for network in config.fetching.networks]
+    return authorities, Fetcher(resolver, context=context, allowed=allowed)
