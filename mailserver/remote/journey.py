@@ -120,9 +120,8 @@ class Journey:
             self._trouble(Meaning.DEFER, None, "4.4.3", f"{way.host.name} could not be looked up: {fault}", place)
         else:
             for address in addresses:
-                if self._is_over or await self._call(
-                    way, target_at(way, address, policy, self._load.departure, gave_up), visit
-                ):
+                target = target_at(way, address, policy, self._load.departure, gave_up)
+                if self._is_over or await self._call(way, target, visit):
                     break
 
     async def _call(self, way: Way, target: Target, visit: Visit) -> bool:
