@@ -24,6 +24,7 @@ from mailserver.config.load import listeners
 from mailserver.config.tree import Config, ListenerConfig, TlsConfig, TlsMode
 from mailserver.daemon.chores import do_chores
 from mailserver.daemon.condition import Condition
+from mailserver.daemon.counting import counting
 from mailserver.daemon.lock import Lock
 from mailserver.daemon.outbound import MakeCarrier, Outbound
 from mailserver.daemon.taken_up import taken_up
@@ -149,6 +150,7 @@ class Daemon:
         )
         self._open.push_async_callback(store.close)
         self._condition.stands(store)
+        self._open.callback(store.subscribe(counting(self.metrics)))
         chores = asyncio.create_task(do_chores(store, lambda: self.config, clock), name="chores")
         self._open.push_async_callback(_end, chores)
         if self._furnish is not None:
@@ -255,9 +257,7 @@ class Daemon:
         """Last: what it starts to send needs nothing that is still to come."""
         if self._carrier is None:
             return
-        outbound = await Outbound.open(
-            store, self._clock, self.config, self._carrier, Recorder(store), self._open, self.metrics
-        )
+        outbound = await Outbound.open(store, self._clock, self.config, self._carrier, Recorder(store), self._open)
         self._stopping.append(outbound)
         self._reconfigure.append(outbound.reconfigure)
 
