@@ -27,6 +27,7 @@ from mailserver.daemon.condition import Condition
 from mailserver.daemon.counting import counting
 from mailserver.daemon.lock import Lock
 from mailserver.daemon.outbound import MakeCarrier, Outbound
+from mailserver.daemon.report_stage import ReportStage
 from mailserver.daemon.taken_up import taken_up
 from mailserver.daemon.web import Web
 from mailserver.delivery.deliver import LocalDelivery
@@ -220,7 +221,9 @@ class Daemon:
         self._open.callback(signer.close)
         self._reconfigure.append(lambda new: signer.reconfigure(new.dkim))
         limits = config.smtp, config.delivery, config.queue
-        mx = build(SmtpRole.MX, LocalDelivery(store, clock, hostname, *limits))
+        reports = ReportStage(store, config.tls_reports)
+        self._reconfigure.append(lambda new: reports.reconfigure(new.tls_reports))
+        mx = build(SmtpRole.MX, LocalDelivery(store, clock, hostname, *limits, stages=(reports,)))
         msa = build(
             SmtpRole.SUBMISSION,
             submission := Submission(store, clock, hostname, *limits, signer, submission=config.submission),

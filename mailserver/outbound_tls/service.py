@@ -20,7 +20,6 @@ from mailserver.fetching.fetcher import Fetcher
 from mailserver.outbound_tls.certificates import Authorities, client_context
 from mailserver.outbound_tls.memory import TlsMemory
 from mailserver.outbound_tls.policy import TlsPolicies
-from mailserver.outbound_tls.report_intake import ReportIntake
 from mailserver.outbound_tls.report_post import ReportPost, Sign
 from mailserver.outbound_tls.reporting import ROUND_SECONDS, Reporter, TlsReporting
 from mailserver.outbound_tls.sts_policies import StsCache
@@ -43,7 +42,9 @@ class OutboundTls:
         random: Callable[[int], bytes],
         authorities: Authorities,
         fetcher: Fetcher,
+        port: int,
     ) -> None:
+        """`port`: where other servers take mail; TLSA records are per port."""
         self._clock = clock
         self._sts = StsCache(store, resolver, fetcher.get)
         self._memory = TlsMemory(store, config.outbound_tls.hold_days)
@@ -55,7 +56,6 @@ class OutboundTls:
             memories=self._memory,
             tally=self._tally,
         )
-        self.intake = ReportIntake(store)
         post = ReportPost(store, clock, config.server.hostname, sign)
         self.reporting = TlsReporting(store, clock, resolver, fetcher, post.send, Reporter("", ""), random)
         self._tasks: list[asyncio.Task[None]] = []
@@ -70,17 +70,17 @@ class OutboundTls:
         config: Config,
         sign: Sign,
         random: Callable[[int], bytes],
+        port: int = 25,
     ) -> "OutboundTls":
         """Raises BadValue where [outbound_tls] authorities can not be read."""
         authorities, fetcher = await _outside(store, resolver, config)
-        return cls(store, clock, resolver, config, sign, random, authorities, fetcher)
+        return cls(store, clock, resolver, config, sign, random, authorities, fetcher, port)
 
     def reconfigure(self, config: Config) -> None:
         self._memory.hold_days = config.outbound_tls.hold_days
         self._tally.is_counting = config.tls_reports.enabled
         self.reporting.is_reporting = config.tls_reports.enabled
         self.reporting.reporter = Reporter(config.server.hostname, config.tls_reports.address)
-        self.report_address = config.tls_reports.address.lower()
 
     def start(self) -> None:
         for name, work, seconds in (

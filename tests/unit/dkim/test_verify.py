@@ -272,6 +272,7 @@ async def test_sha1_and_short_keys_never_pass() -> None:
         (record(RSA, "t=s; "), ("pass", "")),
         (record(RSA, "t=y; "), ("pass", "")),
     ],
+    ids=lambda value: type(value).__name__,  # keys are made anew in every process
 )
 async def test_the_key_record_is_honoured(records: Any, expected: tuple[str, str]) -> None:
     assert await result(signed(), {NAME: records}) == expected
