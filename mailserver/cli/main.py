@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "token": ("mailserver.cli.token:token", "App passwords and bearer tokens, one for each device."),
     "share": ("mailserver.cli.share:share", "Mailboxes that several users work with."),
     "alias": ("mailserver.cli.alias:alias", "Addresses that stand for other addresses."),
+    "dkim": ("mailserver.cli.dkim:dkim", "Keys that mail is signed with, and their DNS records."),
     "queue": ("mailserver.cli.queue:queue", "Mail on its way to other servers."),
     "bounce": ("mailserver.cli.bounce:bounce", "Mail that came back, and addresses not written to for a while."),
     "tls": ("mailserver.cli.tls:tls", "TLS to other servers: policies, what is remembered, reports."),

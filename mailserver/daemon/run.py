@@ -27,6 +27,7 @@ from mailserver.daemon.condition import Condition
 from mailserver.daemon.counting import counting
 from mailserver.daemon.lock import Lock
 from mailserver.daemon.outbound import MakeCarrier, Outbound
+from mailserver.daemon.report_stage import ReportStage
 from mailserver.daemon.taken_up import taken_up
 from mailserver.daemon.web import Web
 from mailserver.delivery.deliver import LocalDelivery
@@ -35,6 +36,7 @@ from mailserver.delivery.submission import Submission
 from mailserver.dkim.sign import Signer
 from mailserver.errors import BadValue, Refusal
 from mailserver.imap.server import ImapServer
+from mailserver.mailboxes.outbox import Outbox
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.metrics import Metrics
 from mailserver.pop3.server import Pop3Server
@@ -158,6 +160,10 @@ class Daemon:
         self._open.push_async_callback(texts.close)
         mailboxes = Mailboxes(store, clock, config.store, texts)
         self._open.push_async_callback(mailboxes.close)
+        outbox = Outbox(store, clock, config.submission.outbox)
+        await outbox.start()
+        self._open.push_async_callback(outbox.stop)
+        self._reconfigure.append(lambda new: outbox.reconfigure(new.submission.outbox))
         authenticator = await Authenticator.open(
             store, clock, config.auth, secrets.token_bytes(SECRET_OCTETS), metrics=self.metrics
         )
@@ -215,7 +221,9 @@ class Daemon:
         self._open.callback(signer.close)
         self._reconfigure.append(lambda new: signer.reconfigure(new.dkim))
         limits = config.smtp, config.delivery, config.queue
-        mx = build(SmtpRole.MX, LocalDelivery(store, clock, hostname, *limits))
+        reports = ReportStage(store, config.tls_reports)
+        self._reconfigure.append(lambda new: reports.reconfigure(new.tls_reports))
+        mx = build(SmtpRole.MX, LocalDelivery(store, clock, hostname, *limits, stages=(reports,)))
         msa = build(
             SmtpRole.SUBMISSION,
             submission := Submission(store, clock, hostname, *limits, signer, submission=config.submission),

@@ -45,6 +45,7 @@ def create(tx: Tx, user_id: int, name: str, special_use: str | None) -> Mailbox:
 def rename(tx: Tx, user_id: int, old: str, new: str) -> None:
     """With everything below it; INBOX gives its messages to the new name and stays, RFC 9051 §6.3.6."""
     source = access.require(tx, user_id, old, "x")
+    _require_no_outbox(source)
     where = _target_place(tx, user_id, source, new)
     account = _account(tx, where.owner_id)
     _require_above(account, where, user_id)
@@ -63,11 +64,17 @@ def rename(tx: Tx, user_id: int, old: str, new: str) -> None:
 
 def delete(tx: Tx, user_id: int, name: str) -> None:
     mailbox = access.require(tx, user_id, name, "x")
+    _require_no_outbox(mailbox)
     if mailbox.name == INBOX:
         raise CannotMailbox("INBOX can not be deleted")
     if names.has_children(mailbox.name, _account(tx, mailbox.user_id)):
         raise MailboxHasChildren
     mailboxes.remove(tx, mailbox.user_id, mailbox.name)
+
+
+def _require_no_outbox(mailbox: Mailbox) -> None:
+    if mailbox.is_outbox:
+        raise CannotMailbox("The outbox can not be renamed or deleted: delete a message in it to cancel it")
 
 
 def subscribe(tx: Tx, user_id: int, name: str) -> None:

@@ -16,13 +16,14 @@ from mailserver.errors import (
     NoSuchTarget,
     NotPermitted,
     OverQuota,
+    WrongState,
 )
 from mailserver.mail.detail import Part
 from mailserver.mail.flags import FlagSet
 from mailserver.mail.search import SearchKey
 from mailserver.mail.sorting import SortKey
 from mailserver.mail.threading import Algorithm, Threads
-from mailserver.mailboxes import access, discarding, names, naming, transfers
+from mailserver.mailboxes import access, discarding, names, naming, taking_back, transfers
 from mailserver.mailboxes.access import Listed
 from mailserver.mailboxes.annotations import Annotations
 from mailserver.mailboxes.details import stored_details
@@ -238,6 +239,8 @@ class Mailboxes:
 
     async def copy(self, user_id: int, index: MailboxIndex, uids: Sequence[int], target: str) -> Copied:
         """All or none. Raises NoSuchTarget, NotPermitted, OverQuota, MessageGone."""
+        if index.mailbox.is_outbox:
+            return await taking_back.take_back(self._store, user_id, index.mailbox.id, uids, target, cancel=False)
         new_key = self._store.new_key
         copied = await self._store.write(transfers.copy, user_id, index.mailbox.id, uids, target, new_key)
         await self._indexes.settled(index)
@@ -245,6 +248,10 @@ class Mailboxes:
 
     async def move(self, user_id: int, index: MailboxIndex, uids: Sequence[int], target: str) -> Copied:
         """All or none, in one step. Raises NoSuchTarget, NotPermitted, OverQuota (another account), MessageGone."""
+        if index.mailbox.is_outbox:
+            taken = await taking_back.take_back(self._store, user_id, index.mailbox.id, uids, target, cancel=True)
+            await self._indexes.settled(index)
+            return taken
         new_key = self._store.new_key
         moved = await self._store.write(transfers.move, user_id, index.mailbox.id, uids, target, new_key)
         await self._indexes.settled(index)
@@ -276,6 +283,16 @@ class Mailboxes:
         removed = await self._store.write(transfers.expunge, user_id, index.mailbox.id, uids)
         await self._indexes.settled(index)
         return removed
+
+    async def require_expunged(self, index: MailboxIndex, uids: Sequence[int] | None) -> None:
+        """After an expunge that passes over what can not go yet: mail of an outbox that is being sent.
+
+        Raises WrongState.
+        """
+        if index.mailbox.is_outbox:
+            left = await self._store.read(messages.list_deleted, index.mailbox.id)
+            if left and (uids is None or not set(uids).isdisjoint(left)):
+                raise WrongState(taking_back.BUSY)
 
     async def discard(self, index: MailboxIndex, uids: Sequence[int]) -> None:
         """To Trash, which is made where it is missing; messages that are gone are passed over. Raises LimitReached."""

@@ -9,12 +9,12 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from mailserver.errors import NoSuchTarget
+from mailserver.errors import CannotMailbox, NoSuchTarget
 from mailserver.mail.flags import FlagMode, FlagSet
 from mailserver.mail.rights import FLAGS, Rights
 from mailserver.mailboxes import access
 from mailserver.mailboxes.values import Appended, AppendedAll, Copied, MessageGone, NewMessage
-from mailserver.store import across, mailbox_status, mailboxes, messages, quota
+from mailserver.store import across, mailbox_status, mailboxes, messages, outbox, quota, sent_copies
 from mailserver.store.database import Rx, Tx
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.messages import Stored
@@ -42,6 +42,7 @@ def append(tx: Tx, user_id: int, name: str, staged: Staged, flags: FlagSet, inte
     date = tx.now_ms // 1000 if internal_date is None else internal_date
     kept = access.permitted(target.rights(user_id), flags)
     message = messages.add(tx, target.id, staged, kept, date)
+    sent_copies.yield_to(tx, target, staged.detail.message_id, message.uid)
     return Appended(target.uidvalidity, message.uid, target.id)
 
 
@@ -63,6 +64,8 @@ def replace(tx: Tx, source_id: int, uid: int, user_id: int, name: str, new: NewM
 def _require_difference(rx: Rx, user_id: int, target: Mailbox, octets: int, replaced: tuple[int, int]) -> None:
     """Only the difference needs room, where both are in the same account."""
     source = _selected(rx, user_id, replaced[0], MOVE_AWAY)
+    if source.is_outbox:
+        raise CannotMailbox("Mail in the outbox can not be replaced: take it back, change it and send it again")
     freed = _octets(rx, source.id, [replaced[1]])
     if source.user_id == target.user_id:
         quota.require_room(rx, target.user_id, octets - freed, 0)
@@ -81,6 +84,8 @@ def _added(tx: Tx, user_id: int, target: Mailbox, new: Sequence[NewMessage]) -> 
         for each in new
     ]
     uids = messages.add_all(tx, target, arrivals)
+    for each, uid in zip(new, uids, strict=True):
+        sent_copies.yield_to(tx, target, each.staged.detail.message_id, uid)
     return AppendedAll(target.uidvalidity, tuple(uids), target.id)
 
 
@@ -109,9 +114,13 @@ def set_flags(
     tx: Tx, user_id: int, mailbox_id: int, uids: Sequence[int], mode: FlagMode, flags: FlagSet, since: int | None
 ) -> Stored:
     """Flags one has no right to stay as they are; refused only where no flag named may be changed. RFC 4314 §4"""
-    rights = _selected(tx, user_id, mailbox_id).rights(user_id)
+    mailbox = _selected(tx, user_id, mailbox_id)
+    rights = mailbox.rights(user_id)
     if rights >= FLAGS:
-        return messages.set_flags(tx, mailbox_id, uids, mode, flags, since)
+        done = messages.set_flags(tx, mailbox_id, uids, mode, flags, since)
+        if mailbox.is_outbox:
+            _try_now(tx, mailbox_id, done)
+        return done
     kept = access.permitted(rights, flags)
     if (flags.names and not kept.names) or rights.isdisjoint(FLAGS):
         raise access.lacks("w")
@@ -123,16 +132,27 @@ def set_flags(
 
 
 def expunge(tx: Tx, user_id: int, mailbox_id: int, uids: Sequence[int] | None) -> list[int]:
-    _selected(tx, user_id, mailbox_id, EXPUNGE)
+    mailbox = _selected(tx, user_id, mailbox_id, EXPUNGE)
     deleted = messages.list_deleted(tx, mailbox_id)
     if uids is not None:
         chosen = set(uids)
         deleted = [uid for uid in deleted if uid in chosen]
+    if mailbox.is_outbox:
+        return outbox.expunge(tx, mailbox_id, deleted)
     return messages.remove(tx, mailbox_id, deleted)
 
 
+def _try_now(tx: Tx, mailbox_id: int, done: Stored) -> None:
+    """In the outbox a flag is an order."""
+    flagged = [uid for uid, flags in done.changed if any(flag in flags for flag in outbox.RETRY.names)]
+    outbox.retry(tx, mailbox_id, flagged)
+
+
 def _target(rx: Rx, user_id: int, name: str) -> Mailbox:
-    return access.require(rx, user_id, name, INSERT, NoSuchTarget)
+    target = access.require(rx, user_id, name, INSERT, NoSuchTarget)
+    if target.is_outbox:
+        raise CannotMailbox("Nothing can be put into the outbox: it shows what was handed in to be sent")
+    return target
 
 
 def _selected(rx: Rx, user_id: int, mailbox_id: int, needed: str = "") -> Mailbox:

@@ -20,12 +20,10 @@ from mailserver.fetching.fetcher import Fetcher
 from mailserver.outbound_tls.certificates import Authorities, client_context
 from mailserver.outbound_tls.memory import TlsMemory
 from mailserver.outbound_tls.policy import TlsPolicies
-from mailserver.outbound_tls.report_intake import ReportIntake
 from mailserver.outbound_tls.report_post import ReportPost, Sign
 from mailserver.outbound_tls.reporting import ROUND_SECONDS, Reporter, TlsReporting
 from mailserver.outbound_tls.sts_policies import StsCache
 from mailserver.outbound_tls.tally import FLUSH_SECONDS, ResultTally
-from mailserver.outbound_tls.tlsa_lookup import TlsaRecords
 from mailserver.store.store import Store
 
 REFRESH_SECONDS = 3600.0  # between looks for MTA-STS policies to fetch again
@@ -55,11 +53,9 @@ class OutboundTls:
             clock,
             authorities,
             sts=self._sts if config.outbound_tls.mta_sts else None,
-            tlsa=TlsaRecords(resolver, port) if config.outbound_tls.dane else None,
             memories=self._memory,
             tally=self._tally,
         )
-        self.intake = ReportIntake(store)
         post = ReportPost(store, clock, config.server.hostname, sign)
         self.reporting = TlsReporting(store, clock, resolver, fetcher, post.send, Reporter("", ""), random)
         self._tasks: list[asyncio.Task[None]] = []
@@ -85,7 +81,6 @@ class OutboundTls:
         self._tally.is_counting = config.tls_reports.enabled
         self.reporting.is_reporting = config.tls_reports.enabled
         self.reporting.reporter = Reporter(config.server.hostname, config.tls_reports.address)
-        self.report_address = config.tls_reports.address.lower()
 
     def start(self) -> None:
         for name, work, seconds in (
@@ -126,7 +121,6 @@ async def policies_alone(store: Store, clock: Clock, resolver: Resolver, config:
         clock,
         authorities,
         sts=StsCache(store, resolver, fetcher.get) if config.outbound_tls.mta_sts else None,
-        tlsa=TlsaRecords(resolver, port) if config.outbound_tls.dane else None,
         memories=TlsMemory(store, config.outbound_tls.hold_days),
     )
 

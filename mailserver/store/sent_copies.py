@@ -43,10 +43,11 @@ def file(
     return True
 
 
-def yield_to(tx: Tx, mailbox: Mailbox, message_id: str) -> None:
-    """The client has put its own copy into Sent: ours goes. In the transaction that adds the client's."""
+def yield_to(tx: Tx, mailbox: Mailbox, message_id: str, uid: int) -> None:
+    """The client has put its own copy into Sent, with this UID: ours goes, in the same transaction."""
     if mailbox.special_use == SENT_USE and message_id:
-        _remove(tx, "m.mailbox_id = ? AND m.message_id = ? AND s.yields = 1", mailbox.id, message_id)
+        ours = "m.mailbox_id = ? AND m.message_id = ? AND m.uid < ? AND s.yields = 1"
+        _remove(tx, ours, mailbox.id, message_id, uid)
 
 
 def take_back(tx: Tx, transaction_id: str) -> None:

@@ -21,6 +21,11 @@ r"""Plays IMAP dialogues: what a client sends, what it must be answered, as an R
     @without CONDSTORE IDLE        capabilities the account's clients are not told of
     @forget                        all removals so far, as is done with those of a month ago
     @pause 0.1                     seconds
+    @send 3600 bob@example.test    a message "for later" of the first account is handed in, to leave in so many seconds
+    @defer                         an hour later an attempt to deliver it failed for now
+    @claim                         an hour later it is being sent
+    @outbox                        the outbox has caught up with the queue
+    @queue cancelled               the states of all queue rows, by id
     C: a NOOP                      sent with CRLF; C lines that follow one another are one write
     X: b NOOP\n                    sent as they are, Python's escapes undone
     S: * 3 EXISTS                  the next line; "..." is anything within it
@@ -195,6 +200,16 @@ class Player:
                 await self._world.remove_token(arguments[0])
             case "without":
                 await self._world.do_without(arguments)
+            case "send":
+                await self._world.send(int(arguments[0]), arguments[1:])
+            case "defer":
+                await self._world.defer()
+            case "claim":
+                await self._world.claim()
+            case "outbox":
+                await self._world.outbox.catch_up()
+            case "queue":
+                assert await self._world.states() == [*arguments]
             case "pause":
                 await asyncio.sleep(float(arguments[0]))
             case "fresh":

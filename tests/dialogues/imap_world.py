@@ -4,25 +4,33 @@ import asyncio
 import itertools
 import shutil
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from mailserver.auth import new_passwords, tokens
+from mailserver.auth.account import Account
 from mailserver.auth.authenticator import Authenticator
 from mailserver.auth.live_sessions import LiveSessions
-from mailserver.config.tree import AuthConfig, ImapConfig, StoreConfig
+from mailserver.config.tree import AuthConfig, DeliveryConfig, ImapConfig, QueueConfig, SmtpConfig, StoreConfig
+from mailserver.delivery.submission import Submission
 from mailserver.imap.commands.table import COMMANDS
 from mailserver.imap.session import Session, Surroundings
 from mailserver.mail.flags import FlagSet
+from mailserver.mail.transaction import Envelope, EnvelopeRecipient, Peer
+from mailserver.mailboxes.outbox import Outbox
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.serving.connection import Connection, ConnectionLost
-from mailserver.store import change_numbers, domains, users
+from mailserver.store import change_numbers, domains, queue, users
 from mailserver.store import tokens as token_rows
+from mailserver.store.attempts import Attempt
 from mailserver.store.database import Tx
 from mailserver.store.events import AccountsChanged
+from mailserver.store.queue import Entry, Settled
+from mailserver.store.queue_states import Event
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
 
@@ -42,6 +50,24 @@ Message-ID: <%d@example.test>\r
 \r
 body %d\r
 """
+
+LETTER = b"""\
+Bcc: cat@example.test\r
+From: ann@example.test\r
+To: bob@example.test\r
+Subject: for later\r
+Date: Sun, 1 Mar 2026 10:00:00 +0000\r
+Message-ID: <later@example.test>\r
+\r
+body\r
+"""
+
+
+class NoSigner:
+    async def sign_as_written(
+        self, header: bytes, reverse_path: str, body: Iterable[bytes], octets: int | None = None
+    ) -> bytes:
+        return b""
 
 
 async def prepare(data: Path) -> None:
@@ -71,6 +97,7 @@ class World:
         self.mailboxes = around.mailboxes
         self.user_id = user_id
         self._letters = itertools.count(1)
+        self.outbox = Outbox(store, store.clock, "Outbox")
 
     @classmethod
     async def open(cls, prepared: Path, data: Path, config: ImapConfig = IMAP) -> "World":
@@ -108,6 +135,34 @@ class World:
         """One of the letters that lie beside the dialogues."""
         staged = await self.store.stage_bytes((LETTERS / f"{name}.eml").read_bytes())
         await self.mailboxes.append(self.user_id, mailbox, staged, FlagSet.of(()), 1_795_251_600)
+
+    async def send(self, seconds: int, to: Sequence[str]) -> None:
+        """A message of the first account, handed in to leave later."""
+        clock = self.store.clock
+        config = SmtpConfig(), DeliveryConfig(), QueueConfig()
+        submission = Submission(self.store, clock, "mail.example.test", *config, NoSigner(), not_random)
+        account = Account(self.user_id, ADDRESS, "", is_admin=False)
+        rcpts = tuple([EnvelopeRecipient(each, await submission.resolve(account, each, None)) for each in to])
+        until = clock.now() + timedelta(seconds=seconds)
+        peer = Peer("127.0.0.1", "client", True, authenticated=ADDRESS)
+        async with self.store.incoming() as incoming:
+            await incoming.write(LETTER)
+            await submission.accept(account, Envelope(ADDRESS, rcpts, peer, hold_until=until), incoming)
+
+    async def claim(self) -> Sequence[Entry]:
+        await self.around.clock.advance(3600)  # type: ignore[attr-defined]
+        return await self.store.write(queue.claim, "worker", 100, 60_000)
+
+    async def defer(self) -> None:
+        entries = await self.claim()
+        now = int(self.store.clock.now().timestamp() * 1000)
+        attempt = Attempt(now, 1, "mx.far.example", code=451, status="4.7.1", text="Greylisted")
+        settled = [Settled(entry.id, Event.DEFER, attempt, now + 3_600_000) for entry in entries]
+        await self.store.write(queue.record, "worker", settled)
+
+    async def states(self) -> list[str]:
+        rows = await self.store.read(queue.list)
+        return [row.state.value for row in sorted(rows, key=lambda row: row.id)]
 
     async def set_quota(self, octets: int) -> None:
         await self.store.write(users.set_quota, ADDRESS, octets)

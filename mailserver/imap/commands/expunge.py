@@ -22,6 +22,7 @@ async def expunge(s: Session, _: None) -> bytes:
     """The removals are told as every session hears of them, before the OK."""
     require_writable(s.selected)
     removed = await s.mailboxes.expunge(s.user_id, s.selected.index, None)
+    await s.mailboxes.require_expunged(s.selected.index, None)
     return _done(s, removed, b"EXPUNGE completed")
 
 
@@ -29,6 +30,7 @@ async def uid_expunge(s: Session, uids: SequenceSet) -> bytes:
     require_writable(s.selected)
     chosen, limited = message_limit.newest(s, _deleted(s.selected, s.selected.select(uids, by_uid=True)))
     removed = await s.mailboxes.expunge(s.user_id, s.selected.index, chosen)
+    await s.mailboxes.require_expunged(s.selected.index, chosen)
     return _done(s, removed, b"UID EXPUNGE completed", limited)
 
 
