@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "queue": ("mailserver.cli.queue:queue", "Mail on its way to other servers."),
     "bounce": ("mailserver.cli.bounce:bounce", "Mail that came back, and addresses not written to for a while."),
     "tls": ("mailserver.cli.tls:tls", "TLS to other servers: policies, what is remembered, reports."),
+    "send-test": ("mailserver.cli.send_test:send_test", "Send one message to another server and show how it goes."),
     "deliver": ("mailserver.cli.deliver:deliver", "Put a message from standard input into a mailbox."),
     "migrate": ("mailserver.cli.migrate:migrate", "The database's schema."),
     "db": ("mailserver.cli.db:db", "The database file."),
