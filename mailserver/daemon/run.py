@@ -29,6 +29,7 @@ from mailserver.daemon.lock import Lock
 from mailserver.daemon.outbound import MakeCarrier, Outbound
 from mailserver.daemon.report_stage import ReportStage
 from mailserver.daemon.taken_up import taken_up
+from mailserver.daemon.telling import notices
 from mailserver.daemon.web import Web
 from mailserver.delivery.deliver import LocalDelivery
 from mailserver.delivery.refusals import Refusals
@@ -40,7 +41,6 @@ from mailserver.mailboxes.outbox import Outbox
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.metrics import Metrics
 from mailserver.pop3.server import Pop3Server
-from mailserver.queue.seams import Recorder
 from mailserver.search.text_index import TextIndex
 from mailserver.smtp.faces import SmtpRole
 from mailserver.smtp.server import SmtpServer
@@ -260,7 +260,9 @@ class Daemon:
         """Last: what it starts to send needs nothing that is still to come."""
         if self._carrier is None:
             return
-        outbound = await Outbound.open(store, self._clock, self.config, self._carrier, Recorder(store), self._open)
+        tell = await notices(store, self._clock, self.config)
+        self._reconfigure.append(lambda new: tell.reconfigure(new.queue, new.delivery, new.bounces))
+        outbound = await Outbound.open(store, self._clock, self.config, self._carrier, tell, self._open)
         self._stopping.append(outbound)
         self._reconfigure.append(outbound.reconfigure)
 
