@@ -95,6 +95,7 @@ class OutboundTls:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._sts.close()
+        self._memory.close()
         try:
             await self._tally.flush()
         except Refusal as fault:
