@@ -1,4 +1,4 @@
-"""dkim: keys made, published, activated and replaced from the command line, against a zone on loopback. DK-02, DK-04."""
+"""dkim: keys made, published, activated, replaced on the command line, against a zone on loopback. DK-02, DK-04."""
 
 import asyncio
 import json
