@@ -28,13 +28,13 @@ from mailserver.daemon.counting import counting
 from mailserver.daemon.lock import Lock
 from mailserver.daemon.outbound import MakeCarrier, Outbound
 from mailserver.daemon.report_stage import ReportStage
+from mailserver.daemon.signing import Signing
 from mailserver.daemon.taken_up import taken_up
 from mailserver.daemon.telling import notices
 from mailserver.daemon.web import Web
 from mailserver.delivery.deliver import LocalDelivery
 from mailserver.delivery.refusals import Refusals
 from mailserver.delivery.submission import Submission
-from mailserver.dkim.sign import Signer
 from mailserver.errors import BadValue, Refusal
 from mailserver.imap.server import ImapServer
 from mailserver.mailboxes.outbox import Outbox
@@ -217,16 +217,16 @@ class Daemon:
             ]
             return server
 
-        signer = Signer(store, clock, config.dkim)
-        self._open.callback(signer.close)
-        self._reconfigure.append(lambda new: signer.reconfigure(new.dkim))
+        signing = Signing(store, clock, config)
+        self._open.push_async_callback(signing.close)
+        self._reconfigure.append(signing.reconfigure)
         limits = config.smtp, config.delivery, config.queue
         reports = ReportStage(store, config.tls_reports)
         self._reconfigure.append(lambda new: reports.reconfigure(new.tls_reports))
         mx = build(SmtpRole.MX, LocalDelivery(store, clock, hostname, *limits, stages=(reports,)))
         msa = build(
             SmtpRole.SUBMISSION,
-            submission := Submission(store, clock, hostname, *limits, signer, submission=config.submission),
+            submission := Submission(store, clock, hostname, *limits, signing.signer, submission=config.submission),
         )
         self._reconfigure.append(lambda new: submission.configure(new.submission))
         self._servers |= {
