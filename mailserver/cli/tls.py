@@ -1,23 +1,15 @@
 """`mailserver tls`: how safe connections to other servers must be, and the reports about it."""
 
-import json
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from mailserver.cli.context import Context
 from mailserver.cli.output import json_option, show_fields, show_json, show_list
-from mailserver.cli.times import moment
 
 if TYPE_CHECKING:
-    from mailserver.dns.answers import Resolver
-    from mailserver.dns.route import Route
-    from mailserver.outbound_tls.look import HostLook
-    from mailserver.store.sts_policies import StoredPolicy
-    from mailserver.store.store import Store
-    from mailserver.store.tls_reports import ReceivedReport
-    from mailserver.store.tls_results import SentReport
+    pass
 
 HOST_COLUMNS = ("host", "preference", "required", "reason")
 REMEMBERED_COLUMNS = ("host", "first_seen", "last_seen", "missing_since")

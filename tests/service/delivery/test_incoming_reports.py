@@ -6,7 +6,7 @@ import pytest
 
 from mailserver.errors import RecipientSuppressed
 from mailserver.mail import dsn
-from mailserver.mail.dsn import Action, RecipientStatus, Report
+from mailserver.mail.reports import Action, RecipientStatus, Report
 from mailserver.store import bounces, delivery_log, suppressions
 from mailserver.store.bounces import BounceRow
 from mailserver.store.delivery_log import Delivery, Direction, Outcome
