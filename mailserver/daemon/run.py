@@ -25,6 +25,7 @@ from mailserver.config.tree import Config, ListenerConfig, TlsConfig, TlsMode
 from mailserver.daemon.chores import do_chores
 from mailserver.daemon.condition import Condition
 from mailserver.daemon.lock import Lock
+from mailserver.daemon.outbound import MakeCarrier, Outbound
 from mailserver.daemon.taken_up import taken_up
 from mailserver.daemon.web import Web
 from mailserver.delivery.deliver import LocalDelivery
@@ -37,6 +38,7 @@ from mailserver.mailboxes.outbox import Outbox
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.metrics import Metrics
 from mailserver.pop3.server import Pop3Server
+from mailserver.queue.seams import Recorder
 from mailserver.search.text_index import TextIndex
 from mailserver.smtp.faces import SmtpRole
 from mailserver.smtp.server import SmtpServer
@@ -67,10 +69,20 @@ class CannotListen(Refusal):
 class Daemon:
     """`start`, then whatever, then `stop`; a start that fails leaves nothing behind."""
 
-    def __init__(self, config: Config, clock: Clock | None = None, furnish: Furnish | None = None) -> None:
-        """`furnish`: done when the store stands and before anybody connects; registers what it wants closed."""
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock | None = None,
+        furnish: Furnish | None = None,
+        carrier: MakeCarrier | None = None,
+    ) -> None:
+        """`furnish`: done when the store stands and before anybody connects; registers what it wants closed.
+
+        `carrier`: what takes mail to other servers; without it, what is for them waits in the queue.
+        """
         self.config = config
         self._furnish = furnish
+        self._carrier = carrier
         self.ports: dict[str, int] = {}  # listener → the port it has
         self.metrics = Metrics()
         self._clock = clock or SystemClock()
@@ -159,6 +171,7 @@ class Daemon:
         self._build_smtp(store, authenticator, live)
         self._build_imap(store, mailboxes, authenticator, live)
         self._build_pop3(mailboxes, authenticator, live)
+        await self._build_outbound(store)
 
     async def _watched(self) -> None:
         """Open before the store stands, and until it is closed: who watches sees both."""
@@ -237,6 +250,16 @@ class Daemon:
             "pop3": lambda listener: _start(pop3, listener),
             "pop3s": lambda listener: _start(pop3, listener),
         }
+
+    async def _build_outbound(self, store: Store) -> None:
+        """Last: what it starts to send needs nothing that is still to come."""
+        if self._carrier is None:
+            return
+        outbound = await Outbound.open(
+            store, self._clock, self.config, self._carrier, Recorder(store), self._open, self.metrics
+        )
+        self._stopping.append(outbound)
+        self._reconfigure.append(outbound.reconfigure)
 
     async def _listen(self) -> None:
         for name, listener in listeners(self.config).items():

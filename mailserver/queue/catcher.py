@@ -38,6 +38,7 @@ class Catcher:
         """Take what waits already, then whatever comes, as soon as it comes."""
         for name in ("cur", "new", "tmp"):
             (self._folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        await self._queue.recover()
         self._unsubscribe = self._store.subscribe(self._hear)
         self._changed.set()
         self._task = asyncio.create_task(self._run(), name="catcher")

@@ -20,6 +20,7 @@ from mailserver.remote.consignment import GateClosed
 
 MAX_LANES = 10_000  # remembered; beyond it the one unused for the longest time is forgotten
 PATIENCE_SECONDS = 10.0  # the longest wait for a turn
+WAITING = 4  # times the connections of a host: more do not wait before its gate
 PROBE_SECONDS = 30.0  # until the next look, where one connection tries whether a host is back
 BUSY_SECONDS = 5.0  # until the next look, where all connections are taken
 
@@ -52,8 +53,9 @@ class _Lane:
     provider: _Provider
     breaker: Breaker = field(default_factory=Breaker)
     connections: int = 0
-    free_at: float = 0.0  # when the next connection may begin, by the host's rate
     waiting: int = 0
+    unused: float = 0.0  # connections of its rate that are left,
+    unused_at: float = 0.0  # at this moment
 
 
 class Lanes:
@@ -68,7 +70,8 @@ class Lanes:
     def reconfigure(self, config: QueueConfig) -> None:
         """For connections from now on."""
         self._per_host = config.max_connections_per_host
-        self._gap = 60.0 / config.max_rate_per_host
+        self._rate = config.max_rate_per_host / 60
+        self._burst = float(config.max_rate_per_host)
 
     @asynccontextmanager
     async def enter(self, host: str) -> AsyncIterator["_Visit"]:
@@ -101,11 +104,11 @@ class Lanes:
             self._require_open(lane, now)
             step = lane.provider.pace.at(now)
             if lane.connections >= self._per_host or lane.provider.connections >= (step.connections or _MANY):
-                if now >= deadline or lane.waiting > self._per_host:
+                if now >= deadline or lane.waiting > self._per_host * WAITING:
                     raise self._closed(BUSY_SECONDS, _why(lane, "all connections to it are taken"))
                 await self._left(lane, deadline - now)
                 continue
-            begins = max(lane.free_at, lane.provider.free_at)
+            begins = max(self._free_at(lane, now), lane.provider.free_at)
             if begins > deadline:
                 raise self._closed(begins - now, _why(lane, "its rate of connections is reached"))
             if begins <= now:
@@ -113,8 +116,14 @@ class Lanes:
             await self._clock.sleep(begins - now)
         lane.connections += 1
         lane.provider.connections += 1
-        lane.free_at = now + self._gap
+        lane.unused -= 1
         lane.provider.free_at = now + step.gap
+
+    def _free_at(self, lane: _Lane, now: float) -> float:
+        """When the host's rate allows one more: a minute's worth may come at once, then as many as time allows."""
+        lane.unused = min(self._burst, lane.unused + (now - lane.unused_at) * self._rate)
+        lane.unused_at = now
+        return now if lane.unused >= 1 else now + (1 - lane.unused) / self._rate
 
     def _require_open(self, lane: _Lane, now: float) -> None:
         breaker = lane.breaker
@@ -167,7 +176,7 @@ class Lanes:
             name = provider(host)
             shared = self._providers.setdefault(name, _Provider())
             shared.lanes += 1
-            self._lanes[host] = _Lane(host, shared)
+            self._lanes[host] = _Lane(host, shared, unused=self._burst, unused_at=self._clock.monotonic())
             if len(self._lanes) > MAX_LANES:
                 self._forget()
         self._lanes.move_to_end(host)

@@ -81,6 +81,10 @@ class OutboundQueue:
 
     # ---- working ----
 
+    async def recover(self) -> int:
+        """Return what other workers had under way, in doubt; for the holder of the data folder's lock. How many."""
+        return len(await self._store.write(queue.lose, self._worker, alone=True))
+
     async def claim(self, limit: int) -> Sequence[Entry]:
         """Due rows, leased to this worker for LEASE_SECONDS, the longest due first."""
         return await self._store.write(queue.claim, self._worker, limit, int(LEASE_SECONDS * 1000))

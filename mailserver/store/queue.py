@@ -30,10 +30,13 @@ from mailserver.text import split_address
 
 MAX_ERROR = 1000  # characters kept of what a server said
 FINISHED_BATCH = 1000  # finished rows forgotten in one transaction
-ROWS_LOOKED_AT = 2  # for each transaction that may be claimed
+MAX_SIBLINGS = 1000  # rows of one message that a claim takes beyond its limit
 DOUBTS_AT_ONCE = 3  # a row whose attempts end with the server's own end waits, from then on
 IN_DOUBT = "The server stopped while this was being sent: it may arrive twice"
 _SPOOL_NAME = re.compile(r"[0-9a-f]{64}")
+
+
+_Group = tuple[str, str, str]  # message_path, sender, destination
 
 
 class Status(StrEnum):
@@ -347,13 +350,13 @@ def full(busy: Mapping[str, int], per_destination: int) -> builtins.list[str]:
 
 
 def _pick(tx: Tx, limit: int, busy: dict[str, int], per_destination: int) -> builtins.list[int]:
-    """Ids. Looks at a few more rows than it may take: the next claim finds what full destinations hid."""
+    """Ids. What full destinations hide in the first rows, the next claim finds."""
     picked: builtins.list[int] = []
-    groups: set[tuple[str, str, str]] = set()
+    groups: set[_Group] = set()
     for priority in Priority:
         if len(groups) >= limit:
             break
-        for entry_id, *group in tx.all(
+        rows = tx.all(
             f"""SELECT id, message_path, sender, destination FROM outbound_queue INDEXED BY idx_queue_due
                 WHERE {DUE} AND priority = ? AND next_attempt <= ?
                     AND destination NOT IN (SELECT value FROM json_each(?))
@@ -361,16 +364,32 @@ def _pick(tx: Tx, limit: int, busy: dict[str, int], per_destination: int) -> bui
             priority,
             tx.now,
             json_of(full(busy, per_destination)),
-            limit * ROWS_LOOKED_AT,
-        ):
-            path, sender, destination = group
-            if (path, sender, destination) not in groups:
-                if len(groups) >= limit or busy.get(destination, 0) >= per_destination:
+            limit,
+        )
+        if len(rows) == limit:
+            rows += _siblings(tx, rows)
+        for entry_id, *names in rows:
+            group = (names[0], names[1], names[2])
+            if group not in groups:
+                if len(groups) >= limit or busy.get(group[2], 0) >= per_destination:
                     continue
-                groups.add((path, sender, destination))
-                busy[destination] = busy.get(destination, 0) + 1
+                groups.add(group)
+                busy[group[2]] = busy.get(group[2], 0) + 1
             picked.append(entry_id)
     return picked
+
+
+def _siblings(tx: Tx, rows: Sequence[Row]) -> builtins.list[Row]:
+    """Due rows of the last one's message, which the limit cut off from others: rows of a message stand together."""
+    last, path, *_ = rows[-1]
+    return tx.all(
+        f"""SELECT id, message_path, sender, destination FROM outbound_queue INDEXED BY idx_queue_path
+            WHERE message_path = ? AND {DUE} AND next_attempt <= ? AND id > ? ORDER BY id LIMIT ?""",
+        path,
+        tx.now,
+        last,
+        MAX_SIBLINGS,
+    )
 
 
 def renew(tx: Tx, worker: str, ids: Iterable[int], lease_ms: int) -> int:
