@@ -187,6 +187,10 @@ class Unavailable(Refusal):
     imap, smtp, http, exit, text = "UNAVAILABLE", "451 4.3.0", 503, 75, "Temporary server failure; try again later"
 
 
+class DnsUnavailable(Refusal):
+    smtp, http, exit, text = "451 4.4.3", 503, 75, "The domain name system does not answer"
+
+
 class InUse(Refusal):
     imap, smtp, http, exit, text = "INUSE", "451 4.3.0", 503, 75, "In use by another process; try again"
 

@@ -55,11 +55,12 @@ class Zone:
         self.secure = False  # AD in answers, RFC 4035 §3.2.3
         self.insecure: set[str] = set()  # names whose answers never have it
         self.edns = True  # False: FORMERR to questions with EDNS, as very old servers answer
+        self.follows_aliases = True  # False: an answer ends at a CNAME
         self.asked: list[Asked] = []
         self.wanted_dnssec: list[bool] = []  # per question: the DO bit
         self._sets: dict[tuple[dns.name.Name, dns.rdatatype.RdataType], dns.rrset.RRset] = {}
         self._signatures: dict[tuple[dns.name.Name, dns.rdatatype.RdataType], dns.rrset.RRset] = {}
-        self._faults: dict[str, tuple[str, int | None]] = {}
+        self._faults: dict[tuple[str, str | None], tuple[str, int | None]] = {}
         self._held: dict[str, asyncio.Event] = {}
         self._raw: dict[str, Raw] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -100,13 +101,13 @@ class Zone:
             else:
                 self._sets[name, data.rdtype] = rrset
 
-    def fail(self, name: str, how: str, *, times: int | None = None) -> None:
-        """Answer questions about a name with one of FAULTS, always or so many times."""
+    def fail(self, name: str, how: str, *, rdtype: str | None = None, times: int | None = None) -> None:
+        """Answer questions about a name (of one type) with one of FAULTS, always or so many times."""
         assert how in FAULTS, how
-        self._faults[_text(dns.name.from_text(name))] = (how, times)
+        self._faults[_text(dns.name.from_text(name)), rdtype] = (how, times)
 
-    def mend(self, name: str) -> None:
-        self._faults.pop(_text(dns.name.from_text(name)), None)
+    def mend(self, name: str, *, rdtype: str | None = None) -> None:
+        self._faults.pop((_text(dns.name.from_text(name)), rdtype), None)
 
     def hold(self, name: str) -> asyncio.Event:
         """Answer questions about a name only when the event is set."""
@@ -191,12 +192,15 @@ class Zone:
         self.wanted_dnssec.append(bool(query.ednsflags & dns.flags.DO))
         if name in self._held:
             await self._held[name].wait()
-        how, times = self._faults.get(name, (None, None))
+        key: tuple[str, str | None] = (name, dns.rdatatype.to_text(question.rdtype))
+        if key not in self._faults:
+            key = (name, None)
+        how, times = self._faults.get(key, (None, None))
         if how is not None and times is not None:
             if times > 1:
-                self._faults[name] = (how, times - 1)
+                self._faults[key] = (how, times - 1)
             else:
-                del self._faults[name]
+                del self._faults[key]
         return how
 
     def _answer(self, query: dns.message.Message, fault: str | None) -> dns.message.Message:
@@ -226,7 +230,9 @@ class Zone:
             if found or not self._add(answer.answer, name, dns.rdatatype.CNAME, wants):
                 break
             name = self._sets[_lower(name), dns.rdatatype.CNAME][0].target
-        if not found:
+            if not self.follows_aliases:
+                break
+        if not found and (self.follows_aliases or not answer.answer):
             self._deny(answer, name, wants)
         if is_secure:
             answer.flags |= dns.flags.AD

@@ -10,7 +10,9 @@ from mailserver.cli.sending_limits import chosen_limit, limit_words, per_hour_op
 from mailserver.cli.times import moment
 
 if TYPE_CHECKING:
+    from mailserver.store.dkim_keys import DkimKey
     from mailserver.store.domains import Domain
+    from mailserver.store.store import Store
 
 COLUMNS = ("name", "active", "separator", "created")
 
@@ -27,13 +29,23 @@ def domain() -> None:
 )
 @click.pass_obj
 def add(context: Context, name: str, separator: str | None) -> None:
-    """Add a domain; mail for it is accepted as soon as it has users or aliases."""
+    """Add a domain; mail for it is accepted as soon as it has users or aliases.
+
+    It gets keys for signing (DKIM): publish the records that are printed. Mail is signed when they are in the DNS.
+    """
+    from mailserver.cli.dkim_records import show_records
+    from mailserver.dkim.new_keys import generate
     from mailserver.store import domains
 
     if separator is None:
         separator = context.loaded().config.delivery.subaddress_separator
-    added = context.run(lambda store: store.write(domains.add, name, separator))
-    click.echo(f"Added {added.name}")
+
+    async def work(store: "Store") -> "list[DkimKey]":
+        added = await store.write(domains.add, name, separator)
+        click.echo(f"Added {added.name}")
+        return await generate(store, context.loaded().config.dkim, added.name)
+
+    show_records(context.run(work), as_json=False)
 
 
 @domain.command("list")

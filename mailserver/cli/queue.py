@@ -1,19 +1,33 @@
-"""`mailserver queue`: mail on its way to other servers."""
+"""`mailserver queue`: mail on its way to other servers. A running server hears of every order at once."""
 
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mailserver.cli import queue_show
 from mailserver.cli.context import Context
-from mailserver.cli.output import json_option, octets, show_fields, show_list
+from mailserver.cli.output import json_option, octets, show_list
+from mailserver.cli.queue_choice import Choice, chosen, destination_option, ids_argument, named, sender_option
 from mailserver.cli.times import moment
 
 if TYPE_CHECKING:
-    from mailserver.store.queue import Entry
+    from collections.abc import Callable
 
-COLUMNS = ("id", "sender", "recipient", "status", "attempts", "next_attempt", "size", "last_error")
-STATES = ("pending", "sending", "sent", "failed")
+    from mailserver.store.database import Tx
+    from mailserver.store.queue import Entry
+    from mailserver.store.queue_states import State
+
+COLUMNS = ("id", "sender", "recipient", "state", "attempts", "next_attempt", "size", "last_error")
+STATES = ("pending", "held", "sending", "delivered", "relayed", "bounced", "expired", "cancelled")
+STATUSES = {
+    "pending": ("pending", "held"),
+    "sending": ("sending",),
+    "sent": ("delivered", "relayed"),
+    "failed": ("bounced", "expired", "cancelled"),
+}
+MOMENTS = ("locked_until", "expires_at", "not_before", "held_at", "ended_at", "delay_told_at")
+BY_OPERATOR = "Cancelled by the operator"
 
 
 @click.group()
@@ -22,18 +36,35 @@ def queue() -> None:
 
 
 @queue.command("list")
-@click.option("--status", type=click.Choice(STATES), help="Of this state only.")
+@click.option("--state", "states", type=click.Choice(STATES), multiple=True, help="In this state; may be repeated.")
+@click.option("--status", type=click.Choice([*STATUSES]), help="Several states at once, as the database has them.")
+@click.option("--held", is_flag=True, help="Those that wait for you: the same as --state held.")
+@destination_option
+@sender_option
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=1000, show_default=True)
 @json_option
 @click.pass_obj
-def list_(context: Context, status: str | None, limit: int, as_json: bool) -> None:
-    """Entries in the order they will be tried."""
-    from mailserver.store import queue as entries
+def list_(
+    context: Context,
+    states: tuple[str, ...],
+    status: str | None,
+    held: bool,
+    destination: str | None,
+    sender: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Entries in the order they will be tried, then those that have ended."""
+    from mailserver.store import queue_search
+    from mailserver.store.queue_states import State
 
-    wanted = entries.Status(status) if status else None
-    found = context.run(lambda store: store.read(entries.list, wanted, limit))
-    rows = [_fields(entry) | {"size": octets(entry.message_octets)} for entry in found]
-    show_list(COLUMNS, [_fields(entry) for entry in found] if as_json else rows, as_json, "The queue is empty")
+    names = {*states, *(("held",) if held else ()), *(STATUSES[status] if status else ())}
+    wanted = queue_search.Wanted(frozenset(map(State, names)) if names else None, destination, sender)
+    found = context.run(lambda store: store.read(queue_search.find, wanted, limit))
+    rows = [fields(entry) for entry in found]
+    if not as_json:
+        rows = [row | {"size": octets(row["message_octets"])} for row in rows]
+    show_list(COLUMNS, rows, as_json, "Nothing fits" if wanted != queue_search.Wanted() else "The queue is empty")
 
 
 @queue.command()
@@ -41,10 +72,84 @@ def list_(context: Context, status: str | None, limit: int, as_json: bool) -> No
 @json_option
 @click.pass_obj
 def show(context: Context, entry_id: int, as_json: bool) -> None:
-    """All that is known of one entry."""
-    from mailserver.store import queue as entries
+    """All that is known of one entry, and every attempt to deliver it."""
+    from mailserver.store import attempts, queue
+    from mailserver.store.database import Rx
 
-    show_fields(_fields(context.run(lambda store: store.read(entries.get, entry_id))), as_json)
+    def read(rx: Rx) -> tuple[queue.Entry, list[attempts.Attempt]]:
+        return queue.get(rx, entry_id), attempts.list(rx, entry_id)
+
+    entry, tried = context.run(lambda store: store.read(read))
+    queue_show.entry(fields(entry), tried, as_json)
+
+
+@queue.command()
+@ids_argument
+@destination_option
+@click.option("--all", "everything", is_flag=True, help="All that was put off; what is scheduled or held stays.")
+@click.pass_obj
+def retry(context: Context, entry_ids: tuple[int, ...], destination: str | None, everything: bool) -> None:
+    """Try now: these entries, or all that was put off (to one destination)."""
+    from mailserver.store import queue_orders
+
+    Choice(entry_ids, destination, None, everything).require_one_way()
+    if not entry_ids:
+        return _flush(context, destination)
+    context.run(lambda store: store.write(queue_orders.retry, entry_ids))
+    click.echo(named("Due now:", [*entry_ids]))
+    return None
+
+
+@queue.command()
+@click.pass_obj
+def flush(context: Context) -> None:
+    """Try all that was put off now; what is scheduled or held stays."""
+    _flush(context, None)
+
+
+@queue.command()
+@chosen
+@click.option("--reason", default="", help="Words for whoever looks at it later.")
+@click.pass_obj
+def hold(
+    context: Context, entry_ids: tuple[int, ...], destination: str | None, sender: str | None, reason: str
+) -> None:
+    """Try these no more until they are released; they are not given up meanwhile."""
+    from mailserver.store import queue_orders
+    from mailserver.store.queue_states import State
+
+    choice = Choice(entry_ids, destination, sender)
+    _order(context, choice, (State.PENDING,), lambda tx, ids: queue_orders.hold(tx, ids, reason), "Held")
+
+
+@queue.command()
+@chosen
+@click.option("--all", "everything", is_flag=True, help="All that is held.")
+@click.pass_obj
+def release(
+    context: Context, entry_ids: tuple[int, ...], destination: str | None, sender: str | None, everything: bool
+) -> None:
+    """Let held entries go on, at their time if that is still to come."""
+    from mailserver.store import queue_orders
+    from mailserver.store.queue_states import State
+
+    choice = Choice(entry_ids, destination, sender, everything)
+    _order(context, choice, (State.HELD,), queue_orders.release, "Released")
+
+
+@queue.command()
+@chosen
+@click.option("--reason", default=BY_OPERATOR, show_default=True)
+@click.pass_obj
+def cancel(
+    context: Context, entry_ids: tuple[int, ...], destination: str | None, sender: str | None, reason: str
+) -> None:
+    """Give entries up that are not sent yet; nobody is told, and they stay in the history."""
+    from mailserver.store import queue_orders
+    from mailserver.store.queue_states import State
+
+    choice, states = Choice(entry_ids, destination, sender), (State.PENDING, State.HELD)
+    _order(context, choice, states, lambda tx, ids: queue_orders.cancel(tx, ids, reason), "Cancelled")
 
 
 @queue.command()
@@ -63,8 +168,51 @@ def delete(context: Context, entry_ids: tuple[int, ...]) -> None:
     click.echo(f"Deleted {', '.join(map(str, entry_ids))}")
 
 
-def _fields(entry: "Entry") -> dict[str, Any]:
-    """Times as UTC text; the columns of the row otherwise."""
-    fields = dataclasses.asdict(entry)
-    times = {name: moment(fields[name]) or None for name in ("locked_until", "expires_at")}
-    return fields | times | {"status": entry.status.value}
+@queue.command()
+@json_option
+@click.pass_obj
+def stats(context: Context, as_json: bool) -> None:
+    """How much waits, since when, for whom, and why."""
+    from mailserver.queue.outbound import OutboundQueue
+    from mailserver.store import lanes
+    from mailserver.store.queue_watch import Stats
+    from mailserver.store.store import Store
+
+    async def read(store: Store) -> tuple[Stats, list[lanes.Lane]]:
+        return await OutboundQueue(store).stats(), await store.read(lanes.list)
+
+    queue_show.stats(*context.run(read), as_json)
+
+
+def _flush(context: Context, destination: str | None) -> None:
+    from mailserver.store import queue_orders
+
+    count = context.run(lambda store: store.write(queue_orders.flush, destination))
+    click.echo(f"Due now: {count} {'entry' if count == 1 else 'entries'}")
+
+
+def _order(
+    context: Context,
+    choice: Choice,
+    states: "tuple[State, ...]",
+    order: "Callable[[Tx, list[int]], object]",
+    did: str,
+) -> None:
+    """All of the chosen or none."""
+    from mailserver.store.database import Tx
+
+    choice.require_one_way()
+
+    def write(tx: Tx) -> list[int]:
+        ids = choice.ids(tx, *states)
+        order(tx, ids)
+        return ids
+
+    click.echo(named(did, context.run(lambda store: store.write(write))))
+
+
+def fields(entry: "Entry") -> dict[str, Any]:
+    """The columns of the row and its state; times as UTC text."""
+    columns = dataclasses.asdict(entry)
+    times = {name: moment(columns[name]) or None for name in MOMENTS}
+    return columns | times | {"status": entry.status.value, "state": entry.state.value}

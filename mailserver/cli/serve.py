@@ -22,6 +22,7 @@ def serve(context: Context) -> None:
     from mailserver.daemon.lifecycle import Lifecycle
     from mailserver.daemon.notify import Notifier
     from mailserver.daemon.run import Daemon
+    from mailserver.daemon.way_out import carrier
     from mailserver.log import Log
 
     config = context.strict().config
@@ -31,7 +32,7 @@ def serve(context: Context) -> None:
         structlog.get_logger("config").warning(line)
 
     async def whole() -> None:
-        await Lifecycle(Daemon(config), log, Notifier(os.environ), context.strict).run()
+        await Lifecycle(Daemon(config, carrier=carrier), log, Notifier(os.environ), context.strict).run()
 
     try:
         process.run(whole())

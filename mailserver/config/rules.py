@@ -109,6 +109,7 @@ class Address:
         return isinstance(value, str) and _is_address(value) and ipaddress.ip_address(value).version == self.version
 
 
+@dataclass(frozen=True, slots=True)
 class Networks:
     allowed: str = 'a list of networks, such as ["10.1.0.0/16", "fd00:1::/32"]'
 
@@ -135,6 +136,26 @@ def _is_network(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class Resolvers:
+    """None, or each an IP address that may carry a port; an IPv6 address with one stands in brackets."""
+
+    allowed: str = 'a list of IP addresses, with or without a port, such as ["127.0.0.1", "[::1]:5353"]'
+
+    def holds(self, value: object) -> bool:
+        return isinstance(value, tuple) and all(_is_resolver(text) for text in value)
+
+
+_WITH_PORT = re.compile(r"(?:(?P<ipv4>[0-9.]+)|\[(?P<ipv6>[0-9a-f:.]+)\])(?::(?P<port>[0-9]{1,5}))?", re.I)
+
+
+def _is_resolver(text: str) -> bool:
+    found = _WITH_PORT.fullmatch(text)
+    if found is None:
+        return _is_address(text)
+    return _is_address(found["ipv4"] or found["ipv6"]) and 0 < int(found["port"] or 53) <= 65_535
 
 
 def _is_address(text: str) -> bool:
@@ -251,6 +272,8 @@ RULES: dict[str, Rule] = {
     "bounces.within_days": Between(0.01, 365),
     "bounces.suppress_days": Between(0.01, 3650),
     "forwarding.srs_days": Between(6, 365),  # longer than the queue of the server that bounces
+    "dns.servers": Resolvers(),
+    "dns.timeout_seconds": Between(0.01, 60),
 }
 
 

@@ -253,6 +253,13 @@ class ForwardingConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DnsConfig:
+    servers: tuple[str, ...] = ()  # resolvers such as ["127.0.0.1", "[::1]:5353"]; []: those of /etc/resolv.conf
+    trust_ad: bool = False  # believe what a resolver on another machine says about DNSSEC; on loopback it is believed
+    timeout_seconds: float = 10.0  # for one question, all tries and servers together
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     server: ServerConfig
     log: LogConfig = field(default_factory=LogConfig)
@@ -274,3 +281,4 @@ class Config:
     outbound_tls: OutboundTlsConfig = field(default_factory=OutboundTlsConfig)
     tls_reports: TlsReportsConfig = field(default_factory=TlsReportsConfig)
     fetching: FetchingConfig = field(default_factory=FetchingConfig)
+    dns: DnsConfig = field(default_factory=DnsConfig)

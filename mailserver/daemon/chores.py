@@ -17,7 +17,11 @@ from mailserver.store import (
     queue,
     retention,
     rewritten_senders,
+    sts_policies,
     suppressions,
+    tls_memory,
+    tls_reports,
+    tls_results,
     tokens,
     users,
 )
@@ -25,6 +29,7 @@ from mailserver.store.database import Tx, text_time
 from mailserver.store.store import Store
 
 INTERVAL_SECONDS = 3600.0
+TLS_MEMORY_DAYS = 365  # after the last time a host was met
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Chore = Callable[[Tx, Config], int]
@@ -97,6 +102,19 @@ def _forget_hidden_fields(tx: Tx, config: Config) -> int:
     return hidden_fields.remove_old(tx)
 
 
+def _forget_policies(tx: Tx, _: Config) -> int:
+    return sts_policies.remove_old(tx, tx.now_ms)
+
+
+def _forget_hosts(tx: Tx, _: Config) -> int:
+    return tls_memory.remove_old(tx, tx.now_ms - TLS_MEMORY_DAYS * 86_400_000)
+
+
+def _forget_tls_reports(tx: Tx, config: Config) -> int:
+    before_ms = tx.now_ms - config.store.log_days * 86_400_000
+    return tls_results.remove_old(tx, _days_ago(tx, config.store.log_days)[:10]) + tls_reports.remove_old(tx, before_ms)
+
+
 def _empty_trash(tx: Tx, config: Config) -> int:
     return _remove_old(tx, "\\Trash", config.store.trash_days)
 
@@ -126,6 +144,9 @@ CHORES: dict[str, Chore] = {
     "old bounces forgotten": _forget_bounces,
     "suppressions ended": _end_suppressions,
     "rewritten senders forgotten": _forget_senders,
+    "expired MTA-STS policies forgotten": _forget_policies,
+    "hosts with TLS forgotten": _forget_hosts,
+    "old TLS reports forgotten": _forget_tls_reports,
     "old messages removed from Trash": _empty_trash,
     "old messages removed from Junk": _empty_junk,
 }

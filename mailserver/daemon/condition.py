@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from mailserver.clock import Clock
 from mailserver.errors import Refusal
-from mailserver.store import queue, writable
+from mailserver.store import queue_watch, writable
 from mailserver.store.store import Store
 
 STARTING = "The server is starting"
@@ -46,7 +46,7 @@ class Condition:
         if self._store is None:
             return None
         try:
-            return await self._store.read(queue.depth)
+            return await self._store.read(queue_watch.depth)
         except Refusal:
             return None
 

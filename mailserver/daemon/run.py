@@ -24,8 +24,10 @@ from mailserver.config.load import listeners
 from mailserver.config.tree import Config, ListenerConfig, TlsConfig, TlsMode
 from mailserver.daemon.chores import do_chores
 from mailserver.daemon.condition import Condition
+from mailserver.daemon.counting import counting
 from mailserver.daemon.lock import Lock
 from mailserver.daemon.outbound import MakeCarrier, Outbound
+from mailserver.daemon.report_stage import ReportStage
 from mailserver.daemon.taken_up import taken_up
 from mailserver.daemon.web import Web
 from mailserver.delivery.deliver import LocalDelivery
@@ -149,6 +151,7 @@ class Daemon:
         )
         self._open.push_async_callback(store.close)
         self._condition.stands(store)
+        self._open.callback(store.subscribe(counting(self.metrics)))
         chores = asyncio.create_task(do_chores(store, lambda: self.config, clock), name="chores")
         self._open.push_async_callback(_end, chores)
         if self._furnish is not None:
@@ -218,7 +221,9 @@ class Daemon:
         self._open.callback(signer.close)
         self._reconfigure.append(lambda new: signer.reconfigure(new.dkim))
         limits = config.smtp, config.delivery, config.queue
-        mx = build(SmtpRole.MX, LocalDelivery(store, clock, hostname, *limits))
+        reports = ReportStage(store, config.tls_reports)
+        self._reconfigure.append(lambda new: reports.reconfigure(new.tls_reports))
+        mx = build(SmtpRole.MX, LocalDelivery(store, clock, hostname, *limits, stages=(reports,)))
         msa = build(
             SmtpRole.SUBMISSION,
             submission := Submission(store, clock, hostname, *limits, signer, submission=config.submission),
@@ -255,9 +260,7 @@ class Daemon:
         """Last: what it starts to send needs nothing that is still to come."""
         if self._carrier is None:
             return
-        outbound = await Outbound.open(
-            store, self._clock, self.config, self._carrier, Recorder(store), self._open, self.metrics
-        )
+        outbound = await Outbound.open(store, self._clock, self.config, self._carrier, Recorder(store), self._open)
         self._stopping.append(outbound)
         self._reconfigure.append(outbound.reconfigure)
 

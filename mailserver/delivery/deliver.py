@@ -8,18 +8,21 @@ DATA   header read, forged results out, hops counted
 """
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import structlog
 
 from mailserver.clock import Clock
-from mailserver.config.tree import DeliveryConfig, QueueConfig, SmtpConfig
-from mailserver.delivery import handling, header, recipients
+from mailserver.config.tree import BouncesConfig, DeliveryConfig, QueueConfig, SmtpConfig
+from mailserver.delivery import handling, header, recipients, successes
+from mailserver.delivery.arriving import Arriving, Stage
+from mailserver.delivery.forwards import AsItCame, Forwards
+from mailserver.delivery.incoming_reports import IncomingReports
 from mailserver.delivery.outgoing import outgoing
 from mailserver.delivery.recipients import Recipients
-from mailserver.mail.editing import HeaderBlock
+from mailserver.delivery.successes import Notifier
 from mailserver.mail.transaction import Envelope, Peer
 from mailserver.store.handover import Local, Remote, hand_over
 from mailserver.store.recipients import Resolved
@@ -29,19 +32,6 @@ from mailserver.store.store import Store
 ID_OCTETS = 8
 
 _log = structlog.get_logger("delivery")
-
-
-@dataclass(frozen=True, slots=True)
-class Arriving:
-    """A message that has come in and is not yet ours."""
-
-    id: str  # names it in the 250, in Received and in the log
-    envelope: Envelope[Resolved]
-    header: HeaderBlock  # as it will be stored, without our trace fields
-    incoming: Incoming  # all octets as they came; the body begins at header.octets
-
-
-Stage = Callable[[Arriving], Awaitable[Arriving]]
 
 
 class LocalDelivery:
@@ -55,13 +45,21 @@ class LocalDelivery:
         queue: QueueConfig,
         stages: Sequence[Stage] = (),
         random: Callable[[int], bytes] = secrets.token_bytes,
+        *,
+        forwards: Forwards | None = None,
+        notifier: Notifier | None = None,
+        bounces: BouncesConfig | None = None,
     ) -> None:
+        """`forwards`: None sends mail on as it came; `notifier`: None tells nobody of success."""
         self._store = store
         self._clock = clock
         self._hostname = hostname
         self._recipients = Recipients(store, clock, hostname, delivery.max_alias_depth)
         self._stages = stages
         self._random = random
+        self._forwards = forwards or AsItCame()
+        self._notifier = notifier
+        self.reports = IncomingReports(store, bounces or BouncesConfig())
         self.reconfigure(smtp, delivery, queue)
 
     def reconfigure(self, smtp: SmtpConfig, delivery: DeliveryConfig, queue: QueueConfig) -> None:
@@ -74,12 +72,14 @@ class LocalDelivery:
         self._store.require_room()
         header.check_reverse_path(reverse_path)
 
-    async def resolve(self, address: str, size: int | None) -> Resolved:
+    async def resolve(self, address: str, size: int | None, reverse_path: str) -> Resolved:
         """`size`: octets as MAIL announced them.
 
-        Raises NoSuchUser, MailboxDisabled, RelayDenied, OverQuota, MailLoop.
+        Raises NoSuchUser, MailboxDisabled, RelayDenied, OverQuota, MailLoop; BadReturnAddress where a rewritten
+        sender of ours is written to by others than servers with a bounce.
         """
-        return await self._recipients.from_anybody(address, size)
+        returning = await self._forwards.returning(address, reverse_path)
+        return returning or await self._recipients.from_anybody(address, size)
 
     async def accept(self, envelope: Envelope[Resolved], incoming: Incoming) -> str:
         """Durable for every recipient when it returns the message's id; on a refusal nothing is left behind."""
@@ -90,31 +90,35 @@ class LocalDelivery:
             arriving = await stage(arriving)
         now = self._clock.now()
         received = header.received(envelope, self._hostname, message_id, int(now.timestamp()))
-        local, remote = recipients.local(envelope), recipients.remote(envelope)
-        sender = envelope.reverse_path
-        stored, forwarded = await header.work(
-            self._store, incoming, header.render, arriving.header, sender, received, local, bool(remote)
+        local, sender = recipients.local(envelope), envelope.reverse_path
+        forwarded = await self._forwards.prepare(arriving, received)
+        stored, _ = await header.work(
+            self._store, incoming, header.render, arriving.header, sender, received, local, False
         )
+        sent = replace(envelope, reverse_path=forwarded.reverse_path)
         await hand_over(
             self._store,
             incoming,
             block.octets,
             Local(local, stored, sender, int(now.timestamp())),
             Remote(
-                remote,
-                forwarded,
+                forwarded.recipients,
+                forwarded.header,
                 partial(
                     outgoing,
-                    envelope,
+                    sent,
                     None,
                     now,
                     self._expire_days,
                     transaction_id=message_id,
+                    domain_id=forwarded.domain_id,
                     priority=handling.priority(arriving.header),
                     tls_optional=handling.tls_optional(arriving.header, envelope.require_tls),
                 ),
             ),
+            await self.reports.read(arriving),
         )
+        await self._tell_success(arriving, int(now.timestamp()))
         _log.info(
             "message accepted",
             id=message_id,
@@ -122,6 +126,12 @@ class LocalDelivery:
             sender=sender,
             octets=incoming.size,
             delivered=len(local),
-            forwarded=len(remote),
+            forwarded=len(forwarded.recipients),
         )
         return message_id
+
+    async def _tell_success(self, arriving: Arriving, epoch: int) -> None:
+        lines = successes.wanted(arriving.envelope)
+        if lines and self._notifier is not None and not await self._forwards.is_forged(arriving):
+            original = arriving.header.render()
+            await successes.tell(self._notifier, self._hostname, arriving.envelope, lines, original, epoch)

@@ -22,9 +22,10 @@ import structlog
 
 from mailserver.clock import Clock
 from mailserver.config.tree import DeliveryConfig, QueueConfig, SentCopies, SmtpConfig, SubmissionConfig
-from mailserver.delivery import handling, header, ownership, recipients
+from mailserver.delivery import handling, header, ownership, recipients, successes, suppression
 from mailserver.delivery.outgoing import outgoing
 from mailserver.delivery.recipients import Recipients
+from mailserver.delivery.successes import Notifier
 from mailserver.mail.dates import format_date
 from mailserver.mail.editing import HeaderBlock, field_line, is_named
 from mailserver.mail.transaction import Envelope
@@ -85,7 +86,9 @@ class Submission:
         random: Callable[[int], bytes] = secrets.token_bytes,
         *,
         submission: SubmissionConfig | None = None,
+        notifier: Notifier | None = None,
     ) -> None:
+        """`notifier`: None tells nobody of success."""
         self._store = store
         self._signer = signer
         self._clock = clock
@@ -93,6 +96,7 @@ class Submission:
         self._recipients = Recipients(store, clock, hostname, delivery.max_alias_depth)
         self._random = random
         self.reconfigure(smtp, delivery, queue)
+        self._notifier = notifier
         self.configure(submission or SubmissionConfig())
 
     def reconfigure(self, smtp: SmtpConfig, delivery: DeliveryConfig, queue: QueueConfig) -> None:
@@ -115,8 +119,14 @@ class Submission:
         await self._store.read(self._check_account, account, reverse_path)
 
     async def resolve(self, account: Sender, address: str, size: int | None) -> Resolved:
-        """`size`: octets as MAIL announced them. Raises NoSuchUser, MailboxDisabled, OverQuota, MailLoop."""
-        return await self._recipients.from_account(address, size)
+        """`size`: octets as MAIL announced them.
+
+        Raises NoSuchUser, MailboxDisabled, OverQuota, MailLoop, RecipientSuppressed.
+        """
+        resolved = await self._recipients.from_account(address, size)
+        if resolved.remote == (address,):
+            await self._store.read(suppression.require_none, address, int(self._clock.now().timestamp() * 1000))
+        return resolved
 
     async def accept(self, account: Sender, envelope: Envelope[Resolved], incoming: Incoming) -> str:
         """Durable for every recipient when it returns the message's id; on a refusal nothing is left behind."""
@@ -158,6 +168,8 @@ class Submission:
             partial(self._note, account.user_id, len(envelope.recipients), message_id, _hidden(written, remote)),
             self._kept(account, known.copies, written, message_id, epoch, all_queued=not local),
         )
+        if self._notifier is not None and not_before is None and (lines := successes.wanted(envelope)):
+            await successes.tell(self._notifier, self._hostname, envelope, lines, block.render(), epoch)
         _log.info(
             "message submitted",
             id=message_id,

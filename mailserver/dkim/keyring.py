@@ -41,13 +41,22 @@ class Keyring:
             raise BadKey(f"{_named(key)}: the private key is not that of the published one")
         return opened[0]
 
+    def adopt(self, key: DkimKey, stored: bytes | None) -> tuple[bytes | None, str]:
+        """(the private key as the database should have it, the public one). Raises BadKey, SealBroken."""
+        opened = self.open(key, stored)
+        sealed = None if stored is None else self.seal(key.domain, key.selector, to_pem(opened))
+        return sealed, opened.public()
+
     def seal(self, domain: str, selector: str, pem: bytes) -> bytes:
         return self._sealing().seal(pem, _purpose(domain, selector))
 
-    def forget(self, key: DkimKey) -> None:
-        """Its file, when no row names it any more."""
-        if key.key_file is not None:
-            key_files.remove(self._data, key.key_file)
+    def remove_file(self, file: str | None) -> None:
+        if file is not None:
+            key_files.remove(self._data, file)
+
+    def stray_files(self, named: set[str], before: float) -> list[str]:
+        """Key files from before this moment (epoch seconds) that no row names."""
+        return [file for file in key_files.list_older(self._data, before) if file not in named]
 
     def _from_database(self, key: DkimKey, sealed: bytes | None) -> bytes | None:
         if key.storage is Storage.FILE or sealed is None:

@@ -56,11 +56,11 @@ class Terms:
     expires_at: int | None = None
 
 
-def covered(block: HeaderBlock) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
+def covered(block: HeaderBlock, *also: bytes) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
     """(the fields that take part, in message order; h= with each name as often as it is signed)."""
-    wanted = {*OVERSIGNED, *SIGNED}
+    wanted = dict.fromkeys((*OVERSIGNED, *SIGNED, *also))
     fields = [raw_field(field.line) for field in block.fields if field.name in wanted]
-    counts = {name: min(block.count(name), MAX_EACH) for name in (*OVERSIGNED, *SIGNED)}
+    counts = {name: min(block.count(name), MAX_EACH) for name in wanted}
     names = [name for name, count in counts.items() for _ in range(count + (name in OVERSIGNED))]
     return fields, names
 

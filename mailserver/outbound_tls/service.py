@@ -20,12 +20,10 @@ from mailserver.fetching.fetcher import Fetcher
 from mailserver.outbound_tls.certificates import Authorities, client_context
 from mailserver.outbound_tls.memory import TlsMemory
 from mailserver.outbound_tls.policy import TlsPolicies
-from mailserver.outbound_tls.report_intake import ReportIntake
 from mailserver.outbound_tls.report_post import ReportPost, Sign
 from mailserver.outbound_tls.reporting import ROUND_SECONDS, Reporter, TlsReporting
 from mailserver.outbound_tls.sts_policies import StsCache
 from mailserver.outbound_tls.tally import FLUSH_SECONDS, ResultTally
-from mailserver.outbound_tls.tlsa_lookup import TlsaRecords
 from mailserver.store.store import Store
 
 REFRESH_SECONDS = 3600.0  # between looks for MTA-STS policies to fetch again
@@ -55,11 +53,9 @@ class OutboundTls:
             clock,
             authorities,
             sts=self._sts if config.outbound_tls.mta_sts else None,
-            tlsa=TlsaRecords(resolver, port) if config.outbound_tls.dane else None,
             memories=self._memory,
             tally=self._tally,
         )
-        self.intake = ReportIntake(store)
         post = ReportPost(store, clock, config.server.hostname, sign)
         self.reporting = TlsReporting(store, clock, resolver, fetcher, post.send, Reporter("", ""), random)
         self._tasks: list[asyncio.Task[None]] = []
@@ -77,11 +73,7 @@ class OutboundTls:
         port: int = 25,
     ) -> "OutboundTls":
         """Raises BadValue where [outbound_tls] authorities can not be read."""
-        file = config.outbound_tls.authorities
-        authorities = await store.in_thread(Authorities.load, file)
-        context = await store.in_thread(client_context, file)
-        allowed = [ipaddress.ip_network(network) for network in config.fetching.networks]
-        fetcher = Fetcher(resolver, context=context, allowed=allowed)
+        authorities, fetcher = await _outside(store, resolver, config)
         return cls(store, clock, resolver, config, sign, random, authorities, fetcher, port)
 
     def reconfigure(self, config: Config) -> None:
@@ -89,7 +81,6 @@ class OutboundTls:
         self._tally.is_counting = config.tls_reports.enabled
         self.reporting.is_reporting = config.tls_reports.enabled
         self.reporting.reporter = Reporter(config.server.hostname, config.tls_reports.address)
-        self.report_address = config.tls_reports.address.lower()
 
     def start(self) -> None:
         for name, work, seconds in (
@@ -121,3 +112,22 @@ class OutboundTls:
                 if done and name != "counts":
                     _log.info(f"TLS {name} done", count=done)
             await self._clock.sleep(seconds)
+
+
+async def policies_alone(store: Store, clock: Clock, resolver: Resolver, config: Config, port: int = 25) -> TlsPolicies:
+    """To look at policies, not to deliver: nothing is counted. Raises BadValue."""
+    authorities, fetcher = await _outside(store, resolver, config)
+    return TlsPolicies(
+        clock,
+        authorities,
+        sts=StsCache(store, resolver, fetcher.get) if config.outbound_tls.mta_sts else None,
+        memories=TlsMemory(store, config.outbound_tls.hold_days),
+    )
+
+
+async def _outside(store: Store, resolver: Resolver, config: Config) -> tuple[Authorities, Fetcher]:
+    file = config.outbound_tls.authorities
+    authorities = await store.in_thread(Authorities.load, file)
+    context = await store.in_thread(client_context, file)
+    allowed = [ipaddress.ip_network(network) for network in config.fetching.networks]
+    return authorities, Fetcher(resolver, context=context, allowed=allowed)

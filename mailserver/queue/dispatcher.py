@@ -21,7 +21,6 @@ import structlog
 from mailserver.clock import Clock
 from mailserver.config.tree import QueueConfig
 from mailserver.errors import Refusal
-from mailserver.metrics import Metrics
 from mailserver.queue import outcome, schedule
 from mailserver.queue.seams import Carrier, Notices
 from mailserver.remote.consignment import Consignment, Result, Verdict
@@ -69,7 +68,6 @@ class Dispatcher:
         config: QueueConfig,
         random: Callable[[int], bytes],
         worker: str,
-        metrics: Metrics | None = None,
     ) -> None:
         """`worker`: a name no other claimer has, in any process or earlier run."""
         self._store = store
@@ -79,7 +77,6 @@ class Dispatcher:
         self._config = config
         self._random = random
         self._worker = worker
-        self._metrics = metrics or Metrics()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._running: dict[asyncio.Task[None], Consignment] = {}
@@ -259,21 +256,6 @@ class Dispatcher:
         del self._unwritten[settled[0].entry_id]
         for each in settled:
             _log.info("delivery " + _WORDS.get(each.event, each.event), **_facts(each, consignment))
-        self._count(settled)
-
-    def _count(self, settled: Sequence[Settled]) -> None:
-        counters = {
-            RowEvent.DELIVER: self._metrics.messages_sent,
-            RowEvent.RELAY: self._metrics.messages_sent,
-            RowEvent.BOUNCE: self._metrics.messages_bounced,
-            RowEvent.EXPIRE: self._metrics.messages_bounced,
-            RowEvent.DEFER: self._metrics.delivery_retries,
-        }
-        for each in settled:
-            if each.event in counters:
-                counters[each.event].inc()
-        if settled[0].attempt is not None:
-            self._metrics.delivery_duration.observe(settled[0].attempt.duration_ms / 1000)
 
     # ---- destinations that take nothing now ----
 
@@ -314,7 +296,6 @@ class Dispatcher:
                 for entry in consignment.entries
             ]
             await self._notices.settle(self._worker, consignment, settled)
-            self._count(settled)
 
     def _least_attempts(self) -> int:
         return schedule.least_attempts(self._config.schedule, self._config.expire_days)

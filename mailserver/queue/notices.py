@@ -125,11 +125,9 @@ class Notices:
         self, worker: str, entries: Sequence[Entry], settled: Sequence[Settled], about: frozenset[int]
     ) -> None:
         by_id = {entry.id: entry for entry in entries}
-        lines = {
-            each.entry_id: line
-            for each in settled
-            if each.entry_id in about and (line := told.line_for(by_id[each.entry_id], each)) is not None
-        }
+        told_of = (each for each in settled if each.entry_id in about)
+        found = {each.entry_id: told.line_for(by_id[each.entry_id], each, self._hostname) for each in told_of}
+        lines = {entry_id: line for entry_id, line in found.items() if line is not None}
         record = partial(self._record, worker=worker, settled=settled, expected=frozenset(lines))
         if not lines:
             await self._store.write(record)

@@ -4,7 +4,8 @@
     bounce, expire       FAILURE or none  failed
     warn                 DELAY or none    delayed
     relay                SUCCESS          relayed: the next hop will not tell
-    deliver              any              none: the next hop was given the wishes, and tells itself
+    deliver, here        SUCCESS          delivered
+    deliver, elsewhere   any              none: the next hop was given the wishes, and tells itself
 
 NEVER stands for none of them, and mail of the null reverse-path is itself a notification: nobody is told of it.
 """
@@ -35,25 +36,30 @@ RULES: Mapping[Event, _Rule] = {
     Event.WARN: _Rule(Action.DELAYED, "DELAY", True),
     Event.RELAY: _Rule(Action.RELAYED, "SUCCESS", False),
 }
+HERE = _Rule(Action.DELIVERED, "SUCCESS", False)  # of mail that waited in the queue for a mailbox of ours
 
 
-def line_for(entry: Entry, settled: Settled) -> RecipientStatus | None:
-    """What the sender is told of this row; None: nothing."""
-    rule = RULES.get(settled.event)
+def line_for(entry: Entry, settled: Settled, hostname: str) -> RecipientStatus | None:
+    """What the sender is told of this row; None: nothing. `hostname`: ours."""
+    attempt = settled.attempt
+    is_here = settled.event is Event.DELIVER and attempt is not None and attempt.host == hostname
+    rule = HERE if is_here else RULES.get(settled.event)
     if rule is None or not entry.sender or not _wished(rule, entry.notify):
         return None
-    attempt = settled.attempt
     return RecipientStatus(
         recipient=entry.recipient,
         action=rule.action,
         status=status_of(entry, settled),
         orcpt=entry.orcpt,
         remote_mta=attempt.host if attempt else None,
-        diagnostic="" if rule.action is Action.RELAYED else reason_of(entry, settled),
+        diagnostic="" if rule.action in _GOOD else reason_of(entry, settled),
         is_reply=attempt is not None and attempt.code is not None,
         last_attempt=attempt.started_at // 1000 if attempt else epoch_of(entry.last_attempt),
         retry_until=entry.expires_at // 1000 if entry.expires_at is not None else None,
     )
+
+
+_GOOD = frozenset({Action.RELAYED, Action.DELIVERED})
 
 
 def _wished(rule: _Rule, notify: str | None) -> bool:
@@ -62,7 +68,7 @@ def _wished(rule: _Rule, notify: str | None) -> bool:
 
 def status_of(entry: Entry, settled: Settled) -> str:
     """The enhanced status code, RFC 3463; its class fits what became of the row."""
-    if settled.event is Event.RELAY:
+    if settled.event in {Event.RELAY, Event.DELIVER}:
         return "2.0.0"
     if settled.event is Event.EXPIRE:
         return EXPIRED

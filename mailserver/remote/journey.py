@@ -120,7 +120,8 @@ class Journey:
             self._trouble(Meaning.DEFER, None, "4.4.3", f"{way.host.name} could not be looked up: {fault}", place)
         else:
             for address in addresses:
-                if self._is_over or await self._call(way, target_at(way, address, policy, self._load.departure, gave_up), visit):
+                target = target_at(way, address, policy, self._load.departure, gave_up)
+                if self._is_over or await self._call(way, target, visit):
                     break
 
     async def _call(self, way: Way, target: Target, visit: Visit) -> bool:
@@ -204,9 +205,7 @@ class Journey:
     async def _tell_policies(self, target: Target, outcome: TlsOutcome) -> None:
         """Reports and memories are about destinations, not about relays of ours."""
         if not target.is_relay and not target.gave_up:
-            await self._means.policies.note(
-                target.policy, self._load.destination, target.host, target.address, outcome
-            )
+            await self._means.policies.note(target.policy, self._load.destination, target.host, target.address, outcome)
 
     def _trouble(self, meant: Meaning, code: int | None, status: str | None, text: str, place: Place) -> None:
         self._note(f"{place.host}: {text}")

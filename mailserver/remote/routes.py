@@ -1,9 +1,9 @@
 """Which servers a message goes to: a relay where one is set, else the destination's own. RFC 5321 §5, RFC 7505.
 
-    relay of the sender's domain, or the one for all        that relay
-    address literal                                         that address, where outbound.allow_literals says so
-    MX records, or the domain's own address without any     the hosts by preference, equal ones in any order
-    one of them is this server                              only those of lower preference numbers count, §5.1
+relay of the sender's domain, or the one for all        that relay
+address literal                                         that address, where outbound.allow_literals says so
+MX records, or the domain's own address without any     the hosts by preference, equal ones in any order
+one of them is this server                              only those of lower preference numbers count, §5.1
 """
 
 import asyncio
@@ -130,5 +130,3 @@ def _literal(destination: str, port: int, allowed: bool) -> Way:
     except ValueError:
         raise NoRoute(550, "5.1.2", f"{destination} is not an IP address") from None
     return Way(Host(address, 0, False), port, address=address)
-
-

@@ -23,7 +23,7 @@ class Face(Protocol):
         """How long a client may have mail held, RFC 4865; 0: not at all."""
 
     async def check_sender(self, account: Any, reverse_path: str, peer: Peer) -> None: ...
-    async def resolve(self, account: Any, address: str, size: int | None) -> Any: ...
+    async def resolve(self, account: Any, address: str, size: int | None, reverse_path: str) -> Any: ...
     async def accept(self, account: Any, envelope: Envelope[Any], incoming: Incoming) -> str: ...
 
 
@@ -38,8 +38,8 @@ class MxFace:
     async def check_sender(self, account: Any, reverse_path: str, peer: Peer) -> None:
         await self._delivery.check_sender(reverse_path, peer)
 
-    async def resolve(self, account: Any, address: str, size: int | None) -> Any:
-        return await self._delivery.resolve(address, size)
+    async def resolve(self, account: Any, address: str, size: int | None, reverse_path: str) -> Any:
+        return await self._delivery.resolve(address, size, reverse_path)
 
     async def accept(self, account: Any, envelope: Envelope[Any], incoming: Incoming) -> str:
         return await self._delivery.accept(envelope, incoming)
@@ -59,7 +59,7 @@ class SubmissionFace:
     async def check_sender(self, account: Any, reverse_path: str, peer: Peer) -> None:
         await self._submission.check_sender(account, reverse_path)
 
-    async def resolve(self, account: Any, address: str, size: int | None) -> Any:
+    async def resolve(self, account: Any, address: str, size: int | None, reverse_path: str) -> Any:
         return await self._submission.resolve(account, address, size)
 
     async def accept(self, account: Any, envelope: Envelope[Any], incoming: Incoming) -> str:

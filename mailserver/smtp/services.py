@@ -38,7 +38,7 @@ class Delivery(Protocol):
 
     async def check_sender(self, reverse_path: str, peer: Peer, /) -> None: ...
 
-    async def resolve(self, address: str, size: int | None, /) -> Any:
+    async def resolve(self, address: str, size: int | None, reverse_path: str, /) -> Any:
         """What becomes of one forward-path, asked at RCPT; the value comes back in the envelope."""
 
     async def accept(self, envelope: Envelope[Any], incoming: Any, /) -> str:

@@ -14,6 +14,7 @@ from mailserver.text import join_address, split_address
 
 MAX_TEXT = 1000  # characters kept of what a server said
 BATCH = 1000  # rows forgotten in one transaction
+MAX_SENT = 10_000  # recipients of one message that a report is compared with
 DAY_MS = 86_400_000
 
 
@@ -83,13 +84,14 @@ def add(tx: Tx, returned: Returned, policy: Policy) -> bool:
     return returned.is_hard and _suppress(tx, address, returned.text, policy)
 
 
-def was_sent(rx: Rx, message_id: str, addresses: builtins.list[str]) -> str | None:
-    """The first of the addresses that this message of ours went to, as it is compared; None: none of them."""
+def sent_to(rx: Rx, message_id: str) -> frozenset[str]:
+    """Whom this message of ours went to, as addresses are compared; none where we did not send it."""
     rows = rx.all(
-        "SELECT DISTINCT recipient FROM delivery_log WHERE direction = 'outbound' AND message_id = ?", message_id
+        """SELECT DISTINCT recipient FROM delivery_log WHERE direction = 'outbound' AND message_id = ? LIMIT ?""",
+        message_id,
+        MAX_SENT,
     )
-    recipients = {as_compared(recipient) for (recipient,) in rows}
-    return next((each for each in map(as_compared, addresses) if each in recipients), None)
+    return frozenset(as_compared(recipient) for (recipient,) in rows)
 
 
 def list(rx: Rx, address: str | None = None, limit: int = 100) -> builtins.list[BounceRow]:

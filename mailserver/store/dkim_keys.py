@@ -140,11 +140,21 @@ def activate(tx: Tx, key: DkimKey) -> None:
 def revoke(tx: Tx, key: DkimKey) -> None:
     """It will never sign again: what the database has of the private key is destroyed. Raises WrongState."""
     _change(tx, get(tx, key.domain, key.selector), Change.REVOKE)
-    tx.run("UPDATE dkim_keys SET private_key = NULL, key_file = NULL WHERE id = ?", key.id)
+    tx.run("UPDATE dkim_keys SET private_key = NULL WHERE id = ?", key.id)
     _mirror(tx, key.domain_id)
 
 
-def set_private(tx: Tx, key: DkimKey, private_key: bytes, public_key: str) -> None:
+def forget_file(tx: Tx, key: DkimKey) -> None:
+    """The file of a revoked key is gone."""
+    tx.run("UPDATE dkim_keys SET key_file = NULL WHERE id = ? AND state = ?", key.id, State.REVOKED)
+
+
+def list_files(rx: Rx) -> set[str]:
+    """Every key file that is named, also of domains that can be restored."""
+    return {row[0] for row in rx.all("SELECT key_file FROM dkim_keys WHERE key_file IS NOT NULL")}
+
+
+def set_private(tx: Tx, key: DkimKey, private_key: bytes | None, public_key: str) -> None:
     """The same key, sealed, with its public half."""
     tx.run("UPDATE dkim_keys SET private_key = ?, public_key = ? WHERE id = ?", private_key, public_key, key.id)
     _mirror(tx, key.domain_id)

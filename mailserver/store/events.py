@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import msgspec
 
 from mailserver.mail.flags import FlagSet
+from mailserver.store import queue_states
 
 
 class AddedMessage(msgspec.Struct, frozen=True, gc=False):
@@ -75,6 +76,16 @@ class AccountsChanged:
 class QueueChanged:
     """Rows of the outbound queue were added or became due."""
 
+    queued: int = 0  # rows that were added
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSettled:
+    """What a turn of the outbound queue came to."""
+
+    outcomes: tuple[queue_states.Event, ...]  # one for each row that changed
+    seconds: tuple[float, ...]  # how long each attempt took; rows share one
+
 
 @dataclass(frozen=True, slots=True)
 class DkimKeysChanged:
@@ -96,5 +107,6 @@ Event = (
     | AccountsChanged
     | QueueChanged
     | DkimKeysChanged
+    | QueueSettled
     | ForeignCommit
 )

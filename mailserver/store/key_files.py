@@ -61,6 +61,15 @@ def remove(data: Path, file: str) -> None:
         _sync(path.parent)
 
 
+def list_older(data: Path, before: float) -> list[str]:
+    """Those written before this moment (epoch seconds), as `name` gives them. In a thread."""
+    return [
+        str(path.relative_to(data))
+        for path in sorted((data / FOLDER).glob("*/*.pem"))
+        if path.lstat().st_mtime < before
+    ]
+
+
 def _sync(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

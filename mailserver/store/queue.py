@@ -23,7 +23,7 @@ from mailserver.store import attempts, delivery_log, disk_jobs
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Row, Rx, Tx, Value, text_time
 from mailserver.store.delivery_log import Delivery, Direction, Outcome
-from mailserver.store.events import QueueChanged
+from mailserver.store.events import QueueChanged, QueueSettled
 from mailserver.store.queue_states import ENDED, SUCCEEDED, Event, State, after
 from mailserver.store.staging import Staged
 from mailserver.text import split_address
@@ -237,12 +237,6 @@ def is_spool_name(path: str) -> bool:
 # ---- in and out ----
 
 
-def depth(rx: Rx) -> int:
-    """Live rows; counted in the index, so that finished ones cost nothing."""
-    row = rx.one("SELECT count(*) FROM outbound_queue WHERE ended_at IS NULL")
-    return int(row[0]) if row else 0
-
-
 def add(tx: Tx, outgoing: Outgoing, recipients: Sequence[QueueRecipient]) -> builtins.list[int]:
     """One row for each recipient, due now or at not_before; the spool file appears after the commit."""
     due = tx.now if outgoing.not_before is None else max(tx.now, time_text(outgoing.not_before))
@@ -281,7 +275,7 @@ def add(tx: Tx, outgoing: Outgoing, recipients: Sequence[QueueRecipient]) -> bui
     ]
     _forget_removal(tx, outgoing.spooled.name)
     tx.promise(disk_jobs.Spool(outgoing.spooled.staged.key, outgoing.spooled.name))
-    tx.tell(QueueChanged())
+    tx.tell(QueueChanged(len(ids)))
     return ids
 
 
@@ -433,15 +427,23 @@ def record(tx: Tx, worker: str, results: Sequence[Settled]) -> builtins.list[Ent
     rows = tx.all(f"SELECT {COLUMNS} FROM outbound_queue WHERE {IDS}", json_of(each.entry_id for each in results))
     entries = {entry.id: entry for entry in map(entry_of, rows)}
     changed: builtins.list[Entry] = []
+    events: builtins.list[Event] = []
     for settled in results:
         entry = entries.get(settled.entry_id)
         if entry is not None and _may_settle(entry, worker, settled.event):
             changed.append(_settle(tx, entry, settled))
+            events.append(settled.event)
         elif settled.attempt is not None:
             attempts.add(tx, [(settled.entry_id, settled.attempt)])
     unspool(tx, {entry.message_path for entry in changed if entry.ended_at is not None})
     tx.tell(QueueChanged())
+    tx.tell(QueueSettled(tuple(events), _seconds(results)))
     return changed
+
+
+def _seconds(results: Sequence[Settled]) -> tuple[float, ...]:
+    attempts = [each.attempt for each in results if each.attempt is not None]
+    return tuple(seconds for _, seconds, _ in {(a.started_at, a.duration_ms / 1000, a.host) for a in attempts})
 
 
 def _may_settle(entry: Entry, worker: str, event: Event) -> bool:

@@ -119,6 +119,12 @@ def bring_forward(tx: Tx, moments: Iterable[tuple[int, int]]) -> None:
     )
 
 
+def depth(rx: Rx) -> int:
+    """Live rows; counted in an index that finished ones are not in."""
+    row = rx.one("SELECT count(*) FROM outbound_queue INDEXED BY idx_queue_expiry WHERE ended_at IS NULL")
+    return int(row[0]) if row else 0
+
+
 def stats(rx: Rx, now_ms: int) -> Stats:
     states: dict[State, int] = {}
     scheduled = deferred = 0

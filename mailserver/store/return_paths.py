@@ -42,7 +42,7 @@ class ReturnPaths:
         """Who a bounce to this rewritten address of ours is for. Raises BadReturnAddress, which says why not."""
         for _ in range(MAX_STEPS):
             address = self._back(rx, address, now_ms)
-            if not is_rewritten(address) or not _is_ours(rx, address):
+            if not is_rewritten(address) or not is_ours(rx, address):
                 return address
         raise BadReturnAddress("This return address leads in a circle")
 
@@ -63,11 +63,12 @@ def is_rewritten(address: str) -> bool:
     return srs.is_rewritten(address) or _TOKEN.fullmatch(address.rpartition("@")[0]) is not None
 
 
-def _is_ours(rx: Rx, address: str) -> bool:
+def is_ours(rx: Rx, address: str) -> bool:
+    """Whether its domain is."""
     domain = address.rpartition("@")[2].lower()
     return rx.one("SELECT 1 FROM domains WHERE name = ? AND deleted_at IS NULL", domain) is not None
 
 
 def belongs_here(rx: Rx, address: str) -> bool:
     """Whether it is a rewritten sender in a domain of ours."""
-    return is_rewritten(address) and _is_ours(rx, address)
+    return is_rewritten(address) and is_ours(rx, address)

@@ -1,7 +1,6 @@
 """Hosts where TLS was seen."""
 
 import builtins
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mailserver.store.database import Rx, Tx
@@ -24,8 +23,14 @@ def find(rx: Rx, host: str) -> Remembered | None:
     return Remembered(*row) if row else None
 
 
-def list(rx: Rx, hosts: Iterable[str]) -> builtins.list[Remembered]:
-    return [found for host in hosts if (found := find(rx, host))]
+def list(rx: Rx, limit: int) -> builtins.list[Remembered]:
+    """Those where TLS is missing first, then by name."""
+    rows = rx.all(
+        """SELECT host, first_seen_at, last_seen_at, missing_since FROM tls_remembered
+           ORDER BY missing_since IS NULL, host LIMIT ?""",
+        limit,
+    )
+    return [Remembered(*row) for row in rows]
 
 
 def saw(tx: Tx, host: str) -> None:

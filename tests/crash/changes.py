@@ -211,7 +211,9 @@ def _messages(rx: Rx, store: Store, mailbox_id: int) -> tuple[tuple[int, frozens
 async def _receive(store: Store, octets: bytes) -> None:
     clock = FakeClock()
     delivery = LocalDelivery(store, clock, HOST, SmtpConfig(), DeliveryConfig(), QueueConfig(), random=bytes)
-    recipients = tuple([EnvelopeRecipient(each, await delivery.resolve(each, None)) for each in (ANN, BEN)])
+    recipients = tuple(
+        [EnvelopeRecipient(each, await delivery.resolve(each, None, "x@far.example")) for each in (ANN, BEN)]
+    )
     async with store.incoming() as incoming:
         await incoming.write(octets)
         await delivery.accept(Envelope("a@far.example", recipients, PEER), incoming)

@@ -167,7 +167,7 @@ class MxService:
         if reverse_path == "blocked@example.org":
             raise SenderNotOwned("Not from you")
 
-    async def resolve(self, address: str, size: int | None) -> str:
+    async def resolve(self, address: str, size: int | None, reverse_path: str) -> str:
         return self._services.recipient(address)
 
     async def accept(self, envelope: Envelope[Any], incoming: MemoryIncoming) -> str:

@@ -93,6 +93,10 @@ async def test_faults_are_as_asked_and_end_when_they_should() -> None:
             zone.fail("example.net", fault)
             with pytest.raises(dns.exception.DNSException):
                 await ask(zone, "example.net", "MX")
+        zone.fail("example.net", "SERVFAIL", rdtype="TXT")
+        zone.mend("example.net")
+        assert (await ask(zone, "example.net", "MX")).answer
+        assert (await ask(zone, "example.net", "TXT")).rcode() == dns.rcode.SERVFAIL
         zone.fail("example.net", "timeout")
         with pytest.raises(dns.exception.Timeout):
             await ask(zone, "example.net", "MX", timeout=0.01)

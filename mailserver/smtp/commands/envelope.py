@@ -80,7 +80,7 @@ async def rcpt(s: Session, argument: bytes) -> bytes:
         raise NeedsSmtputf8
     address = str(path) if path.domain else f"{path}@{s.around.hostname}"
     try:
-        resolved = await s.face.resolve(s.account, address, transaction.parameters.size)
+        resolved = await s.face.resolve(s.account, address, transaction.parameters.size, transaction.reverse_path)
     except Refusal as refusal:
         s.note_refused(transaction.reverse_path, [address], refusal)
         await _tarpit(s, refusal)

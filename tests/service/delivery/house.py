@@ -35,7 +35,7 @@ class House:
     ) -> str:
         """As port 25 does it: MAIL, each RCPT, DATA."""
         await self.delivery.check_sender(sender, PEER)
-        rcpts = tuple([EnvelopeRecipient(a, await self.delivery.resolve(a, size)) for a in to])
+        rcpts = tuple([EnvelopeRecipient(a, await self.delivery.resolve(a, size, sender)) for a in to])
         async with self.store.incoming() as incoming:
             await incoming.write(message)
             return await self.delivery.accept(Envelope(sender, rcpts, PEER, size=size), incoming)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from mailserver.config.tree import DeliveryConfig, QueueConfig, SmtpConfig
-from mailserver.delivery.deliver import Arriving, LocalDelivery
+from mailserver.delivery.arriving import Arriving
+from mailserver.delivery.deliver import LocalDelivery
 from mailserver.errors import (
     BadAddress,
     InsufficientStorage,
@@ -119,26 +120,26 @@ async def test_a_large_message_is_stored_whole(house: House) -> None:
 )
 async def test_who_is_not_here_is_refused_at_rcpt(house: House, address: str, refusal: type[Refusal]) -> None:
     with pytest.raises(refusal):
-        await house.delivery.resolve(address, None)
+        await house.delivery.resolve(address, None, "x@far.example")
 
 
 async def test_a_full_mailbox_refuses_at_rcpt_by_the_announced_size(house: House) -> None:
     await house.store.write(users.set_quota, ANN, 1000)
-    await house.delivery.resolve(ANN, 1000)
-    await house.delivery.resolve(ANN, None)
+    await house.delivery.resolve(ANN, 1000, "x@far.example")
+    await house.delivery.resolve(ANN, None, "x@far.example")
     with pytest.raises(OverQuota):
-        await house.delivery.resolve(ANN, 1001)
-    await house.delivery.resolve("team@example.test", 1001)  # the others have room
+        await house.delivery.resolve(ANN, 1001, "x@far.example")
+    await house.delivery.resolve("team@example.test", 1001, "x@far.example")  # the others have room
 
 
 async def test_a_mailbox_with_as_many_messages_as_it_may_hold_refuses(house: House) -> None:
     await house.store.write(users.set_quota_messages, ANN, 1)
-    await house.delivery.resolve(ANN, None)
+    await house.delivery.resolve(ANN, None, "x@far.example")
     await house.receive(MESSAGE, [ANN])
     for address in (ANN, ANN.upper()):
         with pytest.raises(OverQuota):
-            await house.delivery.resolve(address, None)
-    await house.delivery.resolve("team@example.test", None)  # the others have room
+            await house.delivery.resolve(address, None, "x@far.example")
+    await house.delivery.resolve("team@example.test", None, "x@far.example")  # the others have room
     await house.store.write(users.set_quota_messages, ANN, 2)
     await house.receive(MESSAGE, [ANN])
     assert len(await house.inbox(ANN)) == 2
@@ -159,7 +160,7 @@ async def test_who_was_accepted_at_rcpt_gets_it_where_another_has_room(house: Ho
     await house.receive(MESSAGE, [ANN, BOB])
     assert len(await house.inbox(ANN)) == len(await house.inbox(BOB)) == 1
     with pytest.raises(OverQuota):
-        await house.delivery.resolve(ANN, None)
+        await house.delivery.resolve(ANN, None, "x@far.example")
 
 
 async def test_the_quota_is_what_the_files_take(house: House) -> None:
@@ -234,7 +235,7 @@ async def test_a_stage_may_add_to_the_header_or_refuse(house: House) -> None:
 
 
 async def test_an_account_purged_since_rcpt_is_asked_for_again(house: House) -> None:
-    resolved = await house.delivery.resolve(ANN, None)
+    resolved = await house.delivery.resolve(ANN, None, "x@far.example")
     await house.store.write(users.remove, ANN)
     await house.store.write(users.purge, 2**60)
     async with house.store.incoming() as incoming:
@@ -271,9 +272,9 @@ async def test_a_change_during_the_look_at_an_address_is_not_overlooked(
 
     with monkeypatch.context() as late:
         late.setattr(house.store, "read", disabled_meanwhile)
-        await house.delivery.resolve(ANN, None)
+        await house.delivery.resolve(ANN, None, "x@far.example")
     with pytest.raises(MailboxDisabled):
-        await house.delivery.resolve(ANN, None)
+        await house.delivery.resolve(ANN, None, "x@far.example")
 
 
 async def test_a_large_header_is_kept_and_does_not_hold_up_the_others(house: House) -> None:

@@ -154,6 +154,13 @@ async def test_the_senders_wishes_are_kept(
     assert (row.delay_told_at is not None) == (event is Event.WARN)
 
 
+async def test_what_waited_for_a_mailbox_here_is_told_as_delivered(office: Office) -> None:
+    entries = await office.send(ANN, notify="SUCCESS")
+    await office.settle(entries, Event.DELIVER, Attempt(0, 1, HOST, None, None, 250, "2.1.5", "Delivered"))
+    [note] = await office.inbox()
+    assert (lines(note)[0]["Action"], lines(note)[0]["Status"]) == ("delivered", "2.0.0")
+
+
 async def test_recipients_that_fail_together_are_told_of_together(office: Office) -> None:
     entries = await office.send("bob@far.example", "eve@far.example", "joe@far.example")
     settled = [

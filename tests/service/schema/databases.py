@@ -24,6 +24,9 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "bounces": {"source": "queue"},
     "sent_emails": {"api_key_id": OWN},
     "dkim_keys": {"algorithm": "RSA-2048", "state": "active", "storage": "database"},
+    "sent_copies": {"yields": 1, "all_queued": 0},
+    "relays": {"tls": "starttls", "domain_id": OWN},
+    "outbound_lanes": {"circuit": "open"},
 }
 
 

@@ -66,6 +66,9 @@ FAULTS = [
     ('listeners.smtp.addresses = ["localhost"]', "must be a list of at least one IP address"),
     ("listeners.smtp.addresses = []", "must be a list of at least one IP address"),
     ("listeners.smtp.addresses = [1]", "must be a list of strings"),
+    ('dns.servers = ["ns.example.org"]', "must be a list of IP addresses, with or without a port"),
+    ('dns.servers = ["127.0.0.1:0"]', "must be a list of IP addresses, with or without a port"),
+    ('dns.servers = ["::1:99999", "[::1]:99999"]', "must be a list of IP addresses, with or without a port"),
     ('log.level = "loud"', 'log.level = "loud": must be "debug" or "info" or "warning" or "error"'),
     ('tls.minimum_version = "1.1"', 'must be "1.2" or "1.3"'),
     ("server.data = 3", "server.data = 3: must be a path, not a whole number"),
@@ -120,6 +123,7 @@ ENVIRONMENT = [
     ("LISTENERS__SMTP__PORT", "0", "listeners.smtp.port", 0),
     ("LISTENERS__SMTP__ADDRESSES", "127.0.0.1, ::1", "listeners.smtp.addresses", ("127.0.0.1", "::1")),
     ("LISTENERS__SMTP__ADDRESSES", '["127.0.0.1"]', "listeners.smtp.addresses", ("127.0.0.1",)),
+    ("DNS__SERVERS", "127.0.0.1:5353, [::1]:53, ::1", "dns.servers", ("127.0.0.1:5353", "[::1]:53", "::1")),
     ("DELIVERY__SUBADDRESS_SEPARATOR", "", "delivery.subaddress_separator", ""),
 ]
 

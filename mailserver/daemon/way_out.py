@@ -1,0 +1,50 @@
+"""Whoever takes mail to other servers, put together: DNS, TLS policies, keys for what must be signed anew.
+
+The daemon gives it to its dispatcher; `mailserver send-test` has one of its own for one message.
+"""
+
+import secrets
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+
+from mailserver.config.tree import Config
+from mailserver.delivery.local_carrier import LocalCarrier
+from mailserver.dkim.sign import Signer
+from mailserver.dns.resolver import DnsResolver
+from mailserver.outbound_tls.service import OutboundTls
+from mailserver.queue.seams import Carrier
+from mailserver.remote.consignment import Gates
+from mailserver.remote.deliver import Remote
+from mailserver.store.store import Store
+
+
+async def carrier(store: Store, gates: Gates, config: Config, closing: AsyncExitStack) -> Carrier:
+    """For the dispatcher: rows whose recipients became ours are delivered here. Raises BadValue."""
+    remote, tls = await open_way_out(store, gates, config, closing)
+    tls.start()
+    return LocalCarrier(store, store.clock, config.server.hostname, config.delivery, config.queue, remote)
+
+
+async def open_way_out(
+    store: Store, gates: Gates, config: Config, closing: AsyncExitStack
+) -> tuple[Remote, OutboundTls]:
+    """Registers with `closing` what it opened. Raises BadValue where the configuration can not be used."""
+    clock = store.clock
+    resolver = DnsResolver(config.dns, clock)
+    closing.push_async_callback(resolver.close)
+    signer = Signer(store, clock, config.dkim)
+    closing.callback(signer.close)
+
+    async def sign_report(header: bytes, reverse_path: str, body: bytes) -> bytes:
+        return await signer.sign_as_written(header, reverse_path, [body])
+
+    async def sign(header: bytes, reverse_path: str, body: Iterable[bytes], octets: int) -> bytes:
+        return await signer.sign_as_written(header, reverse_path, body, octets)
+
+    tls = await OutboundTls.open(store, clock, resolver, config, sign_report, secrets.token_bytes, config.outbound.port)
+    closing.push_async_callback(tls.close)
+    remote = Remote(
+        store, clock, resolver, tls.policies, gates, sign, config.outbound, config.server.hostname, secrets.token_bytes
+    )
+    closing.push_async_callback(remote.close)
+    return remote, tls
