@@ -71,6 +71,23 @@ def test_a_deleted_one_is_cancelled(running: Served, imap: IMAPClient) -> None:
     assert waiting(imap) == []
 
 
+def test_it_is_delivered_at_its_time(running: Served) -> None:
+    hand_in(running, "HOLDFOR=3")
+    with IMAPClient("127.0.0.1", running.ports["imap"], ssl=False, timeout=20) as ben:
+        ben.login(BEN, PASSWORD)
+        ben.select_folder("INBOX")
+        assert ben.search() == []
+        wait_until(lambda: ben.noop() and ben.search(), 30)
+        [uid] = ben.search()
+        message = ben.fetch([uid], ["BODY.PEEK[]"])[uid][b"BODY[]"]
+    assert message.startswith(b"Return-Path: <ann@example.test>\r\nDelivered-To: ben@example.test\r\n")
+    with IMAPClient("127.0.0.1", running.ports["imap"], ssl=False, timeout=20) as ann:
+        ann.login(ANN, PASSWORD)
+        ann.select_folder("Sent")
+        assert len(ann.search(["SUBJECT", "for later"])) == 1
+        wait_until(lambda: waiting(ann) == [])
+
+
 def test_too_far_ahead_is_refused_in_words(running: Served) -> None:
     with pytest.raises(smtplib.SMTPSenderRefused) as refused:
         hand_in(running, "HOLDFOR=999999999")
