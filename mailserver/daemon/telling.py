@@ -5,12 +5,13 @@ from mailserver.config.tree import Config
 from mailserver.mail.srs import Srs
 from mailserver.queue.notices import Notices
 from mailserver.store.return_paths import ReturnPaths
-from mailserver.store.sealing import SealingKey
 from mailserver.store.store import Store
 
 
 async def return_paths(store: Store, config: Config) -> ReturnPaths:
     """Raises SealBroken."""
+    from mailserver.store.sealing import SealingKey  # brings cryptography: only a server that sends needs it
+
     key = await store.in_thread(SealingKey.open, store.data)
     return ReturnPaths(Srs(key.derive("srs"), config.forwarding.srs_days))
 

@@ -215,7 +215,7 @@ async def test_four_processes_never_share_a_row(tmp_path: Path) -> None:
         ]  # fmt: skip
         outputs = [(await process.communicate())[0] for process in processes]
         assert [process.returncode for process in processes] == [0] * 4
-        claimed = sorted(int(entry_id) for output in outputs for entry_id in output.split())
+        claimed = sorted(int(entry_id) for output in outputs for entry_id in output.splitlines()[-1].split())
         assert claimed == expected
         assert spooled(store) == []
 
