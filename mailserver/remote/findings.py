@@ -40,7 +40,6 @@ class Findings:
     answers: dict[int, tuple[Answer, Place]] = field(default_factory=dict)
     trouble: list[tuple[Answer, Place]] = field(default_factory=list)  # hosts that did not come as far as recipients
     closed_until: list[tuple[int, str]] = field(default_factory=list)  # gates: epoch ms and why
-    went_out: bool = False  # somebody was spoken to, or would have been
 
     def answered(self, answers: dict[int, Answer], place: Place) -> None:
         for entry_id, answer in answers.items():

@@ -79,20 +79,15 @@ class Routes:
         raise NoRoute(550, "5.4.4", f"{host} has no address")
 
     async def _below_ours(self, hosts: Sequence[Host]) -> list[Host]:
-        """RFC 5321 §5.1: mail that went to a host behind us would come back to us."""
-        own = await self._own_addresses()
-        are_we = await asyncio.gather(*(self._is_us(host, own) for host in hosts))
-        ours = [host.preference for host, is_us in zip(hosts, are_we, strict=False) if is_us]
+        """RFC 5321 §5.1: mail that went to a host behind us would come back to us. We are known by our name, and by
+        the addresses it stands for."""
+        own, *theirs = await asyncio.gather(self._known(self._hostname), *(self._known(host.name) for host in hosts))
+        ours = [
+            host.preference
+            for host, addresses in zip(hosts, theirs, strict=True)
+            if host.name == self._hostname or not set(own).isdisjoint(addresses)
+        ]
         return [host for host in hosts if host.preference < min(ours)] if ours else [*hosts]
-
-    async def _is_us(self, host: Host, own: frozenset[str]) -> bool:
-        if host.name.lower() == self._hostname:
-            return True
-        return bool(own) and not own.isdisjoint(await self._known(host.name))
-
-    async def _own_addresses(self) -> frozenset[str]:
-        """What our name stands for, which has to be this machine."""
-        return frozenset(await self._known(self._hostname))
 
     async def _known(self, name: str) -> Sequence[str]:
         try:
