@@ -24,17 +24,19 @@ from mailserver.config.load import listeners
 from mailserver.config.tree import Config, ListenerConfig, TlsConfig, TlsMode
 from mailserver.daemon.chores import do_chores
 from mailserver.daemon.condition import Condition
+from mailserver.daemon.correspondence import Correspondence
 from mailserver.daemon.counting import counting
 from mailserver.daemon.lock import Lock
 from mailserver.daemon.outbound import MakeCarrier, Outbound
 from mailserver.daemon.report_stage import ReportStage
 from mailserver.daemon.signing import Signing
 from mailserver.daemon.taken_up import taken_up
-from mailserver.daemon.telling import notices
 from mailserver.daemon.web import Web
 from mailserver.delivery.deliver import LocalDelivery
 from mailserver.delivery.refusals import Refusals
 from mailserver.delivery.submission import Submission
+from mailserver.dkim.sign import Signer
+from mailserver.dns.resolver import DnsResolver
 from mailserver.errors import BadValue, Refusal
 from mailserver.imap.server import ImapServer
 from mailserver.mailboxes.outbox import Outbox
@@ -171,10 +173,17 @@ class Daemon:
         live = LiveSessions(store)
         self._open.push_async_callback(live.close)
         self._reconfigure.append(lambda new: authenticator.reconfigure(new.auth))
-        self._build_smtp(store, authenticator, live)
+        resolver = DnsResolver(config.dns, clock)
+        self._open.push_async_callback(resolver.close)
+        signing = Signing(store, clock, config)
+        self._open.push_async_callback(signing.close)
+        self._reconfigure.append(signing.reconfigure)
+        letters = await Correspondence.open(store, clock, config, resolver, signing.signer)
+        self._reconfigure.append(letters.reconfigure)
+        self._build_smtp(store, authenticator, live, signing.signer, letters)
         self._build_imap(store, mailboxes, authenticator, live)
         self._build_pop3(mailboxes, authenticator, live)
-        await self._build_outbound(store)
+        await self._build_outbound(store, letters)
 
     async def _watched(self) -> None:
         """Open before the store stands, and until it is closed: who watches sees both."""
@@ -189,7 +198,9 @@ class Daemon:
         self._open.push_async_callback(web.stop, WEB_SECONDS)
         self._reconfigure.append(lambda new: web.reconfigure(new.web))
 
-    def _build_smtp(self, store: Store, authenticator: Authenticator, live: LiveSessions) -> None:
+    def _build_smtp(
+        self, store: Store, authenticator: Authenticator, live: LiveSessions, signer: Signer, letters: Correspondence
+    ) -> None:
         config, clock, tls, hostname = self.config, self._clock, self._tls, self.config.server.hostname
         refusals = Refusals(store, self.metrics)
         self._open.push_async_callback(refusals.close)
@@ -217,18 +228,27 @@ class Daemon:
             ]
             return server
 
-        signing = Signing(store, clock, config)
-        self._open.push_async_callback(signing.close)
-        self._reconfigure.append(signing.reconfigure)
         limits = config.smtp, config.delivery, config.queue
         reports = ReportStage(store, config.tls_reports)
         self._reconfigure.append(lambda new: reports.reconfigure(new.tls_reports))
-        mx = build(SmtpRole.MX, LocalDelivery(store, clock, hostname, *limits, stages=(reports,)))
-        msa = build(
-            SmtpRole.SUBMISSION,
-            submission := Submission(store, clock, hostname, *limits, signing.signer, submission=config.submission),
+        delivery = LocalDelivery(
+            store,
+            clock,
+            hostname,
+            *limits,
+            stages=(reports,),
+            forwards=letters.forwarding,
+            notifier=letters.notices,
+            bounces=config.bounces,
         )
-        self._reconfigure.append(lambda new: submission.configure(new.submission))
+        submission = Submission(
+            store, clock, hostname, *limits, signer, submission=config.submission, notifier=letters.notices
+        )
+        mx, msa = build(SmtpRole.MX, delivery), build(SmtpRole.SUBMISSION, submission)
+        self._reconfigure += [
+            lambda new: delivery.reports.reconfigure(new.bounces),
+            lambda new: submission.configure(new.submission),
+        ]
         self._servers |= {
             "smtp": lambda listener: _start(mx, listener),
             "submission": lambda listener: _start(msa, listener),
@@ -256,13 +276,11 @@ class Daemon:
             "pop3s": lambda listener: _start(pop3, listener),
         }
 
-    async def _build_outbound(self, store: Store) -> None:
+    async def _build_outbound(self, store: Store, letters: Correspondence) -> None:
         """Last: what it starts to send needs nothing that is still to come."""
         if self._carrier is None:
             return
-        tell = await notices(store, self._clock, self.config)
-        self._reconfigure.append(lambda new: tell.reconfigure(new.queue, new.delivery, new.bounces))
-        outbound = await Outbound.open(store, self._clock, self.config, self._carrier, tell, self._open)
+        outbound = await Outbound.open(store, self._clock, self.config, self._carrier, letters.notices, self._open)
         self._stopping.append(outbound)
         self._reconfigure.append(outbound.reconfigure)
 
