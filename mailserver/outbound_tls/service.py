@@ -24,6 +24,7 @@ from mailserver.outbound_tls.report_post import ReportPost, Sign
 from mailserver.outbound_tls.reporting import ROUND_SECONDS, Reporter, TlsReporting
 from mailserver.outbound_tls.sts_policies import StsCache
 from mailserver.outbound_tls.tally import FLUSH_SECONDS, ResultTally
+from mailserver.outbound_tls.tlsa_lookup import TlsaRecords
 from mailserver.store.store import Store
 
 REFRESH_SECONDS = 3600.0  # between looks for MTA-STS policies to fetch again
@@ -53,6 +54,7 @@ class OutboundTls:
             clock,
             authorities,
             sts=self._sts if config.outbound_tls.mta_sts else None,
+            tlsa=TlsaRecords(resolver, port) if config.outbound_tls.dane else None,
             memories=self._memory,
             tally=self._tally,
         )
@@ -122,6 +124,7 @@ async def policies_alone(store: Store, clock: Clock, resolver: Resolver, config:
         clock,
         authorities,
         sts=StsCache(store, resolver, fetcher.get) if config.outbound_tls.mta_sts else None,
+        tlsa=TlsaRecords(resolver, config.outbound.port) if config.outbound_tls.dane else None,
         memories=TlsMemory(store, config.outbound_tls.hold_days),
     )
 

@@ -14,6 +14,7 @@ from mailserver.outbound_tls.certificates import Authorities
 from mailserver.outbound_tls.memory import TlsMemory
 from mailserver.outbound_tls.policy import TlsPolicies
 from mailserver.outbound_tls.tally import ResultTally
+from mailserver.outbound_tls.tlsa_lookup import TlsaRecords
 from mailserver.remote.consignment import Consignment, Result, Verdict
 from mailserver.remote.deliver import Remote
 from mailserver.store import queue, spool, tls_results
@@ -27,6 +28,8 @@ from tests.service.remote.conftest import HOSTNAME, MESSAGE, SHORT, Gates
 from tests.sinks import Sink
 
 HOST = f"mx.{DOMAIN}"
+TLSA_PORT = 25  # whatever port the server of the test has
+TLSA = f"_{TLSA_PORT}._tcp.{HOST}"
 
 
 @dataclass(slots=True)
@@ -89,6 +92,7 @@ async def road(store: Store, clock: FakeClock) -> AsyncIterator[Road]:
             clock,
             Authorities([CA.certificate]),
             sts=world.sts(),
+            tlsa=TlsaRecords(world.resolver, TLSA_PORT),
             memories=TlsMemory(store, 3),
             tally=tally,
         )
@@ -211,3 +215,66 @@ async def test_require_tls_under_mta_sts(offered: bool, road: Road) -> None:
         if offered:
             assert "REQUIRETLS" in sink.messages[0].mail.parameters
     assert result.verdict is (Verdict.DELIVERED if offered else Verdict.FAILED)
+
+
+@pytest.mark.parametrize("certified", [self_signed(HOST), CA.issue(HOST, days=EXPIRED), CA.issue("other.example")])
+async def test_dane_takes_the_key_its_record_names_whoever_signed_it(certified: Certified, road: Road) -> None:
+    """DANE-EE: names and dates do not count, RFC 7672 §3.1.1."""
+    road.world.zone.secure = True
+    road.world.zone.set(TLSA, "TLSA", certified.tlsa(3, 1, 1))
+    async with road.server(certified) as sink:
+        result = await road.send(sink)
+        assert taken(sink) == [True]
+    assert result.verdict is Verdict.DELIVERED
+    assert "DANE: TLSA of mx.example.net: 3 1 1" in words(result)
+    assert await road.counted() == {("tlsa", ""): 1}
+
+
+@pytest.mark.parametrize("kind", ["another key", "no STARTTLS", "MTA-STS would take it"])
+async def test_dane_refuses_what_its_record_does_not_name(kind: str, road: Road) -> None:
+    road.world.zone.secure = True
+    road.world.zone.set(TLSA, "TLSA", CA.issue(HOST, kind="RSA").tlsa(3, 1, 1))
+    if kind == "MTA-STS would take it":  # a policy must not save a host that DANE refuses, RFC 8461 §2
+        road.world.announce("1", policy("enforce"))
+    async with road.server(None if kind == "no STARTTLS" else CA.issue(HOST)) as sink:
+        result = await road.send(sink)
+        assert sink.messages == []
+    assert result.verdict is Verdict.DEFERRED and "DANE: " in words(result)
+    reported = "starttls-not-supported" if kind == "no STARTTLS" else "tlsa-invalid"
+    assert await road.counted() == {("tlsa", reported): 1}
+
+
+async def test_records_that_nothing_vouches_for_are_no_dane(road: Road) -> None:
+    road.world.zone.set(TLSA, "TLSA", CA.issue(HOST, kind="RSA").tlsa(3, 1, 1))
+    async with road.server(CA.issue(HOST)) as sink:
+        assert (await road.send(sink)).verdict is Verdict.DELIVERED
+
+
+async def test_a_host_whose_records_can_not_be_had_gets_no_mail(road: Road) -> None:
+    """Whoever holds back the answer must not be able to switch DANE off, RFC 7672 §2.1.2."""
+    road.world.zone.secure = True
+    road.world.zone.fail(TLSA, "SERVFAIL")
+    async with road.server(CA.issue(HOST)) as sink:
+        result = await road.send(sink)
+        assert sink.visits == []
+    assert result.verdict is Verdict.DEFERRED and "DANE may hold for mx.example.net" in words(result)
+
+
+async def test_records_nobody_can_use_still_ask_for_tls(road: Road) -> None:
+    road.world.zone.secure = True
+    road.world.zone.set(TLSA, "TLSA", CA.issue(HOST).tlsa(1, 1, 1))  # PKIX-EE is not for mail, RFC 7672 §3.1.3
+    async with road.server(None) as sink:
+        result = await road.send(sink)
+        assert sink.messages == []
+    assert result.verdict is Verdict.DEFERRED and "none that can be used" in words(result)
+    async with road.server(self_signed(HOST), port=sink.port) as encrypted:
+        assert (await road.send(encrypted)).verdict is Verdict.DELIVERED
+        assert taken(encrypted) == [True]
+
+
+async def test_require_tls_goes_where_dnssec_vouches_for_the_host(road: Road) -> None:
+    road.world.zone.secure = True
+    async with road.server(CA.issue(HOST), extensions_in_tls=("REQUIRETLS",)) as sink:
+        result = await road.send(sink, require_tls=True)
+        assert taken(sink) == [True]
+    assert "secured by DNSSEC" in words(result)
