@@ -3,7 +3,7 @@
 from functools import partial
 
 from mailserver.dns.answers import DnsFailure, Resolver
-from mailserver.outbound_tls import dane
+from mailserver.outbound_tls.dane import tlsa_of, verify
 from mailserver.outbound_tls.decision import Dane
 from mailserver.outbound_tls.policy import DaneFinding, MailHost
 
@@ -18,7 +18,7 @@ class TlsaRecords:
         if not host.is_secure:
             return DaneFinding()
         try:
-            found = await dane.tlsa_of(self._resolver, host.name, self._port)
+            found = await tlsa_of(self._resolver, host.name, self._port)
         except DnsFailure as failed:
             return DaneFinding(Dane.FAILED, str(failed))
         if not found.records:
@@ -26,4 +26,4 @@ class TlsaRecords:
         strings = tuple(map(str, found.records))
         if not found.usable:
             return DaneFinding(Dane.UNUSABLE, found.reason, strings)
-        return DaneFinding(Dane.USABLE, found.reason, strings, partial(dane.verify, found))
+        return DaneFinding(Dane.USABLE, found.reason, strings, partial(verify, found))
