@@ -222,7 +222,6 @@ class Daemon:
         self._reconfigure.append(signing.reconfigure)
         limits = config.smtp, config.delivery, config.queue
         reports = ReportStage(store, config.tls_reports)
-        self._reconfigure.append(lambda new: reports.reconfigure(new.tls_reports))
         mx = build(SmtpRole.MX, LocalDelivery(store, clock, hostname, *limits, stages=(reports,)))
         msa = build(
             SmtpRole.SUBMISSION,

@@ -59,9 +59,10 @@ class OutboundTls:
             tally=self._tally,
         )
         post = ReportPost(store, clock, config.server.hostname, sign)
-        self.reporting = TlsReporting(store, clock, resolver, fetcher, post.send, Reporter("", ""), random)
+        reporter = Reporter(config.server.hostname, config.tls_reports.address)
+        self.reporting = TlsReporting(store, clock, resolver, fetcher, post.send, reporter, random)
+        self._tally.is_counting = self.reporting.is_reporting = config.tls_reports.enabled
         self._tasks: list[asyncio.Task[None]] = []
-        self.reconfigure(config)
 
     @classmethod
     async def open(
@@ -77,12 +78,6 @@ class OutboundTls:
         """Raises BadValue where [outbound_tls] authorities can not be read."""
         authorities, fetcher = _outside(resolver, config)
         return cls(store, clock, resolver, config, sign, random, authorities, fetcher, port)
-
-    def reconfigure(self, config: Config) -> None:
-        self._memory.hold_days = config.outbound_tls.hold_days
-        self._tally.is_counting = config.tls_reports.enabled
-        self.reporting.is_reporting = config.tls_reports.enabled
-        self.reporting.reporter = Reporter(config.server.hostname, config.tls_reports.address)
 
     def start(self) -> None:
         for name, work, seconds in (
