@@ -230,7 +230,6 @@ class Daemon:
 
         limits = config.smtp, config.delivery, config.queue
         reports = ReportStage(store, config.tls_reports)
-        self._reconfigure.append(lambda new: reports.reconfigure(new.tls_reports))
         delivery = LocalDelivery(
             store,
             clock,

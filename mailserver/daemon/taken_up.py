@@ -27,8 +27,6 @@ TAKEN_UP = (
     "forwarding.spam",
     "forwarding.rewrite_from",
     "forwarding.seal",
-    "outbound_tls.hold_days",
-    "tls_reports.",
     "auth.failures_",
     "auth.window_seconds",
     "auth.block_seconds",

@@ -78,7 +78,7 @@ DECISIONS = (
         "4.7.5",
         ResultType.DNSSEC_INVALID,
     ),
-    Decision(lambda f: f.dane is Dane.USABLE, Level.DANE, "DANE: TLSA records of {host}"),
+    Decision(lambda f: f.dane is Dane.USABLE, Level.DANE, "DANE: {dane}"),
     Decision(
         lambda f: f.sts is Sts.ENFORCE_OTHER,
         None,

@@ -24,6 +24,7 @@ from mailserver.outbound_tls.report_post import ReportPost, Sign
 from mailserver.outbound_tls.reporting import ROUND_SECONDS, Reporter, TlsReporting
 from mailserver.outbound_tls.sts_policies import StsCache
 from mailserver.outbound_tls.tally import FLUSH_SECONDS, ResultTally
+from mailserver.outbound_tls.tlsa_lookup import TlsaRecords
 from mailserver.store.store import Store
 
 REFRESH_SECONDS = 3600.0  # between looks for MTA-STS policies to fetch again
@@ -53,13 +54,15 @@ class OutboundTls:
             clock,
             authorities,
             sts=self._sts if config.outbound_tls.mta_sts else None,
+            tlsa=TlsaRecords(resolver, port) if config.outbound_tls.dane else None,
             memories=self._memory,
             tally=self._tally,
         )
         post = ReportPost(store, clock, config.server.hostname, sign)
-        self.reporting = TlsReporting(store, clock, resolver, fetcher, post.send, Reporter("", ""), random)
+        reporter = Reporter(config.server.hostname, config.tls_reports.address)
+        self.reporting = TlsReporting(store, clock, resolver, fetcher, post.send, reporter, random)
+        self._tally.is_counting = self.reporting.is_reporting = config.tls_reports.enabled
         self._tasks: list[asyncio.Task[None]] = []
-        self.reconfigure(config)
 
     @classmethod
     async def open(
@@ -75,12 +78,6 @@ class OutboundTls:
         """Raises BadValue where [outbound_tls] authorities can not be read."""
         authorities, fetcher = _outside(resolver, config)
         return cls(store, clock, resolver, config, sign, random, authorities, fetcher, port)
-
-    def reconfigure(self, config: Config) -> None:
-        self._memory.hold_days = config.outbound_tls.hold_days
-        self._tally.is_counting = config.tls_reports.enabled
-        self.reporting.is_reporting = config.tls_reports.enabled
-        self.reporting.reporter = Reporter(config.server.hostname, config.tls_reports.address)
 
     def start(self) -> None:
         for name, work, seconds in (
@@ -122,6 +119,7 @@ async def policies_alone(store: Store, clock: Clock, resolver: Resolver, config:
         clock,
         authorities,
         sts=StsCache(store, resolver, fetcher.get) if config.outbound_tls.mta_sts else None,
+        tlsa=TlsaRecords(resolver, config.outbound.port) if config.outbound_tls.dane else None,
         memories=TlsMemory(store, config.outbound_tls.hold_days),
     )
 

@@ -47,7 +47,7 @@ async def arrive(store: Store, clock: FakeClock, config: TlsReportsConfig, messa
     delivery = LocalDelivery(
         store, clock, f"mail.{HERE}", SmtpConfig(), DeliveryConfig(), QueueConfig(), stages=(stage,)
     )
-    recipient = EnvelopeRecipient(ADDRESS.upper(), await delivery.resolve(ADDRESS, None))
+    recipient = EnvelopeRecipient(ADDRESS.upper(), await delivery.resolve(ADDRESS, None, "reports@company-x.example"))
     async with store.incoming() as incoming:
         await incoming.write(message)
         await delivery.accept(Envelope("reports@company-x.example", (recipient,), PEER), incoming)

@@ -1,5 +1,6 @@
 """Any text as a URL is refused in words, or leads to the look-up of a name."""
 
+import ssl
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import strategies as st
 
 from mailserver.dns.answers import DnsFailure
 from mailserver.fetching.fetcher import Fetcher, FetchFailed, Trouble
+
+CONTEXT = ssl.create_default_context()
 
 
 class Nothing:
@@ -36,6 +39,6 @@ class Nothing:
 async def test_any_text_is_refused_or_looked_up(text: str) -> None:
     resolver = Nothing()
     with pytest.raises(FetchFailed) as failed:
-        await Fetcher(resolver).get(text)
+        await Fetcher(resolver, context=CONTEXT).get(text)
     assert failed.value.trouble is (Trouble.DNS if resolver.asked else Trouble.URL)
     assert all(name.isascii() and "." in name for name in resolver.asked)
