@@ -137,6 +137,28 @@ def restore(context: Context, name: str) -> None:
     click.echo(f"Restored {name}")
 
 
+@domain.command()
+@click.argument("name")
+@click.option("--ipv4", help="An IPv4 address of this machine; '' for any.")
+@click.option("--ipv6", help="An IPv6 address of this machine; '' for any.")
+@click.pass_obj
+def source(context: Context, name: str, ipv4: str | None, ipv6: str | None) -> None:
+    """The addresses its mail leaves from, in place of outbound.source_ipv4 and source_ipv6; shows or sets them."""
+    from mailserver.store import domains, relays
+    from mailserver.store.database import Tx
+
+    def write(tx: Tx) -> relays.Departure:
+        known = relays.departure(tx, domains.get(tx, name).id)
+        if ipv4 is not None or ipv6 is not None:
+            kept4 = known.ipv4 if ipv4 is None else ipv4 or None
+            kept6 = known.ipv6 if ipv6 is None else ipv6 or None
+            relays.set_sources(tx, name, kept4, kept6)
+        return relays.departure(tx, domains.get(tx, name).id)
+
+    now = context.run(lambda store: store.write(write))
+    click.echo(f"Mail of {name} leaves from {now.ipv4 or 'any IPv4 address'} and {now.ipv6 or 'any IPv6 address'}")
+
+
 def _set_active(context: Context, name: str, active: bool) -> None:
     from mailserver.store import domains
 

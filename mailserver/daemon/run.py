@@ -28,19 +28,19 @@ from mailserver.daemon.counting import counting
 from mailserver.daemon.lock import Lock
 from mailserver.daemon.outbound import MakeCarrier, Outbound
 from mailserver.daemon.report_stage import ReportStage
+from mailserver.daemon.signing import Signing
 from mailserver.daemon.taken_up import taken_up
+from mailserver.daemon.telling import notices
 from mailserver.daemon.web import Web
 from mailserver.delivery.deliver import LocalDelivery
 from mailserver.delivery.refusals import Refusals
 from mailserver.delivery.submission import Submission
-from mailserver.dkim.sign import Signer
 from mailserver.errors import BadValue, Refusal
 from mailserver.imap.server import ImapServer
 from mailserver.mailboxes.outbox import Outbox
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.metrics import Metrics
 from mailserver.pop3.server import Pop3Server
-from mailserver.queue.seams import Recorder
 from mailserver.search.text_index import TextIndex
 from mailserver.smtp.faces import SmtpRole
 from mailserver.smtp.server import SmtpServer
@@ -217,16 +217,16 @@ class Daemon:
             ]
             return server
 
-        signer = Signer(store, clock, config.dkim)
-        self._open.callback(signer.close)
-        self._reconfigure.append(lambda new: signer.reconfigure(new.dkim))
+        signing = Signing(store, clock, config)
+        self._open.push_async_callback(signing.close)
+        self._reconfigure.append(signing.reconfigure)
         limits = config.smtp, config.delivery, config.queue
         reports = ReportStage(store, config.tls_reports)
         self._reconfigure.append(lambda new: reports.reconfigure(new.tls_reports))
         mx = build(SmtpRole.MX, LocalDelivery(store, clock, hostname, *limits, stages=(reports,)))
         msa = build(
             SmtpRole.SUBMISSION,
-            submission := Submission(store, clock, hostname, *limits, signer, submission=config.submission),
+            submission := Submission(store, clock, hostname, *limits, signing.signer, submission=config.submission),
         )
         self._reconfigure.append(lambda new: submission.configure(new.submission))
         self._servers |= {
@@ -260,7 +260,9 @@ class Daemon:
         """Last: what it starts to send needs nothing that is still to come."""
         if self._carrier is None:
             return
-        outbound = await Outbound.open(store, self._clock, self.config, self._carrier, Recorder(store), self._open)
+        tell = await notices(store, self._clock, self.config)
+        self._reconfigure.append(lambda new: tell.reconfigure(new.queue, new.delivery, new.bounces))
+        outbound = await Outbound.open(store, self._clock, self.config, self._carrier, tell, self._open)
         self._stopping.append(outbound)
         self._reconfigure.append(outbound.reconfigure)
 

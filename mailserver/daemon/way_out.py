@@ -6,6 +6,7 @@ The daemon gives it to its dispatcher; `mailserver send-test` has one of its own
 import secrets
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
 from mailserver.config.tree import Config
 from mailserver.delivery.local_carrier import LocalCarrier
@@ -18,16 +19,21 @@ from mailserver.remote.deliver import Remote
 from mailserver.store.store import Store
 
 
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    remote: Remote
+    tls: OutboundTls
+    signer: Signer
+
+
 async def carrier(store: Store, gates: Gates, config: Config, closing: AsyncExitStack) -> Carrier:
     """For the dispatcher: rows whose recipients became ours are delivered here. Raises BadValue."""
-    remote, tls = await open_way_out(store, gates, config, closing)
-    tls.start()
-    return LocalCarrier(store, store.clock, config.server.hostname, config.delivery, config.queue, remote)
+    way = await open_way_out(store, gates, config, closing)
+    way.tls.start()
+    return LocalCarrier(store, store.clock, config.server.hostname, config.delivery, config.queue, way.remote)
 
 
-async def open_way_out(
-    store: Store, gates: Gates, config: Config, closing: AsyncExitStack
-) -> tuple[Remote, OutboundTls]:
+async def open_way_out(store: Store, gates: Gates, config: Config, closing: AsyncExitStack) -> WayOut:
     """Registers with `closing` what it opened. Raises BadValue where the configuration can not be used."""
     clock = store.clock
     resolver = DnsResolver(config.dns, clock)
@@ -47,4 +53,4 @@ async def open_way_out(
         store, clock, resolver, tls.policies, gates, sign, config.outbound, config.server.hostname, secrets.token_bytes
     )
     closing.push_async_callback(remote.close)
-    return remote, tls
+    return WayOut(remote, tls, signer)

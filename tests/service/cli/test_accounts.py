@@ -24,7 +24,7 @@ def verdict(data: Path, password: str) -> Verdict:
 
 
 def test_a_domain_from_add_to_restore(cli: Run) -> None:
-    assert cli("domain", "add", "Example.TEST").out == "Added example.test\n"
+    assert cli("domain", "add", "Example.TEST").out.startswith("Added example.test\n")
     assert cli("domain", "disable", "example.test").code == 0
     assert [row[:3] for row in cli("domain", "list").rows] == [["example.test", "no", "+"]]
     assert cli("domain", "enable", "example.test").code == 0
