@@ -1,5 +1,6 @@
 """The outbox follows the queue, and what is done with its messages is done with the mail."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -8,15 +9,17 @@ from mailserver.config.tree import SubmissionConfig
 from mailserver.errors import CannotMailbox, WrongState
 from mailserver.mail.flags import FlagMode, FlagSet
 from mailserver.mailboxes import transfers
-from mailserver.mailboxes.outbox import YOUNG_SECONDS, Outbox
+from mailserver.mailboxes.outbox import PAUSE_SECONDS, YOUNG_SECONDS, Outbox
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.mailboxes.values import MessageGone, NewMessage
 from mailserver.store import mailboxes, messages, outbox, queue, queue_orders, quota, subscriptions
 from mailserver.store.attempts import Attempt
+from mailserver.store.events import Event, MailboxesChanged, MessagesRemoved
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.messages import Message
 from mailserver.store.queue import Settled
-from mailserver.store.queue_states import Event, State
+from mailserver.store.queue_states import Event as QueueEvent
+from mailserver.store.queue_states import State
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
 from tests.service.delivery.house import ANN, BOB, House, furnish
@@ -61,7 +64,7 @@ async def defer(house: House, says: str = "451 4.7.1 Greylisted") -> None:
     entries = await house.store.write(queue.claim, "w", 100, 60_000)
     assert entries
     attempt = Attempt(now, 5, "mx.far.example", code=451, status="4.7.1", text=says)
-    settled = [Settled(entry.id, Event.DEFER, attempt, now + 3_600_000) for entry in entries]
+    settled = [Settled(entry.id, QueueEvent.DEFER, attempt, now + 3_600_000) for entry in entries]
     await house.store.write(queue.record, "w", settled)
 
 
@@ -127,10 +130,10 @@ async def test_sent_mail_is_gone_when_all_have_it(house: House, box: Outbox) -> 
     await schedule(house, FRIEND, "other@far.example")
     await house.clock.advance(3600)
     first, second = await house.store.write(queue.claim, "w", 10, 60_000)
-    await house.store.write(queue.record, "w", [Settled(first.id, Event.DELIVER)])
+    await house.store.write(queue.record, "w", [Settled(first.id, QueueEvent.DELIVER)])
     await box.catch_up()
     assert b"<friend@far.example>; delivered" in await text(house)
-    await house.store.write(queue.record, "w", [Settled(second.id, Event.BOUNCE, text="no such user")])
+    await house.store.write(queue.record, "w", [Settled(second.id, QueueEvent.BOUNCE, text="no such user")])
     await box.catch_up()
     assert await shown(house) == []
 
@@ -187,7 +190,7 @@ async def test_some_have_it_already_the_rest_is_cancelled_and_the_copy_stays(
     await house.clock.advance(3600)
     first, second = await house.store.write(queue.claim, "w", 10, 60_000)
     now = int(house.clock.now().timestamp() * 1000)
-    results = [Settled(first.id, Event.DELIVER), Settled(second.id, Event.DEFER, None, now + 60_000)]
+    results = [Settled(first.id, QueueEvent.DELIVER), Settled(second.id, QueueEvent.DEFER, None, now + 60_000)]
     await house.store.write(queue.record, "w", results)
     await box.catch_up()
     index, _ = await service.select(house.ann.user_id, "Outbox", claim_recent=False)
@@ -323,18 +326,27 @@ async def test_what_a_crash_left_behind_is_made_right(house: House, box: Outbox)
 
 
 async def test_it_follows_by_itself(house: House, box: Outbox) -> None:
+    shown_now, gone = asyncio.Event(), asyncio.Event()
+
+    def hear(event: Event) -> None:
+        if isinstance(event, MailboxesChanged):
+            shown_now.set()
+        elif isinstance(event, MessagesRemoved):
+            gone.set()
+
     house.submission.configure(SubmissionConfig(undo_seconds=60))
-    arrived = house.store.subscribe(lambda event: None)
-    await box.start()
+    unsubscribe = house.store.subscribe(hear)
     await house.submit(MESSAGE, [FRIEND])
-    for _ in range(200):
-        await house.clock.advance(1)
-        await house.store.settle()
-        if await house.store.read(outbox.list_shown):
-            break
-    assert b"X-Queue-Status: scheduled" in await text(house)
+    await box.start()
+    async with asyncio.timeout(10):
+        await shown_now.wait()
+        assert b"X-Queue-Status: scheduled" in await text(house)
+        await house.store.write(queue_orders.cancel, [row.id for row in await house.queue()], "by the operator")
+        while not gone.is_set():  # it looks again after a pause, whenever that begins
+            await house.clock.advance(PAUSE_SECONDS)
+            await asyncio.sleep(0.001)
     await box.stop()
-    arrived()
+    unsubscribe()
 
 
 async def test_files_of_replaced_messages_are_gone(house: House, box: Outbox) -> None:
