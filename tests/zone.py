@@ -22,6 +22,7 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.reversename
@@ -87,6 +88,12 @@ class Zone:
         owner, kind = _owner(name, rdtype), dns.rdatatype.from_text(rdtype)
         texts = [content] if isinstance(content, str) else list(content)
         self._sets[owner, kind] = dns.rrset.from_text_list(owner, ttl, "IN", kind, texts)
+
+    def set_octets(self, name: str, rdtype: str, *rdatas: bytes, ttl: int = TTL) -> None:
+        """Records that a zone file could not have, such as malformed ones."""
+        owner, kind = _owner(name, rdtype), dns.rdatatype.from_text(rdtype)
+        records = [dns.rdata.GenericRdata(dns.rdataclass.IN, kind, rdata) for rdata in rdatas]
+        self._sets[owner, kind] = dns.rrset.from_rdata_list(owner, ttl, records)
 
     def remove(self, name: str, rdtype: str) -> None:
         del self._sets[_owner(name, rdtype), dns.rdatatype.from_text(rdtype)]
