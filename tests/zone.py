@@ -166,7 +166,7 @@ class Zone:
             case "timeout":
                 return []
             case "garbage":
-                return [wire[:2] + b"\x81\x80" + b"\xff" * 40]
+                return [wire[:2] + bytes.fromhex("8180 0001 0001 0000 0000") + b"\xff" * 40]
             case "truncate" | "truncate without TCP":
                 return [_truncated(query)]
         answer = self._answer(query, fault)
