@@ -3,10 +3,13 @@
 The daemon gives it to its dispatcher; `mailserver send-test` has one of its own for one message.
 """
 
+import asyncio
 import secrets
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+
+import structlog
 
 from mailserver.config.tree import Config
 from mailserver.delivery.local_carrier import LocalCarrier
@@ -18,9 +21,12 @@ from mailserver.remote.consignment import Gates
 from mailserver.remote.deliver import Remote
 from mailserver.store.store import Store
 
+_log = structlog.get_logger("dns")
+
 
 @dataclass(frozen=True, slots=True)
 class WayOut:
+    resolver: DnsResolver
     remote: Remote
     tls: OutboundTls
     signer: Signer
@@ -30,7 +36,18 @@ async def carrier(store: Store, gates: Gates, config: Config, closing: AsyncExit
     """For the dispatcher: rows whose recipients became ours are delivered here. Raises BadValue."""
     way = await open_way_out(store, gates, config, closing)
     way.tls.start()
+    asking = asyncio.create_task(tell_about_dnssec(way.resolver), name="dnssec")
+    closing.callback(asking.cancel)
     return LocalCarrier(store, store.clock, config.server.hostname, config.delivery, config.queue, way.remote)
+
+
+async def tell_about_dnssec(resolver: DnsResolver) -> None:
+    """One line at the start: whether DANE can hold, or in words why not."""
+    await resolver.check()
+    if resolver.validates:
+        _log.info("DNSSEC is validated")
+    else:
+        _log.warning("no DANE", reason=resolver.why_not)
 
 
 async def open_way_out(store: Store, gates: Gates, config: Config, closing: AsyncExitStack) -> WayOut:
@@ -53,4 +70,4 @@ async def open_way_out(store: Store, gates: Gates, config: Config, closing: Asyn
         store, clock, resolver, tls.policies, gates, sign, config.outbound, config.server.hostname, secrets.token_bytes
     )
     closing.push_async_callback(remote.close)
-    return WayOut(remote, tls, signer)
+    return WayOut(resolver, remote, tls, signer)

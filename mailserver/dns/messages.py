@@ -20,7 +20,8 @@ import dns.rdatatype
 from mailserver.dns import tlsa_wire
 
 UDP_PAYLOAD = 1232  # octets, DNS Flag Day 2020: nothing is fragmented on the way
-MAX_OCTETS = 16_384  # of an answer; parsing this many takes a few milliseconds
+MAX_OCTETS = 16_384  # of an answer
+MAX_RECORDS = 200  # of all sections; parsing this many takes a few milliseconds
 MAX_CNAMES = 8  # from the name to its records
 MAX_TTL = 86_400  # seconds; longer ones are taken for this
 MAX_WORDS = 200  # characters of what a resolver says about an error
@@ -61,6 +62,8 @@ def parse(wire: bytes, query: dns.message.QueryMessage) -> dns.message.Message:
     """The message, when it is one and answers the question. Raises Unusable."""
     if len(wire) > MAX_OCTETS:
         raise Unusable(f"{len(wire)} octets, more than {MAX_OCTETS}")
+    if sum(struct.unpack("!4H", wire[4:12].ljust(8, b"\0"))) > MAX_RECORDS:
+        raise Unusable(f"more than {MAX_RECORDS} records")
     try:
         message = _parse(wire, query.question[0].rdtype)
         if query.is_response(message):

@@ -19,6 +19,7 @@ from mailserver.config.load import ConfigErrors, Loaded
 from mailserver.config.tree import (
     AuthConfig,
     Config,
+    DnsConfig,
     ListenerConfig,
     ListenersConfig,
     LogConfig,
@@ -33,10 +34,14 @@ from mailserver.daemon.lifecycle import Lifecycle
 from mailserver.daemon.notify import Notifier
 from mailserver.daemon.run import CannotListen, Daemon
 from mailserver.daemon.taken_up import taken_up, waiting
+from mailserver.daemon.way_out import tell_about_dnssec
+from mailserver.dns.resolver import DnsResolver
 from mailserver.errors import InUse
 from mailserver.log import Log
 from mailserver.store import domains, users
 from mailserver.tls import self_signed
+from tests.fakes import FakeClock
+from tests.zone import Zone
 
 FACES = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "http"]
 
@@ -318,3 +323,19 @@ async def test_new_limits_hold_for_new_sessions(config: Config) -> None:
 def _another_certificate(tmp_path: Path) -> TlsConfig:
     files = self_signed.ensure(tmp_path / "tls2", ["other.example.test"], datetime.now(UTC))
     return TlsConfig(files.certificate, files.key)
+
+
+@pytest.mark.parametrize(
+    ("validates", "event", "reason"),
+    [(True, "DNSSEC is validated", ""), (False, "no DANE", "does not validate DNSSEC: its answer for the root zone")],
+)
+async def test_the_log_says_at_the_start_whether_dane_can_hold(
+    events: Callable[[str], list[dict[str, Any]]], clock: FakeClock, validates: bool, event: str, reason: str
+) -> None:
+    async with Zone() as zone:
+        zone.secure = validates
+        resolver = DnsResolver(DnsConfig(servers=(zone.server,)), clock)
+        await tell_about_dnssec(resolver)
+        await resolver.close()
+    [line] = events(event)
+    assert reason in line.get("reason", "")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from mailserver.dns.messages import (
     MAX_NEGATIVE_TTL,
+    MAX_OCTETS,
     MAX_TTL,
     Unusable,
     WithoutEdns,
@@ -131,6 +132,13 @@ def test_formerr_means_to_ask_without_edns_once() -> None:
     with pytest.raises(Unusable) as refused:
         read(made, question(NAME, dns.rdatatype.MX, edns=False))
     assert not isinstance(refused.value, WithoutEdns)
+
+
+def test_an_answer_has_a_bounded_number_of_records() -> None:
+    few, many = (response(*(f"example.net. 60 IN MX {number} mx.test." for number in range(n))) for n in (190, 201))
+    assert len(read(parse(few.to_wire(max_size=MAX_OCTETS), QUERY), QUERY).records) == 190
+    with pytest.raises(Unusable, match="more than 200 records"):
+        parse(many.to_wire(max_size=MAX_OCTETS), QUERY)
 
 
 @pytest.mark.parametrize("spoil", ["id", "name", "type", "query"])
