@@ -36,14 +36,17 @@ from mailserver.delivery.submission import Submission
 from mailserver.dkim.sign import Signer
 from mailserver.errors import BadValue, Refusal
 from mailserver.imap.server import ImapServer
+from mailserver.mail.srs import Srs
 from mailserver.mailboxes.outbox import Outbox
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.metrics import Metrics
 from mailserver.pop3.server import Pop3Server
-from mailserver.queue.seams import Recorder
+from mailserver.queue.notices import Notices
 from mailserver.search.text_index import TextIndex
 from mailserver.smtp.faces import SmtpRole
 from mailserver.smtp.server import SmtpServer
+from mailserver.store.return_paths import ReturnPaths
+from mailserver.store.sealing import SealingKey
 from mailserver.store.store import Store
 from mailserver.tls.contexts import TlsContexts
 
@@ -260,7 +263,19 @@ class Daemon:
         """Last: what it starts to send needs nothing that is still to come."""
         if self._carrier is None:
             return
-        outbound = await Outbound.open(store, self._clock, self.config, self._carrier, Recorder(store), self._open)
+        config = self.config
+        key = await store.in_thread(SealingKey.open, store.data)
+        notices = Notices(
+            store,
+            self._clock,
+            config.server.hostname,
+            ReturnPaths(Srs(key.derive("srs"), config.forwarding.srs_days)),
+            config.queue,
+            config.delivery,
+            config.bounces,
+        )
+        self._reconfigure.append(lambda new: notices.reconfigure(new.queue, new.delivery, new.bounces))
+        outbound = await Outbound.open(store, self._clock, config, self._carrier, notices, self._open)
         self._stopping.append(outbound)
         self._reconfigure.append(outbound.reconfigure)
 

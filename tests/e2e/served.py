@@ -67,11 +67,15 @@ store = {{ min_free_bytes = 0 }}
 auth = {{ argon2_memory_kib = 8192 }}
 {listeners}"""
     )
-    command = [sys.executable, "-m", "mailserver", "--config", str(folder / "mailserver.toml")]
-    subprocess.run([*command, "domain", "add", "example.test"], check=True, capture_output=True)
+    subprocess.run([*command(folder), "domain", "add", "example.test"], check=True, capture_output=True)
     for address in (ANN, BEN):
         words = ["user", "add", address, "--password-stdin"]
-        subprocess.run([*command, *words], input=PASSWORD.encode(), check=True, capture_output=True)
+        subprocess.run([*command(folder), *words], input=PASSWORD.encode(), check=True, capture_output=True)
+
+
+def command(folder: Path) -> list[str]:
+    """The command line of this household."""
+    return [sys.executable, "-m", "mailserver", "--config", str(folder / "mailserver.toml")]
 
 
 @contextlib.contextmanager
@@ -79,8 +83,9 @@ def served(folder: Path, around: Callable[[Path], list[str]] = lambda _: [], **s
     """`around`: words of a command that runs the server; `settings`: store__min_free_bytes=0 and so on."""
     seen = len(log_of(folder))
     environ = os.environ | {f"MAILSERVER__{key.upper()}": str(value) for key, value in settings.items()}
-    command = [sys.executable, "-m", "mailserver", "serve", "--config", str(folder / "mailserver.toml")]
-    with subprocess.Popen([*around(folder), *command], env=environ, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        [*around(folder), *command(folder), "serve"], env=environ, stderr=subprocess.DEVNULL
+    ) as process:
         try:
             wait_until(lambda: _ready(folder, seen) or process.poll() is not None, START_SECONDS)
             ready = _ready(folder, seen)
