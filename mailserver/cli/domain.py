@@ -6,6 +6,7 @@ import click
 
 from mailserver.cli.context import Context
 from mailserver.cli.output import json_option, show_fields, show_list
+from mailserver.cli.sending_limits import chosen_limit, limit_words, per_hour_option, shown_limit
 from mailserver.cli.times import moment
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def list_(context: Context, deleted: bool, as_json: bool) -> None:
 @click.pass_obj
 def show(context: Context, name: str, as_json: bool) -> None:
     """One domain, with how many users and aliases it has."""
-    from mailserver.store import aliases, domains, users
+    from mailserver.store import aliases, domains, submissions, users
     from mailserver.store.database import Rx
 
     def read(rx: Rx) -> dict[str, Any]:
@@ -75,9 +76,24 @@ def show(context: Context, name: str, as_json: bool) -> None:
             **_fields(found),
             "users": len(users.list(rx, found.name)),
             "aliases": len(aliases.list(rx, found.name)),
+            "recipients_per_hour": shown_limit(submissions.domain_limit(rx, found.id)),
         }
 
     show_fields(context.run(lambda store: store.read(read)), as_json)
+
+
+@domain.command("set")
+@click.argument("name")
+@per_hour_option("submission.domain_per_hour")
+@click.pass_obj
+def set_(context: Context, name: str, per_hour: int | str | None) -> None:
+    """Change how much all its users may send together."""
+    from mailserver.store import domains
+
+    if per_hour is None:
+        raise click.UsageError("Nothing to set; see --help")
+    context.run(lambda store: store.write(domains.set_submissions_per_hour, name, chosen_limit(per_hour)))
+    click.echo(f"All of {name} may send to {limit_words(per_hour)}")
 
 
 @domain.command()
@@ -119,6 +135,28 @@ def restore(context: Context, name: str) -> None:
 
     context.run(lambda store: store.write(domains.restore, name))
     click.echo(f"Restored {name}")
+
+
+@domain.command()
+@click.argument("name")
+@click.option("--ipv4", help="An IPv4 address of this machine; '' for any.")
+@click.option("--ipv6", help="An IPv6 address of this machine; '' for any.")
+@click.pass_obj
+def source(context: Context, name: str, ipv4: str | None, ipv6: str | None) -> None:
+    """The addresses its mail leaves from, in place of outbound.source_ipv4 and source_ipv6; shows or sets them."""
+    from mailserver.store import domains, relays
+    from mailserver.store.database import Tx
+
+    def write(tx: Tx) -> relays.Departure:
+        known = relays.departure(tx, domains.get(tx, name).id)
+        if ipv4 is not None or ipv6 is not None:
+            kept4 = known.ipv4 if ipv4 is None else ipv4 or None
+            kept6 = known.ipv6 if ipv6 is None else ipv6 or None
+            relays.set_sources(tx, name, kept4, kept6)
+        return relays.departure(tx, domains.get(tx, name).id)
+
+    now = context.run(lambda store: store.write(write))
+    click.echo(f"Mail of {name} leaves from {now.ipv4 or 'any IPv4 address'} and {now.ipv6 or 'any IPv6 address'}")
 
 
 def _set_active(context: Context, name: str, active: bool) -> None:

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "share": ("mailserver.cli.share:share", "Mailboxes that several users work with."),
     "alias": ("mailserver.cli.alias:alias", "Addresses that stand for other addresses."),
     "dkim": ("mailserver.cli.dkim:dkim", "Keys that mail is signed with, and their DNS records."),
+    "relay": ("mailserver.cli.relay:relay", "Servers that send our mail on."),
     "queue": ("mailserver.cli.queue:queue", "Mail on its way to other servers."),
     "bounce": ("mailserver.cli.bounce:bounce", "Mail that came back, and addresses not written to for a while."),
     "tls": ("mailserver.cli.tls:tls", "TLS to other servers: policies, what is remembered, reports."),

@@ -8,6 +8,7 @@ import click
 from mailserver.cli.context import Context
 from mailserver.cli.output import json_option, octets, show_fields, show_list
 from mailserver.cli.password import read_password, stdin_option
+from mailserver.cli.sending_limits import DEFAULT, chosen_limit, limit_words, per_hour_option, shown_limit
 from mailserver.cli.sizes import SIZE
 from mailserver.cli.times import moment
 
@@ -96,13 +97,17 @@ def list_(context: Context, domain: str | None, deleted: bool, as_json: bool) ->
 @click.pass_obj
 def show(context: Context, address: str, as_json: bool) -> None:
     """One account."""
-    from mailserver.store import quota, users
+    from mailserver.store import quota, sent_copies, submissions, users
 
-    def read(rx: "Rx") -> "tuple[User, int]":
+    def read(rx: "Rx") -> "tuple[User, int, dict[str, Any]]":
         found = users.get(rx, address)
-        return found, quota.get(rx, found.id).messages
+        sending = {
+            "recipients_per_hour": shown_limit(submissions.own_limit(rx, found.id)),
+            "sent_copies": sent_copies.choice(rx, found.id) or DEFAULT,
+        }
+        return found, quota.get(rx, found.id).messages, sending
 
-    found, messages = context.run(lambda store: store.read(read))
+    found, messages, sending = context.run(lambda store: store.read(read))
     show_fields(
         {
             **(_fields(found) if as_json else _for_people(found)),
@@ -110,6 +115,7 @@ def show(context: Context, address: str, as_json: bool) -> None:
             "may_log_in": found.may_log_in,
             "maildir": found.maildir,
             "imap_without": list(found.imap_without),
+            **sending,
         },
         as_json,
     )
@@ -137,18 +143,41 @@ def passwd(context: Context, address: str, password_stdin: bool) -> None:
 @user.command("set")
 @click.argument("address")
 @click.option("--without", help="IMAP capabilities its clients do better without, such as CONDSTORE,IDLE; '' for none.")
+@click.option(
+    "--sent-copies",
+    type=click.Choice(["off", "on", "dedupe", "default"]),
+    help="Whether what it sends is copied into Sent; default: submission.sent_copies.",
+)
+@per_hour_option("smtp.submission_per_hour")
 @click.pass_obj
-def set_(context: Context, address: str, without: str | None) -> None:
-    """Change what an account's clients are told; sessions keep to what they began with."""
+def set_(
+    context: Context, address: str, without: str | None, sent_copies: str | None, per_hour: int | str | None
+) -> None:
+    """Change what an account's clients are told (sessions keep to what they began with) and how it may send."""
     from mailserver.cli.capability_names import require_known
     from mailserver.store import users
+    from mailserver.store.database import Tx
 
-    if without is None:
+    if without is None and sent_copies is None and per_hour is None:
         raise click.UsageError("Nothing to set; see --help")
-    names = [name for name in without.upper().replace(",", " ").split() if name]
+    names = [name for name in (without or "").upper().replace(",", " ").split() if name]
     require_known(names)
-    context.run(lambda store: store.write(users.set_imap_without, address, names))
-    click.echo(f"{address} does without {', '.join(names)}" if names else f"{address} has all capabilities")
+
+    def write(tx: Tx) -> None:
+        if without is not None:
+            users.set_imap_without(tx, address, names)
+        if sent_copies is not None:
+            users.set_sent_copies(tx, address, None if sent_copies == DEFAULT else sent_copies)
+        if per_hour is not None:
+            users.set_submissions_per_hour(tx, address, chosen_limit(per_hour))
+
+    context.run(lambda store: store.write(write))
+    if without is not None:
+        click.echo(f"{address} does without {', '.join(names)}" if names else f"{address} has all capabilities")
+    if sent_copies is not None:
+        click.echo(f"Copies in Sent for {address}: {sent_copies}")
+    if per_hour is not None:
+        click.echo(f"{address} may send to {limit_words(per_hour)}")
 
 
 @user.command()

@@ -40,6 +40,8 @@ _SECTIONS = {
     "submission": "What our users send.",
     "bounces": "Mail that comes back.",
     "forwarding": "Aliases with destinations at other servers.",
+    "outbound_tls": "TLS to other servers: docs/outbound-tls.md.",
+    "tls_reports": "Reports about TLS between servers. RFC 8460",
     "auth": "Passwords (argon2id, RFC 9106) and guessers.",
 }
 

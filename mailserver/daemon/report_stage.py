@@ -1,7 +1,7 @@
 """Mail to [tls_reports] address is read for TLS reports on its way in; it is delivered whatever is in it."""
 
 from mailserver.config.tree import TlsReportsConfig
-from mailserver.delivery.deliver import Arriving
+from mailserver.delivery.arriving import Arriving
 from mailserver.outbound_tls.report_intake import ReportIntake
 from mailserver.store.store import Store
 

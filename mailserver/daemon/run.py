@@ -28,25 +28,22 @@ from mailserver.daemon.counting import counting
 from mailserver.daemon.lock import Lock
 from mailserver.daemon.outbound import MakeCarrier, Outbound
 from mailserver.daemon.report_stage import ReportStage
+from mailserver.daemon.signing import Signing
 from mailserver.daemon.taken_up import taken_up
+from mailserver.daemon.telling import notices
 from mailserver.daemon.web import Web
 from mailserver.delivery.deliver import LocalDelivery
 from mailserver.delivery.refusals import Refusals
 from mailserver.delivery.submission import Submission
-from mailserver.dkim.sign import Signer
 from mailserver.errors import BadValue, Refusal
 from mailserver.imap.server import ImapServer
-from mailserver.mail.srs import Srs
 from mailserver.mailboxes.outbox import Outbox
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.metrics import Metrics
 from mailserver.pop3.server import Pop3Server
-from mailserver.queue.notices import Notices
 from mailserver.search.text_index import TextIndex
 from mailserver.smtp.faces import SmtpRole
 from mailserver.smtp.server import SmtpServer
-from mailserver.store.return_paths import ReturnPaths
-from mailserver.store.sealing import SealingKey
 from mailserver.store.store import Store
 from mailserver.tls.contexts import TlsContexts
 
@@ -220,16 +217,16 @@ class Daemon:
             ]
             return server
 
-        signer = Signer(store, clock, config.dkim)
-        self._open.callback(signer.close)
-        self._reconfigure.append(lambda new: signer.reconfigure(new.dkim))
+        signing = Signing(store, clock, config)
+        self._open.push_async_callback(signing.close)
+        self._reconfigure.append(signing.reconfigure)
         limits = config.smtp, config.delivery, config.queue
         reports = ReportStage(store, config.tls_reports)
         self._reconfigure.append(lambda new: reports.reconfigure(new.tls_reports))
         mx = build(SmtpRole.MX, LocalDelivery(store, clock, hostname, *limits, stages=(reports,)))
         msa = build(
             SmtpRole.SUBMISSION,
-            submission := Submission(store, clock, hostname, *limits, signer, submission=config.submission),
+            submission := Submission(store, clock, hostname, *limits, signing.signer, submission=config.submission),
         )
         self._reconfigure.append(lambda new: submission.configure(new.submission))
         self._servers |= {
@@ -263,19 +260,9 @@ class Daemon:
         """Last: what it starts to send needs nothing that is still to come."""
         if self._carrier is None:
             return
-        config = self.config
-        key = await store.in_thread(SealingKey.open, store.data)
-        notices = Notices(
-            store,
-            self._clock,
-            config.server.hostname,
-            ReturnPaths(Srs(key.derive("srs"), config.forwarding.srs_days)),
-            config.queue,
-            config.delivery,
-            config.bounces,
-        )
-        self._reconfigure.append(lambda new: notices.reconfigure(new.queue, new.delivery, new.bounces))
-        outbound = await Outbound.open(store, self._clock, config, self._carrier, notices, self._open)
+        tell = await notices(store, self._clock, self.config)
+        self._reconfigure.append(lambda new: tell.reconfigure(new.queue, new.delivery, new.bounces))
+        outbound = await Outbound.open(store, self._clock, self.config, self._carrier, tell, self._open)
         self._stopping.append(outbound)
         self._reconfigure.append(outbound.reconfigure)
 

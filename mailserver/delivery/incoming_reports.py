@@ -8,7 +8,7 @@ from mailserver.config.tree import BouncesConfig
 from mailserver.delivery.arriving import Arriving
 from mailserver.mail import bounces as reports
 from mailserver.mail.bounces import MAX_OCTETS, Bounce
-from mailserver.mail.dsn import Action
+from mailserver.mail.reports import Action
 from mailserver.store import bounces
 from mailserver.store.bounces import Policy, Returned, Source
 from mailserver.store.database import Tx

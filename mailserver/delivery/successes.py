@@ -14,7 +14,7 @@ from typing import Protocol
 import structlog
 
 from mailserver.errors import Refusal
-from mailserver.mail.dsn import Action, RecipientStatus, Report
+from mailserver.mail.reports import Action, RecipientStatus, Report
 from mailserver.mail.transaction import Envelope, EnvelopeRecipient, Notify
 from mailserver.store.database import Tx
 from mailserver.store.recipients import Resolved

@@ -2,7 +2,7 @@
 
 from mailserver.errors import RecipientSuppressed
 from mailserver.mail.dates import format_date
-from mailserver.mail.dsn import plain
+from mailserver.mail.strangers import plain
 from mailserver.store import bounces, suppressions
 from mailserver.store.database import Rx
 from mailserver.store.suppressions import Suppression

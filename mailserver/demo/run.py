@@ -8,17 +8,20 @@ from pathlib import Path
 
 from mailserver.clock import SystemClock
 from mailserver.config.load import Loaded
+from mailserver.config.tree import Config
 from mailserver.daemon.lifecycle import Lifecycle
 from mailserver.daemon.lock import Lock
 from mailserver.daemon.notify import Notifier
 from mailserver.daemon.run import CannotListen, Daemon
+from mailserver.delivery.local_carrier import LocalCarrier
 from mailserver.demo import logins as accounts
 from mailserver.demo.logins import Login
 from mailserver.demo.seed import seed
 from mailserver.demo.settings import HOSTNAME, settings
 from mailserver.log import Log
 from mailserver.queue.catcher import Catcher
-from mailserver.queue.outbound import OutboundQueue
+from mailserver.queue.seams import Carrier
+from mailserver.remote.consignment import Gates
 from mailserver.store.store import Store
 from mailserver.tls import self_signed
 from mailserver.tls.self_signed import SelfSigned
@@ -38,11 +41,12 @@ async def run(data: Path, base: int, log: Log, started: Started, *, relaxed: boo
 
     async def furnish(store: Store, closing: AsyncExitStack) -> None:
         await seed(store, logins, config.auth, new_passwords=new)
-        catcher = Catcher(store, OutboundQueue(store, f"catcher-{secrets.token_hex(8)}"), data / CAUGHT)
-        await catcher.start()
-        closing.push_async_callback(catcher.stop)
 
-    daemon = Daemon(config, clock, furnish)
+    async def carrier(store: Store, gates: Gates, config: Config, closing: AsyncExitStack) -> Carrier:
+        catcher = Catcher(store, data / CAUGHT)
+        return LocalCarrier(store, clock, HOSTNAME, config.delivery, config.queue, catcher)
+
+    daemon = Daemon(config, clock, furnish, carrier)
     lifecycle = Lifecycle(daemon, log, Notifier(os.environ), lambda: Loaded(config, {}, None))
     try:
         await lifecycle.run(lambda: started(daemon.ports, files, logins))

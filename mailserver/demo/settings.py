@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mailserver.config.tree import (
     Config,
+    DkimConfig,
     ImapConfig,
     ListenerConfig,
     ListenersConfig,
@@ -53,6 +54,7 @@ def settings(data: Path, base: int, files: SelfSigned, *, relaxed: bool, plain_a
         smtp=SmtpConfig(allow_plain_auth=plain_auth),
         imap=ImapConfig(allow_plain_auth=plain_auth),
         pop3=Pop3Config(allow_plain_auth=plain_auth),
+        dkim=DkimConfig(rotate_days=0),  # nobody would publish its keys
         web=WebConfig(port=base + OFFSETS["http"], addresses=(HOST,)),
     )
     return relax(config) if relaxed else config

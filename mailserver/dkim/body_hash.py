@@ -12,7 +12,7 @@ from typing import Protocol
 
 MANY_LINES = 32_768  # empty lines written at once
 
-_BLANKS = re.compile(rb"[\t ]+")
+_BLANKS = re.compile(rb"\t[\t ]*| [\t ]+")  # a space alone stays: most are
 _LINE = b"\r\n"
 
 

@@ -21,7 +21,7 @@ from mailserver.errors import BadKey, SealBroken
 from mailserver.mail import addresses
 from mailserver.mail.editing import HeaderBlock
 from mailserver.store import dkim_keys
-from mailserver.store.database import Rx
+from mailserver.store.database import Rx, as_refusal
 from mailserver.store.dkim_keys import DkimKey
 from mailserver.store.dkim_states import State
 from mailserver.store.events import AccountsChanged, DkimKeysChanged, Event, ForeignCommit
@@ -89,6 +89,7 @@ class Signer:
         """DKIM-Signature field lines for the top of `header`, b"" where no key of the domain can sign.
 
         `octets` of the whole message, where they are known to be few: it is then signed at once, else in a thread.
+        Raises Unavailable where the body can not be read.
         """
         keys = await self.keys(domain)
         self.counts["signed" if keys else "unsigned"] += 1
@@ -99,7 +100,10 @@ class Signer:
         expires_at = signed_at + self._config.expire_days * DAY_SECONDS if self._config.expire_days else None
         if octets is not None and len(header) + octets <= INLINE_OCTETS:
             return signatures(keys, header, body, signed_at, expires_at)
-        return await self._store.in_thread(signatures, keys, header, body, signed_at, expires_at)
+        try:
+            return await self._store.in_thread(signatures, keys, header, body, signed_at, expires_at)
+        except OSError as fault:  # the body is on a disk
+            raise as_refusal(fault) from fault
 
     async def sign_as_written(
         self, header: bytes, reverse_path: str, body: Iterable[bytes], octets: int | None = None

@@ -18,6 +18,7 @@ from mailserver.dns.answers import Answer, DnsFailure
 from mailserver.mail.editing import HeaderBlock
 
 MAX_SIGNATURES = 10  # the topmost; RFC 6376 §8.4
+MAX_QUESTIONS = 10  # to the DNS at once: a chain names up to 51 keys
 
 InThread = Callable[..., Awaitable[Any]]
 Texts = dict[str, tuple[bytes, ...] | DnsFailure]
@@ -56,13 +57,15 @@ def header_fields(head: bytes) -> list[RawField]:
 
 
 async def look_up(resolver: TextResolver, names: Iterable[str]) -> Texts:
-    """TXT records of each name, asked at once."""
+    """TXT records of each name, some asked at once."""
+    turn = asyncio.Semaphore(MAX_QUESTIONS)
 
     async def ask(name: str) -> tuple[bytes, ...] | DnsFailure:
-        try:
-            return (await resolver.txt(name)).records
-        except DnsFailure as fault:
-            return fault
+        async with turn:
+            try:
+                return (await resolver.txt(name)).records
+            except DnsFailure as fault:
+                return fault
 
     wanted = [*dict.fromkeys(names)]
     return dict(zip(wanted, await asyncio.gather(*map(ask, wanted)), strict=True))

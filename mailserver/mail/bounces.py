@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from itertools import islice
 
 from mailserver.mail import charsets, transfer
-from mailserver.mail.dsn import Action, plain, plain_address
 from mailserver.mail.headers import Header, unfolded
 from mailserver.mail.message_ids import message_id, message_ids
+from mailserver.mail.reports import Action
 from mailserver.mail.scanner import Entity, scan
+from mailserver.mail.strangers import plain, plain_address
 from mailserver.mail.xtext import decode_utf8_address
 
 MAX_OCTETS = 262_144  # of a message that are looked at

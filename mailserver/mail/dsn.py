@@ -14,21 +14,20 @@ import binascii
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
-from mailserver.mail import encoded_words, xtext
+from mailserver.mail import dsn_fields, encoded_words
 from mailserver.mail.dates import format_date
 from mailserver.mail.downgrade import encoded_words as as_encoded_words
-from mailserver.mail.dsn_words import MEANINGS, OPENINGS, SUBJECTS
+from mailserver.mail.dsn_words import SUBJECTS, words
 from mailserver.mail.editing import HeaderBlock, field_line
 from mailserver.mail.message_ids import message_id, message_ids
+from mailserver.mail.reports import Action, Report, original_address
+from mailserver.mail.strangers import plain, plain_address
 from mailserver.mail.transaction import Ret
 
 MAX_RETURNED_OCTETS = 65_536  # of a message that is given back whole; of a larger one only the header is
 MAX_HEADER_OCTETS = 65_536  # of a header that is given back
-MAX_DIAGNOSTIC = 1000  # characters of what a server said
-MAX_WORD = 200  # characters without a space in it: longer ones are cut in pieces, so that lines stay short
-MAX_ADDRESS_OCTETS = 900  # RFC 5321 §4.5.3.1 allows 320
+LONGEST_ID = 200  # characters; a longer one is no id that a thread hangs on
 MAX_SUBJECT = 150  # characters of the original Subject
 MAX_REFERENCES = 20  # ids; the thread's root is the first of them
 BOUNDARY_OCTETS = 16
@@ -36,40 +35,7 @@ ID_OCTETS = 16
 
 Random = Callable[[int], bytes]
 
-
-class Action(StrEnum):
-    """RFC 3464 §2.3.3, the worst first."""
-
-    FAILED = "failed"
-    DELAYED = "delayed"
-    DELIVERED = "delivered"
-    RELAYED = "relayed"  # to a server that will not tell of success
-    EXPANDED = "expanded"  # to a list of several
-
-
-@dataclass(frozen=True, slots=True)
-class RecipientStatus:
-    recipient: str  # the address that was tried
-    action: Action
-    status: str  # RFC 3463: "5.1.1"
-    orcpt: str | None = None  # as RCPT had it: type, ";", xtext
-    remote_mta: str | None = None  # the server that answered
-    diagnostic: str = ""  # its reply with the code, or our own words
-    is_reply: bool = True  # the diagnostic is a reply of SMTP
-    last_attempt: int | None = None  # epoch seconds
-    retry_until: int | None = None  # epoch seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Of one message, at one moment; at least one recipient."""
-
-    reporting_mta: str  # our host name
-    sender: str  # to whom it goes: the message's reverse-path, never the null one
-    recipients: tuple[RecipientStatus, ...]
-    arrived: int  # epoch seconds, when we took the message
-    envid: str | None = None  # as MAIL had it: xtext
-    ret: Ret | None = None
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +55,12 @@ def compose(report: Report, original: bytes, size: int, now: int, random: Random
     returned = _returned(report, header, original, size, is_global)
     boundary = random(BOUNDARY_OCTETS).hex()
     parts = [
-        _text_part(_words(report, header, is_whole=returned.is_whole)),
-        _part(f"message/{'global-' if is_global else ''}delivery-status", _status(report, is_global), eight=is_global),
+        _text_part(words(report, header, is_whole=returned.is_whole)),
+        _part(
+            f"message/{'global-' if is_global else ''}delivery-status",
+            dsn_fields.status(report, is_global),
+            eight=is_global,
+        ),
         _part(returned.media_type, returned.octets, eight=not returned.octets.isascii()),
     ]
     top = _header(report, header, now, random, boundary, is_global)
@@ -143,97 +113,7 @@ def _thread(header: HeaderBlock, is_global: bool) -> list[tuple[str, str]]:
 
 
 def _may_stand(identifier: str, is_global: bool) -> bool:
-    return len(identifier) <= MAX_WORD and identifier.isprintable() and (is_global or identifier.isascii())
-
-
-# ---- for people ----
-
-
-def _words(report: Report, header: HeaderBlock, *, is_whole: bool) -> str:
-    lines = [f"This is the mail server {report.reporting_mta}.", ""]
-    for action in Action:
-        about = [_about(recipient) for recipient in report.recipients if recipient.action is action]
-        if about:
-            lines += [*OPENINGS[action].split("\n"), ""]
-        for each in about:
-            lines += [*each, ""]
-    lines += [*_facts(report, header), ""]
-    lines.append("The message is attached." if is_whole else "The header of the message is attached.")
-    return "\r\n".join(lines) + "\r\n"
-
-
-def _about(recipient: RecipientStatus) -> list[str]:
-    lines = [f"  {plain_address(recipient.recipient)}"]
-    if (original := _original_address(recipient.orcpt)) and original.lower() != recipient.recipient.lower():
-        lines.append(f"    You wrote to: {plain_address(original)}")
-    if recipient.action in {Action.FAILED, Action.DELAYED}:
-        what, advice = meaning(recipient.status)
-        lines.append(f"    {what}")
-        if said := plain(recipient.diagnostic):
-            by = f"The server {plain(recipient.remote_mta)} said" if recipient.remote_mta else "The reason"
-            lines.append(f"    {by}: {said}")
-        if recipient.action is Action.FAILED:
-            lines.append(f"    What you can do: {advice}")
-        elif recipient.retry_until is not None:
-            lines.append(f"    We keep trying until {format_date(recipient.retry_until)}.")
-    return lines
-
-
-def _facts(report: Report, header: HeaderBlock) -> list[str]:
-    found = [("Subject", encoded_words.decode(b" ".join(header.values(b"subject")[:1])))]
-    found.append(("Sent", format_date(report.arrived)))
-    found.append(("Message-ID", message_id(b" ".join(header.values(b"message-id")[:1]))))
-    return ["Your message:", *[f"  {name}: {plain(value)}" for name, value in found if value]]
-
-
-def meaning(status: str) -> tuple[str, str]:
-    """(what happened, what to do) for an enhanced status code; by its detail, its subject, or its class."""
-    kind, _, rest = status.partition(".")
-    subject, _, detail = rest.partition(".")
-    for key in (f"{kind}.{subject}.{detail}", f"x.{subject}.{detail}", f"x.{subject}", kind):
-        if key in MEANINGS:
-            return MEANINGS[key]
-    return MEANINGS["5"]
-
-
-# ---- for programs ----
-
-
-def _status(report: Report, is_global: bool) -> bytes:
-    message = [("Reporting-MTA", f"dns; {report.reporting_mta}")]
-    if report.envid:
-        message.append(("Original-Envelope-Id", _shown(xtext.decode(report.envid), is_global)))
-    message.append(("Arrival-Date", format_date(report.arrived)))
-    blocks = [message, *[_recipient(each, is_global) for each in report.recipients]]
-    return b"\r\n".join(b"".join(field_line(name, value) for name, value in block) for block in blocks)
-
-
-def _recipient(recipient: RecipientStatus, is_global: bool) -> list[tuple[str, str]]:
-    """RFC 3464 §2.3."""
-    fields: list[tuple[str, str]] = []
-    if recipient.orcpt:
-        kind, _, _ = recipient.orcpt.partition(";")
-        address = _original_address(recipient.orcpt)
-        fields.append(("Original-Recipient", f"{_shown(kind, is_global)}; {plain_address(address)}"))
-    kind = "rfc822" if recipient.recipient.isascii() else "utf-8"
-    fields.append(("Final-Recipient", f"{kind}; {plain_address(recipient.recipient)}"))
-    fields += [("Action", recipient.action), ("Status", recipient.status)]
-    if recipient.remote_mta:
-        fields.append(("Remote-MTA", f"dns; {_shown(recipient.remote_mta, is_global)}"))
-    if recipient.diagnostic:
-        kind = "smtp" if recipient.is_reply else "X-Mailserver"
-        fields.append(("Diagnostic-Code", f"{kind}; {_shown(recipient.diagnostic, is_global)}"))
-    if recipient.last_attempt is not None:
-        fields.append(("Last-Attempt-Date", format_date(recipient.last_attempt)))
-    if recipient.retry_until is not None and recipient.action is Action.DELAYED:
-        fields.append(("Will-Retry-Until", format_date(recipient.retry_until)))
-    return fields
-
-
-def _original_address(orcpt: str | None) -> str:
-    """The address of an ORCPT parameter; RFC 6533 §3 writes UTF-8 ones in two ways."""
-    kind, _, address = (orcpt or "").partition(";")
-    return xtext.decode_utf8_address(address) if kind.lower() == "utf-8" else xtext.decode(address)
+    return len(identifier) <= LONGEST_ID and identifier.isprintable() and (is_global or identifier.isascii())
 
 
 # ---- the message itself ----
@@ -274,33 +154,10 @@ def _text_part(text: str) -> bytes:
     return head + encoded.replace(b"\n", b"\r\n")
 
 
-# ---- what strangers wrote ----
-
-_LINE_END = re.compile(rb"\r\n|\r|\n")
-_LONG_WORD = re.compile(rf"(\S{{{MAX_WORD}}})(?=\S)")
-
-
-def plain(text: str, limit: int = MAX_DIAGNOSTIC) -> str:
-    """One line of visible characters and single spaces, no word longer than MAX_WORD."""
-    visible = "".join(character if character.isprintable() else " " for character in text[: 2 * limit])
-    return _LONG_WORD.sub(r"\1 ", " ".join(visible.split()))[:limit].rstrip()
-
-
-def plain_address(address: str) -> str:
-    """An address in one piece, of visible characters."""
-    visible = "".join(character for character in address if character.isprintable())
-    return visible.encode("utf-8")[:MAX_ADDRESS_OCTETS].decode("utf-8", "ignore").strip()
-
-
-def _shown(text: str, is_global: bool) -> str:
-    """For a field of the status part: UTF-8 only where its media type has it."""
-    return plain(text if is_global else text.encode("ascii", "backslashreplace").decode("ascii"))
-
-
 def _is_ascii(report: Report) -> bool:
     """Whether all addresses are; what servers said can be written in ASCII."""
     addresses = [report.sender, *[each.recipient for each in report.recipients]]
-    addresses += [_original_address(each.orcpt) for each in report.recipients]
+    addresses += [original_address(each.orcpt) for each in report.recipients]
     return all(address.isascii() for address in addresses)
 
 

@@ -2,6 +2,13 @@
 
 from collections.abc import Mapping
 
+from mailserver.mail import encoded_words
+from mailserver.mail.dates import format_date
+from mailserver.mail.editing import HeaderBlock
+from mailserver.mail.message_ids import message_id
+from mailserver.mail.reports import Action, RecipientStatus, Report, original_address
+from mailserver.mail.strangers import plain, plain_address
+
 SUBJECTS: Mapping[str, str] = {
     "failed": "Not delivered",
     "delayed": "Delayed",
@@ -65,3 +72,50 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
     "4": ("The recipient's server put the message off.", _LATER),
     "5": ("The recipient's server refused the message.", _ASK),
 }
+
+
+def words(report: Report, header: HeaderBlock, *, is_whole: bool) -> str:
+    lines = [f"This is the mail server {report.reporting_mta}.", ""]
+    for action in Action:
+        about = [_about(recipient) for recipient in report.recipients if recipient.action is action]
+        if about:
+            lines += [*OPENINGS[action].split("\n"), ""]
+        for each in about:
+            lines += [*each, ""]
+    lines += [*_facts(report, header), ""]
+    lines.append("The message is attached." if is_whole else "The header of the message is attached.")
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _about(recipient: RecipientStatus) -> list[str]:
+    lines = [f"  {plain_address(recipient.recipient)}"]
+    if (original := original_address(recipient.orcpt)) and original.lower() != recipient.recipient.lower():
+        lines.append(f"    You wrote to: {plain_address(original)}")
+    if recipient.action in {Action.FAILED, Action.DELAYED}:
+        what, advice = meaning(recipient.status)
+        lines.append(f"    {what}")
+        if said := plain(recipient.diagnostic):
+            by = f"The server {plain(recipient.remote_mta)} said" if recipient.remote_mta else "The reason"
+            lines.append(f"    {by}: {said}")
+        if recipient.action is Action.FAILED:
+            lines.append(f"    What you can do: {advice}")
+        elif recipient.retry_until is not None:
+            lines.append(f"    We keep trying until {format_date(recipient.retry_until)}.")
+    return lines
+
+
+def _facts(report: Report, header: HeaderBlock) -> list[str]:
+    found = [("Subject", encoded_words.decode(b" ".join(header.values(b"subject")[:1])))]
+    found.append(("Sent", format_date(report.arrived)))
+    found.append(("Message-ID", message_id(b" ".join(header.values(b"message-id")[:1]))))
+    return ["Your message:", *[f"  {name}: {plain(value)}" for name, value in found if value]]
+
+
+def meaning(status: str) -> tuple[str, str]:
+    """(what happened, what to do) for an enhanced status code; by its detail, its subject, or its class."""
+    kind, _, rest = status.partition(".")
+    subject, _, detail = rest.partition(".")
+    for key in (f"{kind}.{subject}.{detail}", f"x.{subject}.{detail}", f"x.{subject}", kind):
+        if key in MEANINGS:
+            return MEANINGS[key]
+    return MEANINGS["5"]

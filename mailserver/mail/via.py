@@ -3,8 +3,8 @@
 from mailserver.mail import addresses, encoded_words
 from mailserver.mail.addresses import Address
 from mailserver.mail.downgrade import encoded_words as as_encoded_words
-from mailserver.mail.dsn import plain
 from mailserver.mail.editing import HeaderBlock, RawField, field_line, is_named
+from mailserver.mail.strangers import plain
 
 MAX_NAME = 100  # characters of the author's name
 

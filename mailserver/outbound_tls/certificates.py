@@ -6,11 +6,13 @@ might be tried in clear text, and one that is only judged for a report must not 
 
 import ipaddress
 import ssl
+import warnings
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from mailserver.errors import BadValue
@@ -27,12 +29,12 @@ class Authorities:
 
     @classmethod
     def load(cls, file: Path | None) -> "Authorities":
-        """PEM; None: what the system trusts. In a thread. Raises BadValue."""
+        """PEM; None: what the system trusts. At the start, as it takes some milliseconds. Raises BadValue."""
         path = file or system_file()
         if path is None:
             return cls(())
         try:
-            return cls(x509.load_pem_x509_certificates(path.read_bytes()))
+            return cls(_loaded(path.read_bytes()))
         except (OSError, ValueError) as fault:
             raise BadValue(f"outbound_tls.authorities: {path}: {fault}") from fault
 
@@ -52,6 +54,13 @@ class Authorities:
         except (VerificationError, ValueError) as fault:
             raise CertificateRefused(_untrusted(leaf, fault), ResultType.CERTIFICATE_NOT_TRUSTED) from fault
         return held
+
+
+def _loaded(pem: bytes) -> list[x509.Certificate]:
+    """The system's list has authorities older than the rules for serial numbers, which is no news to anybody."""
+    with warnings.catch_warnings():  # not in a thread: it changes what the whole process warns of
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        return x509.load_pem_x509_certificates(pem)
 
 
 def client_context(file: Path | None) -> ssl.SSLContext:

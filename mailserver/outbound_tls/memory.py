@@ -4,14 +4,17 @@ Only that there was TLS is remembered, not which certificate: certificates chang
 and who can show another one to us can do so at the first contact as well.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
 
 from mailserver.outbound_tls.decision import Memory
+from mailserver.outbound_tls.kept import Kept
 from mailserver.outbound_tls.policy import Recalled
 from mailserver.outbound_tls.results import TlsOutcome
 from mailserver.store import tls_memory
+from mailserver.store.database import Tx
 from mailserver.store.store import Store
 from mailserver.store.tls_memory import Remembered
 
@@ -24,29 +27,39 @@ class TlsMemory:
     def __init__(self, store: Store, hold_days: float) -> None:
         """`hold_days`: how long TLS must be missing before clear text will do; 0: nothing is held back."""
         self._store = store
+        self._known = Kept(store, tls_memory.find)
         self.hold_days = hold_days
 
+    def close(self) -> None:
+        self._known.close()
+
     async def recall(self, host: str) -> Recalled:
-        known = await self._store.read(tls_memory.find, host.lower())
+        known = await self._known.get(host.lower())
         now_ms = int(self._store.clock.now().timestamp() * 1000)
         return recalled(known, now_ms, self.hold_days)
 
     async def note(self, host: str, outcome: TlsOutcome) -> None:
         """One session; writes only what is new, or older than a day."""
         host = host.lower()
-        known = await self._store.read(tls_memory.find, host)
+        known = await self._known.get(host)
         now_ms = int(self._store.clock.now().timestamp() * 1000)
         if outcome.is_encrypted:
             if known is None or known.missing_since is not None or now_ms - known.last_seen_at > DAY_MS:
-                await self._store.write(tls_memory.saw, host)
+                await self._write(tls_memory.saw, host)
         elif known is not None and known.missing_since is None:
-            await self._store.write(tls_memory.missed, host)
+            await self._write(tls_memory.missed, host)
             _log.warning("TLS is missing where it was seen before", host=host, outcome=outcome.words)
         elif known is not None and recalled(known, now_ms, self.hold_days).memory is Memory.FELL:
-            await self._store.write(tls_memory.remove, host)
+            await self._write(tls_memory.remove, host)
             _log.warning(
                 "TLS is not asked of this host any more", host=host, missing_since=_moment(known.missing_since)
             )
+
+    async def _write(self, verb: Callable[[Tx, str], object], host: str) -> None:
+        try:
+            await self._store.write(verb, host)
+        finally:
+            self._known.drop(host)
 
 
 def recalled(known: Remembered | None, now_ms: int, hold_days: float) -> Recalled:

@@ -7,7 +7,7 @@ from mailserver.clock import Clock
 from mailserver.mail import trace
 from mailserver.store import recipients
 from mailserver.store.handover import Local, Remote, hand_over
-from mailserver.store.queue import Outgoing, QueueRecipient, Spooled
+from mailserver.store.queue import Outgoing, Priority, QueueRecipient, Spooled
 from mailserver.store.recipients import Resolved
 from mailserver.store.store import Store
 
@@ -48,4 +48,4 @@ class ReportPost:
 
 def _outgoing(sender: str, expires_at: int, spooled: Spooled) -> Outgoing:
     """In clear text rather than not at all: broken TLS is what the report may be about. RFC 8460 §5.3"""
-    return Outgoing(sender=sender, spooled=spooled, expires_at=expires_at)
+    return Outgoing(sender=sender, spooled=spooled, expires_at=expires_at, priority=Priority.BULK, tls_optional=True)

@@ -73,7 +73,7 @@ class OutboundTls:
         port: int = 25,
     ) -> "OutboundTls":
         """Raises BadValue where [outbound_tls] authorities can not be read."""
-        authorities, fetcher = await _outside(store, resolver, config)
+        authorities, fetcher = _outside(resolver, config)
         return cls(store, clock, resolver, config, sign, random, authorities, fetcher, port)
 
     def reconfigure(self, config: Config) -> None:
@@ -95,6 +95,7 @@ class OutboundTls:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._sts.close()
+        self._memory.close()
         try:
             await self._tally.flush()
         except Refusal as fault:
@@ -116,7 +117,7 @@ class OutboundTls:
 
 async def policies_alone(store: Store, clock: Clock, resolver: Resolver, config: Config, port: int = 25) -> TlsPolicies:
     """To look at policies, not to deliver: nothing is counted. Raises BadValue."""
-    authorities, fetcher = await _outside(store, resolver, config)
+    authorities, fetcher = _outside(resolver, config)
     return TlsPolicies(
         clock,
         authorities,
@@ -125,9 +126,9 @@ async def policies_alone(store: Store, clock: Clock, resolver: Resolver, config:
     )
 
 
-async def _outside(store: Store, resolver: Resolver, config: Config) -> tuple[Authorities, Fetcher]:
+def _outside(resolver: Resolver, config: Config) -> tuple[Authorities, Fetcher]:
     file = config.outbound_tls.authorities
-    authorities = await store.in_thread(Authorities.load, file)
-    context = await store.in_thread(client_context, file)
+    authorities = Authorities.load(file)
+    context = client_context(file)
     allowed = [ipaddress.ip_network(network) for network in config.fetching.networks]
     return authorities, Fetcher(resolver, context=context, allowed=allowed)

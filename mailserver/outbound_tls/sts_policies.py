@@ -12,10 +12,12 @@ import structlog
 
 from mailserver.dns.answers import DnsFailure, Resolver
 from mailserver.fetching.fetcher import Bounds, Fetched, FetchFailed, Trouble
+from mailserver.outbound_tls.kept import Kept
 from mailserver.outbound_tls.mta_sts import MAX_POLICY_OCTETS, BadPolicy, Mode, StsPolicy, parse, record_id
 from mailserver.outbound_tls.policy import DomainPolicy, Fault
 from mailserver.outbound_tls.results import ResultType
 from mailserver.store import sts_policies
+from mailserver.store.database import Tx
 from mailserver.store.store import Store
 from mailserver.store.sts_policies import StoredPolicy
 
@@ -48,6 +50,7 @@ class StsCache:
         self._resolver = resolver
         self._get = get
         self._host_end = "" if port == 443 else f":{port}"
+        self._kept = Kept(store, sts_policies.find)
         self._running: dict[str, asyncio.Task[DomainPolicy]] = {}  # one look per domain at a time
 
     async def find(self, domain: str) -> DomainPolicy:
@@ -69,17 +72,18 @@ class StsCache:
 
     async def close(self) -> None:
         """End the fetches that are on their way."""
+        self._kept.close()
         running = list(self._running.values())
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
     async def _find(self, domain: str) -> DomainPolicy:
-        kept = await self._store.read(sts_policies.find, domain)
+        kept = await self._kept.get(domain)
         new_id = await self._id_of(domain)
         now = self._now_ms()
         if kept is not None and now - kept.used_at > USED_SECONDS * 1000:
-            await self._store.write(sts_policies.set_used, domain)
+            await self._write(domain, lambda tx: sts_policies.set_used(tx, domain))
         if new_id is None or (kept is not None and _is_same(kept, new_id, now)):
             return _in_force(domain, kept, now)
         if kept is not None and kept.tried_id == new_id and now < kept.retry_at:
@@ -94,13 +98,17 @@ class StsCache:
             fault = failed.fault
             _log.warning("MTA-STS policy not fetched", domain=domain, error=fault.reason)
             retry_at = self._now_ms() + RETRY_SECONDS * 1000
-            await self._store.write(
-                sts_policies.put_failure, domain, policy_id, retry_at, fault.reason, fault.result_type.value
+            await self._write(
+                domain,
+                lambda tx: sts_policies.put_failure(
+                    tx, domain, policy_id, retry_at, fault.reason, fault.result_type.value
+                ),
             )
             found = _in_force(domain, kept, self._now_ms())
             return found if found.sts else DomainPolicy(domain, None, fault)
-        await self._store.write(
-            sts_policies.put, domain, policy_id, policy.mode.value, policy.max_age, " ".join(policy.mx)
+        mx = " ".join(policy.mx)
+        await self._write(
+            domain, lambda tx: sts_policies.put(tx, domain, policy_id, policy.mode.value, policy.max_age, mx)
         )
         return DomainPolicy(domain, policy if policy.mode is not Mode.NONE else None)
 
@@ -130,6 +138,12 @@ class StsCache:
         except DnsFailure:
             return None
         return record_id(answer.records)
+
+    async def _write(self, domain: str, verb: Callable[[Tx], None]) -> None:
+        try:
+            await self._store.write(verb)
+        finally:
+            self._kept.drop(domain)
 
     def _now_ms(self) -> int:
         return int(self._store.clock.now().timestamp() * 1000)

@@ -23,7 +23,8 @@ from mailserver.config.tree import BouncesConfig, DeliveryConfig, QueueConfig
 from mailserver.errors import Refusal
 from mailserver.mail import dsn, trace
 from mailserver.mail.bounces import is_about_address
-from mailserver.mail.dsn import MAX_HEADER_OCTETS, MAX_RETURNED_OCTETS, Report
+from mailserver.mail.dsn import MAX_HEADER_OCTETS, MAX_RETURNED_OCTETS
+from mailserver.mail.reports import Report
 from mailserver.mail.transaction import Body, Ret
 from mailserver.queue import told
 from mailserver.remote.consignment import Consignment

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mailserver.mail.dsn import Action, RecipientStatus
+from mailserver.mail.reports import Action, RecipientStatus
 from mailserver.store.queue import Entry, Settled
 from mailserver.store.queue_states import Event
 

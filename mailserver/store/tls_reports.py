@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mailserver.errors import NoSuchReport
 from mailserver.store.database import Rx, Tx
 
-MAX_REPORTS = 10_000  # kept at most: anybody may send them
+MAX_REPORTS = 2000  # kept at most: anybody may send them
 
 _COLUMNS = "id, received_at, organization, report_id, contact, domains, begins_at, ends_at, successes, failures, sender"
 

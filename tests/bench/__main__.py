@@ -30,7 +30,9 @@ Rows = list[dict[str, Any]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=["smtp", "imap", "search", "peer", "memory", "queries"], action="append")
+    parser.add_argument(
+        "--only", choices=["smtp", "imap", "search", "peer", "memory", "queries", "queue"], action="append"
+    )
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--scale", type=float, default=1.0, help="size of the databases for the queries")
     wanted = parser.parse_args()
@@ -41,6 +43,7 @@ def main() -> None:
         "search": search.measure,
         "peer": peer.measure,
         "queries": lambda: queries(wanted.scale),
+        "queue": lambda: queue(wanted.scale),
     }
     result: dict[str, Rows] = {}
     for name, part in parts.items():
@@ -120,6 +123,12 @@ def queries(scale: float) -> Rows:
     from tests.bench import queries as part
 
     return part.main(scale)
+
+
+def queue(scale: float) -> Rows:
+    from tests.bench import queue as part
+
+    return part.measure(round(part.FINISHED * scale))
 
 
 async def _big_message(demo: Demo) -> dict[str, Any]:

@@ -46,9 +46,10 @@ _NAMES = """WITH RECURSIVE name(value) AS (
 SELECT * FROM auth_log WHERE username IN (SELECT value FROM name WHERE value LIKE :pattern)"""
 _DAYS = """SELECT date(created_at) AS day, count(*), sum(direction = 'inbound'), sum(direction = 'outbound')
     FROM delivery_log WHERE created_at > datetime(:now, :window) GROUP BY day ORDER BY day"""
-_CLAIM = """UPDATE outbound_queue SET status = 'sending', last_attempt = :now, locked_by = 'bench', locked_until = 1
-    WHERE id IN (SELECT id FROM outbound_queue WHERE status = 'pending' AND next_attempt <= :now
-                 ORDER BY next_attempt, id LIMIT 100) RETURNING id, sender, recipient, message_path"""
+_CLAIM = """UPDATE outbound_queue SET status = 'sending', locked_by = 'bench', locked_until = 1
+    WHERE id IN (SELECT id FROM outbound_queue INDEXED BY idx_queue_due
+                 WHERE status = 'pending' AND held_at IS NULL AND priority = 0 AND next_attempt <= :now
+                 ORDER BY next_attempt, id LIMIT 100) RETURNING id"""
 
 QUERIES = (
     Query(
@@ -93,7 +94,8 @@ QUERIES = (
             """INSERT INTO delivery_log (sender, recipient, status, direction, smtp_code, created_at)
             SELECT sender, recipient, 'delivered', 'outbound', 250, :now FROM outbound_queue
             WHERE status = 'sending'""",
-            "UPDATE outbound_queue SET status = 'sent', locked_by = NULL, locked_until = NULL WHERE status = 'sending'",
+            """UPDATE outbound_queue SET status = 'sent', ended_as = 'delivered', ended_at = 1, locked_by = NULL,
+                locked_until = NULL WHERE status = 'sending'""",
         ),
         {"now": NOW},
     ),

@@ -24,12 +24,13 @@ def verdict(data: Path, password: str) -> Verdict:
 
 
 def test_a_domain_from_add_to_restore(cli: Run) -> None:
-    assert cli("domain", "add", "Example.TEST").out == "Added example.test\n"
+    assert cli("domain", "add", "Example.TEST").out.startswith("Added example.test\n")
     assert cli("domain", "disable", "example.test").code == 0
     assert [row[:3] for row in cli("domain", "list").rows] == [["example.test", "no", "+"]]
     assert cli("domain", "enable", "example.test").code == 0
     assert json.loads(cli("domain", "show", "example.test", "--json").out) | {"created": ""} == {
         "name": "example.test", "active": True, "separator": "+", "created": "", "users": 0, "aliases": 0,
+        "recipients_per_hour": "default",
     }  # fmt: skip
     assert "'mailserver domain restore example.test' brings it back" in cli("domain", "delete", "example.test").out
     assert cli("domain", "list").out == ""
@@ -191,3 +192,41 @@ def test_nobody_types_a_password_for_an_account_that_can_not_be(cli: Run, ann: s
     outcome = cli("user", "add", address)
     assert outcome.code == code
     assert "password" not in outcome.err
+
+
+def test_limits_and_copies_of_an_account(cli: Run, ann: str) -> None:
+    shown = json.loads(cli("user", "show", ann, "--json").out)
+    assert (shown["recipients_per_hour"], shown["sent_copies"]) == ("default", "default")
+    assert cli("user", "set", ann, "--per-hour", "25", "--sent-copies", "on").out == (
+        "Copies in Sent for ann@example.test: on\nann@example.test may send to 25 recipients an hour\n"
+    )
+    shown = json.loads(cli("user", "show", ann, "--json").out)
+    assert (shown["recipients_per_hour"], shown["sent_copies"]) == (25, "on")
+    assert cli("user", "set", ann, "--per-hour", "0").out == "ann@example.test may send to any number of recipients\n"
+    assert json.loads(cli("user", "show", ann, "--json").out)["recipients_per_hour"] == "no limit"
+    assert cli("user", "set", ann, "--per-hour", "default", "--sent-copies", "default").code == 0
+    shown = json.loads(cli("user", "show", ann, "--json").out)
+    assert (shown["recipients_per_hour"], shown["sent_copies"]) == ("default", "default")
+
+
+def test_the_limit_of_a_domain(cli: Run, ann: str) -> None:
+    assert cli("domain", "set", "example.test", "--per-hour", "500").out == (
+        "All of example.test may send to 500 recipients an hour\n"
+    )
+    assert json.loads(cli("domain", "show", "example.test", "--json").out)["recipients_per_hour"] == 500
+    assert cli("domain", "set", "example.test", "--per-hour", "default").out == (
+        "All of example.test may send to as many recipients an hour as the configuration says\n"
+    )
+
+
+@pytest.mark.parametrize("value", ["-1", "many", "1.5", "9999999999"])
+def test_a_limit_that_is_none_is_refused(cli: Run, ann: str, value: str) -> None:
+    refused = cli("user", "set", ann, f"--per-hour={value}")
+    assert refused.code != 0
+    assert value in refused.err
+    assert json.loads(cli("user", "show", ann, "--json").out)["recipients_per_hour"] == "default"
+
+
+def test_nothing_to_set_is_said(cli: Run, ann: str) -> None:
+    assert "Nothing to set" in cli("user", "set", ann).err
+    assert "Nothing to set" in cli("domain", "set", "example.test").err

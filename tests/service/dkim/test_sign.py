@@ -12,7 +12,7 @@ from mailserver.config.tree import DkimConfig
 from mailserver.dkim.keyring import Keyring, record_of
 from mailserver.dkim.private_keys import Algorithm
 from mailserver.dkim.sign import Signer
-from mailserver.errors import BadKey
+from mailserver.errors import BadKey, Unavailable
 from mailserver.store import dkim_keys, domains
 from mailserver.store.dkim_keys import DkimKey, Storage
 from mailserver.store.store import Store
@@ -168,9 +168,6 @@ MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC
 class Large:
     """A body of a hundred megabytes that is never there as a whole."""
 
-    def __init__(self) -> None:
-        self.largest = 0
-
     def __iter__(self) -> Iterator[bytes]:
         for _ in range(100):
             yield b"x" * 1_048_574 + b"\r\n"
@@ -188,6 +185,17 @@ async def test_a_large_message_is_signed_in_pieces(store: Store, signer: Signer)
         tracemalloc.stop()
     assert peak < 16_000_000
     assert verified(fields + HEADER + b"".join(Large()), key)
+
+
+async def test_a_body_that_can_not_be_read_is_a_refusal(store: Store, signer: Signer) -> None:
+    await active_key(store)
+
+    def broken() -> Iterator[bytes]:
+        yield b"begun"
+        raise OSError(5, "Input/output error")
+
+    with pytest.raises(Unavailable):
+        await signer.sign("example.test", HEADER, broken())
 
 
 # ---- at submission ----

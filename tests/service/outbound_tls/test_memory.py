@@ -102,3 +102,14 @@ async def test_hosts_not_met_for_long_are_forgotten(memory: TlsMemory, store: St
     now_ms = int(clock.now().timestamp() * 1000)
     assert await store.write(tls_memory.remove_old, now_ms - 365 * DAY * 1000) == 1
     assert [host.host for host in await store.read(tls_memory.list, 10)] == ["mx2.example.net"]
+
+
+async def test_what_another_process_forgets_is_forgotten_here(store: Store, clock: FakeClock) -> None:
+    memory = TlsMemory(store, 3)
+    await memory.note(HOST, TLS)
+    assert (await memory.recall(HOST)).memory is Memory.HELD
+    async with await Store.open(store.data, clock, config=store.config) as other:
+        await other.write(tls_memory.remove, HOST)
+    await store.look_for_foreign_commits()
+    assert (await memory.recall(HOST)).memory is Memory.NONE
+    memory.close()

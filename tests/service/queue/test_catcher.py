@@ -1,79 +1,51 @@
-"""The demo's catcher: what would leave the machine ends in a local folder, at once and once."""
+"""The demo's catcher: what would leave the machine ends in a local folder, once."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from mailbox import Maildir
 from pathlib import Path
 
 import pytest
 
 from mailserver.queue.catcher import Catcher
-from mailserver.queue.outbound import OutboundQueue
+from mailserver.remote.consignment import Consignment, Verdict
 from mailserver.store import queue
-from mailserver.store.queue import Entry
 from mailserver.store.store import Store
-from tests.service.queue.test_queue import put, spooled
+from tests.service.queue.test_queue import put
 
 
 @pytest.fixture
-async def catcher(store: Store, tmp_path: Path) -> AsyncIterator[Catcher]:
-    catcher = Catcher(store, OutboundQueue(store, "catcher"), tmp_path / "caught")
-    yield catcher
-    await catcher.stop()
+def catcher(store: Store, tmp_path: Path) -> Catcher:
+    return Catcher(store, tmp_path / "caught")
 
 
-async def ended(store: Store, count: int) -> list[Entry]:
-    """All rows, once so many are no longer live."""
-    changed = asyncio.Event()
-    unsubscribe = store.subscribe(lambda event: changed.set())
-    try:
-        async with asyncio.timeout(10):
-            while True:
-                changed.clear()
-                entries = await store.read(queue.list)
-                if sum(entry.status in {"sent", "failed"} for entry in entries) >= count:
-                    return entries
-                await changed.wait()
-    finally:
-        unsubscribe()
+async def consignment(store: Store) -> Consignment:
+    entries = await store.write(queue.claim, "w", 10, 60_000)
+    return Consignment(tuple(entries), "far.example")
 
 
-async def test_mail_is_caught_as_it_comes_and_what_waited_before(
-    store: Store, catcher: Catcher, tmp_path: Path
-) -> None:
-    await put(store, "early@far.example")
-    await catcher.start()
-    await put(store, "x@far.example", "y@other.example", message=b"Subject: two\r\n\r\nbody\r\n")
-    entries = await ended(store, 3)
-    assert {entry.status for entry in entries} == {"sent"}
-    assert spooled(store) == []
-    caught = sorted(path.read_bytes() for path in (tmp_path / "caught/new").iterdir())
-    assert caught == sorted(
-        [
-            b"X-Caught-Sender: <ann@example.test>\r\nX-Caught-Recipient: <early@far.example>\r\n"
-            b"Subject: out\r\n\r\nx\r\n",
-            b"X-Caught-Sender: <ann@example.test>\r\nX-Caught-Recipient: <x@far.example>\r\n"
-            b"X-Caught-Recipient: <y@other.example>\r\nSubject: two\r\n\r\nbody\r\n",
-        ]
+async def test_mail_is_caught_with_its_envelope(store: Store, catcher: Catcher, tmp_path: Path) -> None:
+    await put(store, "x@far.example", "y@far.example", message=b"Subject: two\r\n\r\nbody\r\n")
+    results = await catcher.carry(await consignment(store))
+    assert [result.verdict for result in results] == [Verdict.DELIVERED] * 2
+    [caught] = [path.read_bytes() for path in (tmp_path / "caught/new").iterdir()]
+    assert caught == (
+        b"X-Caught-Sender: <ann@example.test>\r\nX-Caught-Recipient: <x@far.example>\r\n"
+        b"X-Caught-Recipient: <y@far.example>\r\nSubject: two\r\n\r\nbody\r\n"
     )
-    folder = Maildir(tmp_path / "caught", create=False)
-    assert sorted(message["Subject"] for message in folder) == ["out", "two"]
+    assert [message["Subject"] for message in Maildir(tmp_path / "caught", create=False)] == ["two"]
 
 
 @pytest.mark.parametrize("path", ["0" * 64, "../../../../../../etc/hostname", "/etc/hostname", ""])
-async def test_a_row_without_its_file_fails_and_holds_up_nobody(store: Store, catcher: Catcher, path: str) -> None:
+async def test_a_row_without_its_file_fails(store: Store, catcher: Catcher, path: str) -> None:
     await put(store, "x@far.example")
     await store.write(lambda tx: tx.run("UPDATE outbound_queue SET message_path = ?", path))
-    await put(store, "y@far.example", message=b"Subject: fine\r\n\r\n")
-    await catcher.start()
-    entries = await ended(store, 2)
-    assert sorted((entry.recipient, entry.status) for entry in entries) == [
-        ("x@far.example", "failed"),
-        ("y@far.example", "sent"),
-    ]
+    [result] = await catcher.carry(await consignment(store))
+    assert result.verdict is Verdict.FAILED
+    assert result.attempt is not None
+    assert result.attempt.text == "The spool file is missing"
 
 
-async def test_stopping_twice_or_before_the_start_does_no_harm(catcher: Catcher) -> None:
-    await catcher.stop()
-    await catcher.start()
-    await catcher.stop()
+async def test_a_folder_that_can_not_be_written_puts_mail_off(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    await put(store, "x@far.example")
+    [result] = await Catcher(store, tmp_path / "file").carry(await consignment(store))
+    assert result.verdict is Verdict.DEFERRED

@@ -42,7 +42,9 @@ def test_many_empty_members_are_refused() -> None:
         gunzip(gzip.compress(b"") * (MAX_MEMBERS + 1), 1000)
 
 
-@pytest.mark.parametrize("data", [b"", b"text", gzip.compress(b"text")[:-3], gzip.compress(b"text") + b"more"])
+@pytest.mark.parametrize(
+    "data", [b"", b"text", gzip.compress(b"text", mtime=0)[:-3], gzip.compress(b"text", mtime=0) + b"more"]
+)
 def test_what_is_not_gzip_is_refused(data: bytes) -> None:
     with pytest.raises(NotGzip):
         gunzip(data, 1000)

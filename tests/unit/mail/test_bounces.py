@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mailserver.mail import bounces
 from mailserver.mail.bounces import MAX_RECIPIENTS, Bounced
-from mailserver.mail.dsn import Action
+from mailserver.mail.reports import Action
 from tests.growth import is_linear
 
 SAMPLES = Path(__file__).parent / "foreign_bounces"

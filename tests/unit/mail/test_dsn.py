@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.mail import bounces, dsn, xtext
-from mailserver.mail.dsn import MAX_RETURNED_OCTETS, Action, RecipientStatus, Report
+from mailserver.mail import bounces, dsn, dsn_words, xtext
+from mailserver.mail.dsn import MAX_RETURNED_OCTETS
+from mailserver.mail.reports import Action, RecipientStatus, Report
 from mailserver.mail.transaction import Ret
 
 NOW = 1_772_366_400  # Sun, 01 Mar 2026 12:00:00 +0000
@@ -243,7 +244,7 @@ def test_an_original_that_is_no_message_is_returned_all_the_same() -> None:
     ],
 )
 def test_every_status_has_words(status: str, begins: str) -> None:
-    assert dsn.meaning(status)[0].startswith(begins)
+    assert dsn_words.meaning(status)[0].startswith(begins)
 
 
 TEXTS = st.text(max_size=1500)
