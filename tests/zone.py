@@ -22,6 +22,7 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.reversename
@@ -87,6 +88,12 @@ class Zone:
         owner, kind = _owner(name, rdtype), dns.rdatatype.from_text(rdtype)
         texts = [content] if isinstance(content, str) else list(content)
         self._sets[owner, kind] = dns.rrset.from_text_list(owner, ttl, "IN", kind, texts)
+
+    def set_octets(self, name: str, rdtype: str, *rdatas: bytes, ttl: int = TTL) -> None:
+        """Records that a zone file could not have, such as malformed ones."""
+        owner, kind = _owner(name, rdtype), dns.rdatatype.from_text(rdtype)
+        records = [dns.rdata.GenericRdata(dns.rdataclass.IN, kind, rdata) for rdata in rdatas]
+        self._sets[owner, kind] = dns.rrset.from_rdata_list(owner, ttl, records)
 
     def remove(self, name: str, rdtype: str) -> None:
         del self._sets[_owner(name, rdtype), dns.rdatatype.from_text(rdtype)]
@@ -233,7 +240,7 @@ class Zone:
             if not self.follows_aliases:
                 break
         if not found and (self.follows_aliases or not answer.answer):
-            self._deny(answer, name, wants)
+            self._deny(answer, name, question.rdtype, wants)
         if is_secure:
             answer.flags |= dns.flags.AD
 
@@ -248,21 +255,24 @@ class Zone:
             section.append(self._signatures[_lower(name), kind])
         return True
 
-    def _deny(self, answer: dns.message.Message, name: dns.name.Name, wants: bool) -> None:
+    def _deny(
+        self, answer: dns.message.Message, name: dns.name.Name, kind: dns.rdatatype.RdataType, wants: bool
+    ) -> None:
         """NODATA or NXDOMAIN, the SOA of the zone, and the NSEC that proves it. RFC 2308 §2, RFC 4035 §3.1.3."""
         name = _lower(name)
         exists = any(owner.is_subdomain(name) for owner, _ in self._sets)
         if not exists:
             answer.set_rcode(dns.rcode.NXDOMAIN)
-        apex = max(owner for owner, kind in self._sets if kind is dns.rdatatype.SOA and name.is_subdomain(owner))
+        # A DS belongs to the zone above the cut, RFC 4035 §3.1.4.1
+        above = name.parent() if kind is dns.rdatatype.DS and name != dns.name.root else name
+        apex = max(owner for owner, type_ in self._sets if type_ is dns.rdatatype.SOA and above.is_subdomain(owner))
         self._add(answer.authority, apex, dns.rdatatype.SOA, wants)
-        if not wants:
+        if not wants or (apex, dns.rdatatype.SOA) not in self._signatures:
             return
-        signed = sorted(owner for owner, kind in self._sets if kind is dns.rdatatype.NSEC)
-        denials = [name] if exists else [name, dns.name.Name([b"*"]).concatenate(_closest(name, signed))]
-        for owner in {max((o for o in signed if o <= denied), default=None) for denied in denials if signed}:
-            if owner is not None:
-                self._add(answer.authority, owner, dns.rdatatype.NSEC, wants)
+        chain = sorted(owner for owner, type_ in self._sets if type_ is dns.rdatatype.NSEC)
+        denied = [name] if exists else [name, dns.name.Name([b"*"]).concatenate(_closest(name, chain))]
+        for owner in {max(link for link in chain if link <= one) for one in denied}:
+            self._add(answer.authority, owner, dns.rdatatype.NSEC, wants)
 
 
 class _Datagrams(asyncio.DatagramProtocol):

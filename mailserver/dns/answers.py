@@ -59,4 +59,7 @@ class Resolver(Protocol):
     async def tlsa(self, name: str) -> Answer[Tlsa]:
         """`name` as in "_25._tcp.mx.example"."""
 
+    async def cname(self, name: str) -> Answer[str]:
+        """What the name itself is an alias of, and whether that is secure; nothing is followed."""
+
     async def ptr(self, address: str) -> Answer[str]: ...

@@ -17,6 +17,8 @@ import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
 
+from mailserver.dns import tlsa_wire
+
 UDP_PAYLOAD = 1232  # octets, DNS Flag Day 2020: nothing is fragmented on the way
 MAX_OCTETS = 16_384  # of an answer; parsing this many takes a few milliseconds
 MAX_CNAMES = 8  # from the name to its records
@@ -60,12 +62,16 @@ def parse(wire: bytes, query: dns.message.QueryMessage) -> dns.message.Message:
     if len(wire) > MAX_OCTETS:
         raise Unusable(f"{len(wire)} octets, more than {MAX_OCTETS}")
     try:
-        message = dns.message.from_wire(wire)
+        message = _parse(wire, query.question[0].rdtype)
         if query.is_response(message):
             return message
     except (dns.exception.DNSException, ValueError, struct.error) as fault:
         raise Unusable(f"garbage ({type(fault).__name__})") from fault
     raise Unusable("an answer to another question")
+
+
+def _parse(wire: bytes, kind: dns.rdatatype.RdataType) -> dns.message.Message:
+    return tlsa_wire.parse(wire) if kind is dns.rdatatype.TLSA else dns.message.from_wire(wire)
 
 
 def is_truncated(message: dns.message.Message) -> bool:

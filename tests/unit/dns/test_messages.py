@@ -152,6 +152,37 @@ def test_an_answer_to_another_question_is_none(spoil: str) -> None:
 WHOLE = response("example.net. 300 IN MX 10 mx.example.net.", authority=(SOA,)).to_wire()
 
 
+TLSA_QUERY = question(NAME, dns.rdatatype.TLSA)
+TLSA_HEADER = TLSA_QUERY.to_wire()[:2] + bytes.fromhex("8180 0001 0001 0000 0000")
+TLSA_QUESTION = NAME.to_wire() + bytes.fromhex("0034 0001")
+
+
+@pytest.mark.parametrize(
+    ("record", "records"),
+    [
+        ("c00c 0034 0001 0000003c 0005 030101 abcd", 1),  # a digest of two octets: of no use, but there
+        ("c00c 0034 0001 0000003c 0001 03", 1),
+        ("c00c 0034 0003 0000003c 0005 030101 abcd", None),  # of class CH: not ours to mend
+        ("c00c 000f 0001 0000003c 0001 03", None),  # a malformed MX is garbage
+        ("c00c 0034 0001 0000003c 0009 030101 abcd", None),  # cut off
+    ],
+)
+def test_a_malformed_tlsa_record_is_kept_and_nothing_else_that_is_malformed(record: str, records: int | None) -> None:
+    wire = TLSA_HEADER + TLSA_QUESTION + bytes.fromhex(record)
+    if records is None:
+        with pytest.raises(Unusable, match="garbage"):
+            parse(wire, TLSA_QUERY)
+    else:
+        assert len(read(parse(wire, TLSA_QUERY), TLSA_QUERY).records) == records
+
+
+@given(st.binary(max_size=200))
+def test_any_octets_for_tlsa_are_a_reply_or_refused(octets: bytes) -> None:
+    for start in (b"", TLSA_HEADER, TLSA_HEADER + TLSA_QUESTION, TLSA_HEADER + TLSA_QUESTION + b"\xc0\x0c\0\x34\0\1"):
+        with contextlib.suppress(Unusable):
+            assert read(parse(start + octets, TLSA_QUERY), TLSA_QUERY).ttl <= MAX_TTL
+
+
 def survives(wire: bytes) -> None:
     with contextlib.suppress(Unusable):
         assert read(parse(wire, QUERY), QUERY).ttl <= MAX_TTL
