@@ -67,6 +67,7 @@ class World:
             outbound_tls__mta_sts="false",
             smtp__submission_per_hour=1_000_000,
             smtp__max_messages=1_000_000,
+            bounces__suppress_after=0,  # the same few addresses are gone each time
         )
         return self._running.__enter__()
 
