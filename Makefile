@@ -30,6 +30,7 @@ bench: packages $(VENV)/.dev
 
 soak: packages $(VENV)/.dev
 	CRASH_ROUNDS=1000 $(BIN)/python -m pytest --timeout 0 tests/crash/test_sigkill.py
+	OUTBOUND_MESSAGES=2000 OUTBOUND_KILLS=50 $(BIN)/python -m pytest --timeout 0 tests/crash/test_outbound_kill.py
 	$(BIN)/python -m pytest -m soak --timeout 0 $(TESTS)
 
 # Coverage-guided fuzzing of the IMAP grammar: make fuzz FUZZ=-max_total_time=600

@@ -87,7 +87,7 @@ def running(users: Mapping[str, str], routes: Mapping[str, int], files: SelfSign
     `trusted` for mail.<domain>; `files`: its own certificate. Everything else is refused or bounces."""
     assert os.geteuid() == 0, "Postfix's master runs only as root: run the tests as root, or in a container"
     folder = Path(tempfile.mkdtemp(prefix="postfix-"))
-    postfix = Postfix(folder, _free_port())
+    postfix = Postfix(folder, free_port())
     try:
         _furnish(postfix, users, routes, files, trusted)
         postfix.start()
@@ -154,10 +154,12 @@ def _main(folder: Path, users: Mapping[str, str], routes: Mapping[str, int]) -> 
 
 
 def _table(rows: Mapping[str, object]) -> str:
+    if not rows:
+        return ""
     return "inline:{" + ", ".join(f"{{ {key} = {value} }}" for key, value in rows.items()) + "}"
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

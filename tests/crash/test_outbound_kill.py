@@ -71,6 +71,7 @@ class World:
             queue__deliver=str(deliver).lower(),
             smtp__submission_per_hour=1_000_000,
             smtp__max_messages=1_000_000,
+            bounces__suppress_after=0,  # the same few addresses are gone each time
         )
         return self._running.__enter__()
 
