@@ -119,13 +119,17 @@ def reports(context: Context, sent: bool, as_json: bool) -> None:
 
 @tls.command()
 @click.argument("report_id", metavar="ID", type=int)
+@json_option
 @click.pass_obj
-def show(context: Context, report_id: int) -> None:
-    """A report of others, whole, as JSON: as it came."""
+def show(context: Context, report_id: int, as_json: bool) -> None:
+    """What a report of others comes to; --json prints all of it, as it came."""
     from mailserver.store import tls_reports
 
-    _, text = context.run(lambda store: store.read(tls_reports.get, report_id))
-    show_json(json.loads(text))
+    report, text = context.run(lambda store: store.read(tls_reports.get, report_id))
+    if as_json:
+        show_json(json.loads(text))
+    else:
+        show_fields(_received(report), as_json)
 
 
 def _remembered(host: "Remembered") -> dict[str, Any]:

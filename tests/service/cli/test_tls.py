@@ -143,7 +143,7 @@ def test_reports_of_others_are_listed_and_shown_whole(cli: Run, data: Path) -> N
     [row] = json.loads(cli("tls", "reports", "--json").out)
     assert (row["organization"], row["domains"]) == ("Company-X", ["company-y.example"])
     assert (row["successes"], row["failures"], row["begins"]) == (5326, 303, "2016-04-01 00:00:00")
-    shown = json.loads(cli("tls", "show", str(row["id"])).out)
+    shown = json.loads(cli("tls", "show", str(row["id"]), "--json").out)
     assert shown["policies"][0]["failure-details"][0]["result-type"] == "certificate-expired"
     missing = cli("tls", "show", "77")
     assert (missing.code, missing.err) == (65, "mailserver: No such report: 77\n")

@@ -131,7 +131,7 @@ async def test_no_certificate_no_starttls_and_no_login() -> None:
     async with running("submission", None, CONFIG) as world:
         client = await Client.connect(world)
         assert (await client.reply()).startswith("220 ")
-        assert await client.say("EHLO c").startswith("250 FUTURERELEASE 86400 ")
+        assert (await client.say("EHLO c")).startswith("250 FUTURERELEASE 86400 ")
         assert (await client.say("STARTTLS")).startswith("502 5.5.1 ")
         assert (await client.say("AUTH PLAIN =")).startswith("538 5.7.11 ")
         client.close()
