@@ -118,9 +118,13 @@ class Post:
     async def quiet(self) -> None:
         """Until the dispatcher has done all there is to do at this moment."""
         async with asyncio.timeout(20):
-            while not self.dispatcher.is_idle:
-                self.clock.slept.clear()
-                await self.clock.slept.wait()
+            while True:
+                while not self.dispatcher.is_idle:
+                    self.clock.slept.clear()
+                    await self.clock.slept.wait()
+                await asyncio.sleep(0)  # who has just lain down may not have told the clock yet
+                if self.dispatcher.is_idle:
+                    return
 
     async def run(self, seconds: float) -> None:
         """Let time pass, one deadline after the other."""
