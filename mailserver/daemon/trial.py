@@ -17,10 +17,12 @@ from mailserver.mail.transaction import Body
 from mailserver.remote.consignment import Consignment, Result, Verdict
 from mailserver.remote.gates import OpenGates
 from mailserver.remote.transcript import Listener
-from mailserver.store import queue, queue_orders, queue_single, recipients, spool
+from mailserver.store import queue, queue_orders, queue_record, queue_single, recipients, spool
 from mailserver.store.database import Tx
-from mailserver.store.queue import Outgoing, QueueRecipient, Settled, Spooled
+from mailserver.store.queue import Outgoing, QueueRecipient
+from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event
+from mailserver.store.spool import Spooled
 from mailserver.store.store import Store
 from mailserver.text import split_address
 
@@ -104,6 +106,6 @@ def _add(tx: Tx, worker: str, message: Trial, spooled: Spooled) -> queue.Entry:
 
 
 def _settle(tx: Tx, worker: str, result: Result) -> None:
-    [entry] = queue.record(tx, worker, [Settled(result.entry_id, _EVENTS[result.verdict], result.attempt)])
+    [entry] = queue_record.record(tx, worker, [Settled(result.entry_id, _EVENTS[result.verdict], result.attempt)])
     if entry.ended_as is None:
         queue_orders.cancel(tx, [entry.id], ONCE)

@@ -23,8 +23,9 @@ from mailserver.store import local_handovers, recipients, spool
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Rx, Tx, as_refusal
 from mailserver.store.handover import Local, Remote, hand_over
-from mailserver.store.queue import Entry, Outgoing, Priority, QueueRecipient, Spooled
+from mailserver.store.queue import Entry, Outgoing, Priority, QueueRecipient
 from mailserver.store.recipients import LocalRecipient, Resolved
+from mailserver.store.spool import Spooled
 from mailserver.store.staging import Incoming
 from mailserver.store.store import Store
 

@@ -3,8 +3,9 @@
 from datetime import datetime, timedelta
 
 from mailserver.mail.transaction import Envelope
-from mailserver.store.queue import Outgoing, Priority, Spooled
+from mailserver.store.queue import Outgoing, Priority
 from mailserver.store.recipients import Resolved
+from mailserver.store.spool import Spooled
 
 
 def outgoing(

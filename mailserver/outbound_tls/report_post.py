@@ -7,8 +7,9 @@ from mailserver.clock import Clock
 from mailserver.mail import trace
 from mailserver.store import recipients
 from mailserver.store.handover import Local, Remote, hand_over
-from mailserver.store.queue import Outgoing, Priority, QueueRecipient, Spooled
+from mailserver.store.queue import Outgoing, Priority, QueueRecipient
 from mailserver.store.recipients import Resolved
+from mailserver.store.spool import Spooled
 from mailserver.store.store import Store
 
 EXPIRE_HOURS = 24  # a report that could not be delivered for a day is worth nothing, RFC 8460 §5.3

@@ -24,11 +24,12 @@ from mailserver.errors import Refusal
 from mailserver.queue import outcome, schedule
 from mailserver.queue.seams import Carrier, Notices
 from mailserver.remote.consignment import Consignment, Result, Verdict
-from mailserver.store import queue, queue_watch
+from mailserver.store import queue_claim, queue_watch
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Rx
 from mailserver.store.events import Event, ForeignCommit, QueueChanged
-from mailserver.store.queue import Entry, Settled
+from mailserver.store.queue import Entry
+from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event as RowEvent
 from mailserver.store.store import Store
 
@@ -88,7 +89,7 @@ class Dispatcher:
 
     async def start(self) -> None:
         """Return what a crash left, then send whatever is due, and whatever comes. Raises Refusal."""
-        lost = await self._store.write(queue.lose, self._worker, alone=True)
+        lost = await self._store.write(queue_claim.lose, self._worker, alone=True)
         if lost:
             _log.warning("deliveries in doubt", count=len(lost), queue_ids=[entry.id for entry in lost[:20]])
         await self._bring_forward()
@@ -196,7 +197,7 @@ class Dispatcher:
                 return
             limit, each = min(room, MAX_CLAIM), self._config.max_connections_per_destination
             entries = await self._store.write(
-                queue.claim, self._worker, limit, int(LEASE_SECONDS * 1000), self._occupied(), each
+                queue_claim.claim, self._worker, limit, int(LEASE_SECONDS * 1000), self._occupied(), each
             )
             if not entries:
                 return
@@ -266,7 +267,7 @@ class Dispatcher:
             self._closed[destination] = self._clock.monotonic() + max(0.0, (min(opens) - self._now_ms()) / 1000)
 
     def _full(self) -> list[str]:
-        return queue.full(self._occupied(), self._config.max_connections_per_destination)
+        return queue_claim.full(self._occupied(), self._config.max_connections_per_destination)
 
     def _occupied(self) -> dict[str, int]:
         """Destination → transactions under way; closed ones have as many as they may."""
@@ -327,7 +328,7 @@ class Dispatcher:
     async def _renew(self) -> None:
         if self._running and self._clock.monotonic() >= self._renew_at:
             ids = [entry.id for consignment in self._running.values() for entry in consignment.entries]
-            await self._store.write(queue.renew, self._worker, ids, int(LEASE_SECONDS * 1000))
+            await self._store.write(queue_claim.renew, self._worker, ids, int(LEASE_SECONDS * 1000))
             self._renew_at = self._clock.monotonic() + RENEW_SECONDS
 
     def _until_renewal(self) -> float:

@@ -28,14 +28,16 @@ from mailserver.mail.reports import Report
 from mailserver.mail.transaction import Body, Ret
 from mailserver.queue import told
 from mailserver.remote.consignment import Consignment
-from mailserver.store import bounces, handover, queue, recipients, spool
+from mailserver.store import bounces, handover, queue_record, recipients, spool
 from mailserver.store.bounces import Policy, Returned, Source
 from mailserver.store.database import Rx, Tx, as_refusal
 from mailserver.store.handover import Local, Remote
-from mailserver.store.queue import Entry, Outgoing, Priority, QueueRecipient, Settled, Spooled
+from mailserver.store.queue import Entry, Outgoing, Priority, QueueRecipient
+from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event
 from mailserver.store.recipients import Resolved
 from mailserver.store.return_paths import ReturnPaths, belongs_here
+from mailserver.store.spool import Spooled
 from mailserver.store.store import Store
 
 ID_OCTETS = 8
@@ -146,7 +148,7 @@ class Notices:
         await self.tell(report, original, first.message_octets, record)
 
     def _record(self, tx: Tx, worker: str, settled: Sequence[Settled], expected: frozenset[int]) -> None:
-        changed = {entry.id: entry for entry in queue.record(tx, worker, settled)}
+        changed = {entry.id: entry for entry in queue_record.record(tx, worker, settled)}
         if not expected <= changed.keys():
             raise _Changed(expected & changed.keys())
         for each in settled:

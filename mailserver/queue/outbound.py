@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-from mailserver.store import attempts, queue, queue_orders, queue_watch
+from mailserver.store import attempts, queue, queue_claim, queue_orders, queue_record, queue_watch
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Tx
-from mailserver.store.queue import Entry, Settled, Status
+from mailserver.store.queue import Entry, Status
+from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event
 from mailserver.store.queue_watch import Stats
 from mailserver.store.store import Store
@@ -83,15 +84,15 @@ class OutboundQueue:
 
     async def recover(self) -> int:
         """Return what other workers had under way, in doubt; for the holder of the data folder's lock. How many."""
-        return len(await self._store.write(queue.lose, self._worker, alone=True))
+        return len(await self._store.write(queue_claim.lose, self._worker, alone=True))
 
     async def claim(self, limit: int) -> Sequence[Entry]:
         """Due rows, leased to this worker for LEASE_SECONDS, the longest due first."""
-        return await self._store.write(queue.claim, self._worker, limit, int(LEASE_SECONDS * 1000))
+        return await self._store.write(queue_claim.claim, self._worker, limit, int(LEASE_SECONDS * 1000))
 
     async def finish(self, entries: Sequence[Entry], status: Status, error: str | None = None) -> int:
         """End leased rows as sent or failed; returns how many were still leased to this worker."""
         if status not in _ENDS:
             raise ValueError(f"a row does not end as {status}")
         settled = [Settled(entry.id, _ENDS[status], text=error or "") for entry in entries]
-        return len(await self._store.write(queue.record, self._worker, settled))
+        return len(await self._store.write(queue_record.record, self._worker, settled))

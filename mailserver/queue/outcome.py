@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from mailserver.config.tree import RetrySchedule
 from mailserver.queue import schedule
 from mailserver.remote.consignment import Result, Verdict
-from mailserver.store.queue import Entry, Settled
+from mailserver.store.queue import Entry
+from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event
 
 UNTRIED_MS = 60_000  # how long a row waits that could not be tried, when nobody knows for how long

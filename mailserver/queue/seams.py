@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from mailserver.remote.consignment import Consignment, Result
-from mailserver.store import queue
-from mailserver.store.queue import Settled
+from mailserver.store import queue_record
+from mailserver.store.queue_record import Settled
 from mailserver.store.store import Store
 
 
@@ -18,7 +18,7 @@ class Notices(Protocol):
     async def settle(self, worker: str, consignment: Consignment, settled: Sequence[Settled]) -> None:
         """Write down what became of the rows, and tell their senders what they asked for, in one transaction.
 
-        All of `settled` goes to store.queue.record; notifications are for the rows that it returns, and no others:
+        All of `settled` goes to store.queue_record.record; notifications are for the rows that it returns, no others:
         DELIVER and RELAY are successes, BOUNCE and EXPIRE failures, WARN a delay; DEFER, RETURN and LOSE tell nobody.
         Called again with the same after a Refusal, when it is not known whether it was written.
         """
@@ -31,4 +31,4 @@ class Recorder:
         self._store = store
 
     async def settle(self, worker: str, consignment: Consignment, settled: Sequence[Settled]) -> None:
-        await self._store.write(queue.record, worker, settled)
+        await self._store.write(queue_record.record, worker, settled)

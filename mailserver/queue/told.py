@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mailserver.mail.reports import Action, RecipientStatus
-from mailserver.store.queue import Entry, Settled
+from mailserver.store.queue import Entry
+from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event
 
 UNKNOWN = {"5": "5.0.0", "4": "4.0.0"}  # class → status, where nobody said more

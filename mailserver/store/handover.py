@@ -42,7 +42,7 @@ class Remote:
 
     recipients: tuple[QueueRecipient, ...]
     header: bytes
-    outgoing: Callable[[queue.Spooled], Outgoing]
+    outgoing: Callable[[spool.Spooled], Outgoing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ async def hand_over(
 @dataclass(frozen=True, slots=True)
 class _Files:
     stored: Staged | None  # for the mailboxes
-    spooled: queue.Spooled | None  # for the queue
+    spooled: spool.Spooled | None  # for the queue
     copy: Staged | None  # for the sender
 
 

@@ -11,32 +11,21 @@ transaction, so a crash loses neither side.
 
 import builtins
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 
 from mailserver.errors import NoSuchQueueEntry
 from mailserver.mail.transaction import Body, Ret
-from mailserver.store import attempts, delivery_log, disk_jobs
-from mailserver.store.attempts import Attempt
+from mailserver.store import disk_jobs
 from mailserver.store.database import Row, Rx, Tx, Value, text_time
-from mailserver.store.delivery_log import Delivery, Direction, Outcome
-from mailserver.store.events import QueueChanged, QueueSettled
-from mailserver.store.queue_states import ENDED, SUCCEEDED, Event, State, after
-from mailserver.store.staging import Staged
+from mailserver.store.events import QueueChanged
+from mailserver.store.queue_states import ENDED, SUCCEEDED, State
+from mailserver.store.spool import Spooled, unspool
 from mailserver.text import split_address
 
-MAX_ERROR = 1000  # characters kept of what a server said
 FINISHED_BATCH = 1000  # finished rows forgotten in one transaction
-MAX_SIBLINGS = 1000  # rows of one message that a claim takes beyond its limit
-DOUBTS_AT_ONCE = 3  # a row whose attempts end with the server's own end waits, from then on
-IN_DOUBT = "The server stopped while this was being sent: it may arrive twice"
-_SPOOL_NAME = re.compile(r"[0-9a-f]{64}")
-
-
-_Group = tuple[str, str, str]  # message_path, sender, destination
 
 
 class Status(StrEnum):
@@ -51,14 +40,6 @@ class Priority(IntEnum):
 
     INTERACTIVE = 0
     BULK = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Spooled:
-    """A staged file on its way to the spool."""
-
-    staged: Staged
-    name: str  # SHA-256 of the content, hexadecimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +118,6 @@ class Entry:
         return State.PENDING if self.held_at is None else State.HELD
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What becomes of one row after a turn; `record` writes it."""
-
-    entry_id: int
-    event: Event  # DELIVER, RELAY, DEFER, BOUNCE, EXPIRE, RETURN, LOSE; of a waiting row WARN and EXPIRE
-    attempt: Attempt | None = None
-    next_attempt: int | None = None  # epoch milliseconds; None: as it was
-    text: str = ""  # why, where it is not what the attempt says
-
-
 FIELDS = [field.name for field in fields(Entry)]
 COLUMNS = ", ".join(FIELDS)
 _STATUS, _ENDED_AS = FIELDS.index("status"), FIELDS.index("ended_as")
@@ -163,18 +133,6 @@ STATUS_OF = {
     **dict.fromkeys(SUCCEEDED, Status.SENT),
     **dict.fromkeys(ENDED - SUCCEEDED, Status.FAILED),
 }
-_OUTCOMES = {
-    Event.DELIVER: Outcome.DELIVERED,
-    Event.RELAY: Outcome.DELIVERED,
-    Event.DEFER: Outcome.DEFERRED,
-    Event.BOUNCE: Outcome.BOUNCED,
-    Event.EXPIRE: Outcome.BOUNCED,
-    Event.LOSE: Outcome.DEFERRED,
-    Event.CANCEL: Outcome.BOUNCED,
-    Event.ABANDON: Outcome.BOUNCED,
-}
-_OF_WAITING = frozenset({Event.WARN, Event.EXPIRE})  # happen to rows that no worker holds
-_SILENT = frozenset({Event.WARN, Event.RETURN})  # leave what was said before
 
 
 # ---- looking ----
@@ -227,11 +185,6 @@ def destination_of(address: str) -> str:
         return split_address(address)[1]
     except ValueError:  # an old row's; whoever delivers refuses it with a reason
         return address.rpartition("@")[2].lower()
-
-
-def is_spool_name(path: str) -> bool:
-    """Whether a row's message_path is one of ours: anything else never leads to a file."""
-    return _SPOOL_NAME.fullmatch(path) is not None
 
 
 # ---- in and out ----
@@ -297,207 +250,11 @@ def remove_finished(tx: Tx, before_ms: int) -> int:
     )
 
 
-def unspool(tx: Tx, paths: Iterable[str]) -> None:
-    """Remove the spool files among these that no live row needs any more."""
-    for path in sorted(paths):
-        live = tx.one("SELECT 1 FROM outbound_queue WHERE message_path = ? AND ended_at IS NULL LIMIT 1", path)
-        if live is None and is_spool_name(path):
-            tx.promise(disk_jobs.Unspool(path))
-
-
 def _forget_removal(tx: Tx, name: str) -> None:
     """The same octets again: the removal of their earlier file, repeated after a crash, would take the new one."""
     if tx.one("SELECT 1 FROM disk_jobs WHERE instr(work, ?) LIMIT 1", name) is not None:
         jobs = disk_jobs.list(tx)
         disk_jobs.remove(tx, [job_id for job_id, job in jobs if job == disk_jobs.Unspool(name)])
-
-
-# ---- working ----
-
-
-def claim(
-    tx: Tx, worker: str, limit: int, lease_ms: int, busy: Mapping[str, int] | None = None, per_destination: int = 0
-) -> builtins.list[Entry]:
-    """Lease due rows: interactive before bulk, the longest due first; no two workers get the same.
-
-    `limit`: of transactions; the due rows of one message, sender and destination are one, and come together. `busy`:
-    how many transactions of a destination are under way; none gets more than `per_destination`, 0: as many as are
-    due. A row whose lease is over is due again: its worker crashed, or lost its network for longer than it asked for.
-    """
-    lose(tx, worker)
-    picked = _pick(tx, limit, dict(busy or {}), per_destination or limit)
-    if not picked:
-        return []
-    rows = tx.all(
-        f"""UPDATE outbound_queue SET status = 'sending', locked_by = ?, locked_until = ? WHERE {IDS}
-            RETURNING {COLUMNS}""",
-        worker,
-        tx.now_ms + lease_ms,
-        json_of(picked),
-    )
-    return sorted(map(entry_of, rows), key=lambda entry: (entry.priority, entry.next_attempt, entry.id))
-
-
-def full(busy: Mapping[str, int], per_destination: int) -> builtins.list[str]:
-    """Destinations that can take no more now."""
-    return [name for name, count in busy.items() if count >= per_destination]
-
-
-def _pick(tx: Tx, limit: int, busy: dict[str, int], per_destination: int) -> builtins.list[int]:
-    """Ids. What full destinations hide in the first rows, the next claim finds."""
-    picked: builtins.list[int] = []
-    groups: set[_Group] = set()
-    for priority in Priority:
-        if len(groups) >= limit:
-            break
-        rows = tx.all(
-            f"""SELECT id, message_path, sender, destination FROM outbound_queue INDEXED BY idx_queue_due
-                WHERE {DUE} AND priority = ? AND next_attempt <= ?
-                    AND destination NOT IN (SELECT value FROM json_each(?))
-                ORDER BY next_attempt, id LIMIT ?""",
-            priority,
-            tx.now,
-            json_of(full(busy, per_destination)),
-            limit,
-        )
-        if len(rows) == limit:
-            rows += _siblings(tx, rows)
-        for entry_id, *names in rows:
-            group = (names[0], names[1], names[2])
-            if group not in groups:
-                if len(groups) >= limit or busy.get(group[2], 0) >= per_destination:
-                    continue
-                groups.add(group)
-                busy[group[2]] = busy.get(group[2], 0) + 1
-            picked.append(entry_id)
-    return picked
-
-
-def _siblings(tx: Tx, rows: Sequence[Row]) -> builtins.list[Row]:
-    """Due rows of the last one's message, which the limit cut off from others: rows of a message stand together."""
-    last, path, *_ = rows[-1]
-    return tx.all(
-        f"""SELECT id, message_path, sender, destination FROM outbound_queue INDEXED BY idx_queue_path
-            WHERE message_path = ? AND {DUE} AND next_attempt <= ? AND id > ? ORDER BY id LIMIT ?""",
-        path,
-        tx.now,
-        last,
-        MAX_SIBLINGS,
-    )
-
-
-def renew(tx: Tx, worker: str, ids: Iterable[int], lease_ms: int) -> int:
-    """Lengthen the leases of rows this worker still holds; returns how many those are."""
-    return tx.run(
-        f"UPDATE outbound_queue SET locked_until = ? WHERE {IDS} AND status = 'sending' AND locked_by = ?",
-        tx.now_ms + lease_ms,
-        json_of(ids),
-        worker,
-    )
-
-
-def lose(tx: Tx, worker: str, *, alone: bool = False) -> builtins.list[Entry]:
-    """Return rows whose worker is gone, in doubt: those of a lease that is over.
-
-    `alone`: of all other workers at once; for the holder of the data folder's lock, when it starts.
-    """
-    over = "1" if alone else "(locked_until IS NULL OR locked_until <= ?2)"
-    rows = tx.all(
-        f"""SELECT {COLUMNS} FROM outbound_queue INDEXED BY idx_queue_lease
-            WHERE status = 'sending' AND locked_by IS NOT ?1 AND {over}""",
-        *((worker,) if alone else (worker, tx.now_ms)),
-    )
-    return [_settle(tx, entry, _lost(tx, entry)) for entry in map(entry_of, rows)]
-
-
-def _lost(tx: Tx, entry: Entry) -> Settled:
-    """Due at once as it was, unless it is what ends the server each time."""
-    delay = entry.in_doubt**2 * 60_000 if entry.in_doubt >= DOUBTS_AT_ONCE else None
-    later = None if delay is None else tx.now_ms + delay
-    return Settled(entry.id, Event.LOSE, Attempt(tx.now_ms, 0, text=IN_DOUBT), later)
-
-
-def record(tx: Tx, worker: str, results: Sequence[Settled]) -> builtins.list[Entry]:
-    """Write what became of rows: their new states, their attempts, the log; the spool file of a last one goes.
-
-    Only rows this worker still holds change; of others (taken back, deleted, given to another worker) the attempt
-    alone is kept. WARN and EXPIRE may happen to waiting rows too. Returns the changed rows as they are now. Raises
-    WrongState for an event that no row in its state can have.
-    """
-    rows = tx.all(f"SELECT {COLUMNS} FROM outbound_queue WHERE {IDS}", json_of(each.entry_id for each in results))
-    entries = {entry.id: entry for entry in map(entry_of, rows)}
-    changed: builtins.list[Entry] = []
-    events: builtins.list[Event] = []
-    for settled in results:
-        entry = entries.get(settled.entry_id)
-        if entry is not None and _may_settle(entry, worker, settled.event):
-            changed.append(_settle(tx, entry, settled))
-            events.append(settled.event)
-        elif settled.attempt is not None:
-            attempts.add(tx, [(settled.entry_id, settled.attempt)])
-    unspool(tx, {entry.message_path for entry in changed if entry.ended_at is not None})
-    tx.tell(QueueChanged())
-    tx.tell(QueueSettled(tuple(events), _seconds(results)))
-    return changed
-
-
-def _seconds(results: Sequence[Settled]) -> tuple[float, ...]:
-    attempts = [each.attempt for each in results if each.attempt is not None]
-    return tuple(seconds for _, seconds, _ in {(a.started_at, a.duration_ms / 1000, a.host) for a in attempts})
-
-
-def _may_settle(entry: Entry, worker: str, event: Event) -> bool:
-    if entry.state is State.SENDING:
-        return entry.locked_by == worker
-    return entry.state is State.PENDING and event in _OF_WAITING
-
-
-def _settle(tx: Tx, entry: Entry, settled: Settled) -> Entry:
-    event, attempt = settled.event, settled.attempt
-    state = after(entry.id, entry.state, event)
-    tried = entry.state is State.SENDING and event is not Event.RETURN
-    text = settled.text or (attempt.text if attempt else "")
-    error = None if state in SUCCEEDED else text[:MAX_ERROR] or None
-    [row] = tx.all(
-        f"""UPDATE outbound_queue SET status = ?, ended_as = ?, ended_at = ?, attempts = attempts + ?,
-                last_attempt = coalesce(?, last_attempt), next_attempt = coalesce(?, next_attempt),
-                last_error = CASE ? WHEN 1 THEN coalesce(?, last_error) ELSE ? END,
-                last_code = coalesce(?, last_code), last_status = coalesce(?, last_status),
-                delay_told_at = coalesce(?, delay_told_at), in_doubt = in_doubt + ?,
-                locked_by = NULL, locked_until = NULL
-            WHERE id = ? RETURNING {COLUMNS}""",
-        STATUS_OF[state],
-        state if state in ENDED else None,
-        tx.now_ms if state in ENDED else None,
-        int(tried),
-        tx.now if tried else None,
-        None if settled.next_attempt is None else time_text(settled.next_attempt),
-        int(event in _SILENT),
-        error,
-        error,
-        attempt.code if attempt else None,
-        attempt.status if attempt else None,
-        tx.now_ms if event is Event.WARN else None,
-        int(event is Event.LOSE),
-        entry.id,
-    )
-    if attempt is not None:
-        attempts.add(tx, [(entry.id, attempt)])
-    changed = entry_of(row)
-    log(tx, [changed], event, text, attempt.code if attempt else None)
-    return changed
-
-
-def log(tx: Tx, entries: Iterable[Entry], event: Event, reason: str, code: int | None = None) -> None:
-    outcome = _OUTCOMES.get(event)
-    if outcome is None:
-        return
-    error = None if outcome is Outcome.DELIVERED else reason[:MAX_ERROR] or None
-    for entry in entries:
-        delivery_log.add(
-            tx,
-            Delivery(entry.message_id, entry.sender, entry.recipient, outcome, Direction.OUTBOUND, code, error),
-        )
 
 
 # ---- shapes ----

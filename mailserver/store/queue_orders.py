@@ -5,7 +5,7 @@ Each raises NoSuchQueueEntry, and WrongState where a row's state does not allow 
 
 from collections.abc import Iterable, Sequence
 
-from mailserver.store import queue
+from mailserver.store import queue, queue_record, spool
 from mailserver.store.database import Tx, Value
 from mailserver.store.events import QueueChanged
 from mailserver.store.queue import COLUMNS, DUE, STATUS_OF, Entry, entry_of
@@ -81,14 +81,14 @@ def _abandon(tx: Tx, column: str, value: int, reason: str) -> int:
 
 def _end(tx: Tx, entries: Sequence[Entry], event: Event, reason: str) -> list[Entry]:
     ended = [_ended(tx, entry, event, reason) for entry in entries]
-    queue.log(tx, ended, event, reason)
-    queue.unspool(tx, {entry.message_path for entry in ended})
+    queue_record.log(tx, ended, event, reason)
+    spool.unspool(tx, {entry.message_path for entry in ended})
     return ended
 
 
 def _ended(tx: Tx, entry: Entry, event: Event, reason: str) -> Entry:
     state = after(entry.id, entry.state, event)
-    status, error = STATUS_OF[state], reason[: queue.MAX_ERROR]
+    status, error = STATUS_OF[state], reason[: queue_record.MAX_ERROR]
     _set(
         tx, entry, status=status, ended_as=state, ended_at=tx.now_ms, last_error=error,
         locked_by=None, locked_until=None,

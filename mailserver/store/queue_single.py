@@ -6,7 +6,7 @@ from mailserver.store.queue import COLUMNS, Entry, Outgoing, QueueRecipient, ent
 
 
 def add_leased(tx: Tx, worker: str, lease_ms: int, outgoing: Outgoing, recipient: QueueRecipient) -> Entry:
-    """No dispatcher gets it while the lease lasts; `queue.record` ends it."""
+    """No dispatcher gets it while the lease lasts; `queue_record.record` ends it."""
     [entry_id] = queue.add(tx, outgoing, [recipient])
     [row] = tx.all(
         f"""UPDATE outbound_queue SET status = 'sending', locked_by = ?, locked_until = ? WHERE id = ?

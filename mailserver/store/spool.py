@@ -3,15 +3,28 @@
 import errno
 import hashlib
 import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
+from mailserver.store import disk_jobs
+from mailserver.store.database import Tx
 from mailserver.store.maildir import OPEN_FLAGS
-from mailserver.store.queue import Spooled, is_spool_name
 from mailserver.store.staging import Incoming, Staged
 from mailserver.store.store import Store
 
 HASH_OCTETS = 1 << 20  # read at once
 READ_OCTETS = 1 << 20  # the same, of a file that is read into an incoming message
+_NAME = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A staged file on its way to the spool."""
+
+    staged: Staged
+    name: str  # SHA-256 of the content, hexadecimal
 
 
 def prepare(store: Store, staged: Staged) -> Spooled:
@@ -31,6 +44,19 @@ async def read_into(store: Store, name: str, incoming: Incoming) -> None:
     with os.fdopen(await store.in_thread(open_file, store, name), "rb") as file:
         while piece := await store.in_thread(file.read, READ_OCTETS):
             await incoming.write(piece)
+
+
+def unspool(tx: Tx, paths: Iterable[str]) -> None:
+    """Remove the spool files among these that no live row needs any more."""
+    for path in sorted(paths):
+        live = tx.one("SELECT 1 FROM outbound_queue WHERE message_path = ? AND ended_at IS NULL LIMIT 1", path)
+        if live is None and is_spool_name(path):
+            tx.promise(disk_jobs.Unspool(path))
+
+
+def is_spool_name(path: str) -> bool:
+    """Whether a row's message_path is one of ours: anything else never leads to a file."""
+    return _NAME.fullmatch(path) is not None
 
 
 def _sha256(path: Path) -> str:

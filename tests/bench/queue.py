@@ -19,10 +19,11 @@ from mailserver.errors import Refusal
 from mailserver.queue.dispatcher import Dispatcher
 from mailserver.queue.seams import Recorder
 from mailserver.remote.consignment import Consignment, Result, Verdict
-from mailserver.store import migrate, queue, queue_watch, spool
+from mailserver.store import migrate, queue, queue_claim, queue_record, queue_watch, spool
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Tx
-from mailserver.store.queue import Outgoing, QueueRecipient, Settled
+from mailserver.store.queue import Outgoing, QueueRecipient
+from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event
 from mailserver.store.store import Store
 
@@ -93,14 +94,14 @@ async def _measure(finished: int, waiting: int) -> Rows:
 async def _part(store: Store, about: str) -> Rows:
     """With DUE rows due, each of a message and a destination of its own, and nothing changed in the end."""
     await _make_due(store)
-    claim = await _timed(store, lambda tx: queue.claim(tx, "bench", DUE, LEASE_MS))
+    claim = await _timed(store, lambda tx: queue_claim.claim(tx, "bench", DUE, LEASE_MS))
     only = await _timed(store, _claim_alone)
-    entries = await store.write(queue.claim, "bench", DUE, LEASE_MS)
+    entries = await store.write(queue_claim.claim, "bench", DUE, LEASE_MS)
     assert len(entries) == DUE
     attempt = Attempt(1, 1, "mx.peer.example", "192.0.2.1", "TLSv1.3", 250, "2.0.0", "taken")
     settled = [Settled(entry.id, Event.DELIVER, attempt) for entry in entries]
-    record = await _timed(store, lambda tx: queue.record(tx, "bench", settled))
-    await store.write(queue.record, "bench", [Settled(entry.id, Event.RETURN) for entry in entries])
+    record = await _timed(store, lambda tx: queue_record.record(tx, "bench", settled))
+    await store.write(queue_record.record, "bench", [Settled(entry.id, Event.RETURN) for entry in entries])
     look = await _timed(store, queue_watch.next_due)
     cycles = [await _cycle(store) for _ in range(CYCLES)]
     whole, own = (statistics.median(each) for each in zip(*cycles, strict=True))

@@ -24,12 +24,13 @@ from mailserver.mail.transaction import Envelope, EnvelopeRecipient, Peer
 from mailserver.mailboxes.outbox import Outbox
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.serving.connection import Connection, ConnectionLost
-from mailserver.store import change_numbers, domains, queue, users
+from mailserver.store import change_numbers, domains, queue, queue_claim, queue_record, users
 from mailserver.store import tokens as token_rows
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Tx
 from mailserver.store.events import AccountsChanged
-from mailserver.store.queue import Entry, Settled
+from mailserver.store.queue import Entry
+from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
@@ -151,14 +152,14 @@ class World:
 
     async def claim(self) -> Sequence[Entry]:
         await self.around.clock.advance(3600)  # type: ignore[attr-defined]
-        return await self.store.write(queue.claim, "worker", 100, 60_000)
+        return await self.store.write(queue_claim.claim, "worker", 100, 60_000)
 
     async def defer(self) -> None:
         entries = await self.claim()
         now = int(self.store.clock.now().timestamp() * 1000)
         attempt = Attempt(now, 1, "mx.far.example", code=451, status="4.7.1", text="Greylisted")
         settled = [Settled(entry.id, Event.DEFER, attempt, now + 3_600_000) for entry in entries]
-        await self.store.write(queue.record, "worker", settled)
+        await self.store.write(queue_record.record, "worker", settled)
 
     async def states(self) -> list[str]:
         rows = await self.store.read(queue.list)

@@ -9,9 +9,10 @@ from mailserver.config.tree import StoreConfig
 from mailserver.daemon.counting import counting
 from mailserver.errors import WrongState
 from mailserver.metrics import Metrics
-from mailserver.store import queue, queue_watch, spool
+from mailserver.store import queue, queue_claim, queue_record, queue_watch, spool
 from mailserver.store.attempts import Attempt
-from mailserver.store.queue import Outgoing, QueueRecipient, Settled
+from mailserver.store.queue import Outgoing, QueueRecipient
+from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
@@ -38,7 +39,7 @@ async def claimed(store: Store, count: int) -> list[int]:
     outgoing = Outgoing("ann@example.test", spooled, expires_at=2_000_000_000_000)
     recipients = [QueueRecipient(f"r{number}@else.test") for number in range(count)]
     ids = await store.write(queue.add, outgoing, recipients)
-    await store.write(queue.claim, WORKER, count, LEASE_MS)
+    await store.write(queue_claim.claim, WORKER, count, LEASE_MS)
     return ids
 
 
@@ -53,7 +54,7 @@ async def test_each_outcome_has_its_counter_and_an_attempt_counts_once(store: St
     assert await store.read(queue_watch.depth) == len(outcomes)
     attempt = Attempt(1000, 300, "mx.else.test", code=250)
     settled = [Settled(row, event, attempt) for row, event in zip(ids, outcomes, strict=True)]
-    await store.write(queue.record, WORKER, settled)
+    await store.write(queue_record.record, WORKER, settled)
     found = values(metrics)
     assert found["messages_queued_total"] == 6
     assert found["messages_sent_total"] == 2
@@ -67,6 +68,6 @@ async def test_each_outcome_has_its_counter_and_an_attempt_counts_once(store: St
 async def test_what_was_not_committed_is_not_counted(store: Store, metrics: Metrics) -> None:
     [row] = await claimed(store, 1)
     with pytest.raises(WrongState):
-        await store.write(queue.record, WORKER, [Settled(row, Event.RELEASE)])
-    await store.write(queue.record, "another", [Settled(row, Event.DELIVER)])
+        await store.write(queue_record.record, WORKER, [Settled(row, Event.RELEASE)])
+    await store.write(queue_record.record, "another", [Settled(row, Event.DELIVER)])
     assert values(metrics)["messages_sent_total"] == 0

@@ -22,7 +22,7 @@ from mailserver.config.tree import (
 )
 from mailserver.daemon.run import Daemon
 from mailserver.remote.consignment import Consignment, Gates, Result, Verdict
-from mailserver.store import domains, mailboxes, messages, queue, users
+from mailserver.store import domains, mailboxes, messages, queue, queue_claim, users
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Rx
 from mailserver.store.queue import Entry
@@ -90,7 +90,7 @@ async def filled(config: Config) -> list[int]:
         await store.write(domains.add, "example.test")
         await store.write(users.add, "ann@example.test", "$argon2id$unused")
         rows = await put(store, "early@far.example")
-        await store.write(queue.claim, "of the process that died", 1, 600_000)
+        await store.write(queue_claim.claim, "of the process that died", 1, 600_000)
         return rows
 
 

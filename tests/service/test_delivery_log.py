@@ -13,10 +13,10 @@ from mailserver.config.tree import Config
 from mailserver.daemon.run import Daemon
 from mailserver.queue.seams import Carrier
 from mailserver.remote.consignment import Consignment, Gates, Result, Verdict
-from mailserver.store import delivery_log, domains, queue, users
+from mailserver.store import delivery_log, domains, queue, queue_record, users
 from mailserver.store.attempts import Attempt
 from mailserver.store.delivery_log import Delivery, Direction, Outcome
-from mailserver.store.queue import Settled
+from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event
 from mailserver.store.store import Store
 from tests.clients import Refused, SmtpClient
@@ -130,7 +130,7 @@ async def test_what_was_given_up(daemon: Daemon) -> None:
     await logged(daemon, "late@else.test")
     [entry] = await daemon.store.read(queue.list, queue.Status.PENDING)
     given_up = Settled(entry.id, Event.EXPIRE, text="Not delivered within 5 days; last: busy")
-    await daemon.store.write(queue.record, "anybody", [given_up])
+    await daemon.store.write(queue_record.record, "anybody", [given_up])
     line = await logged(daemon, "late@else.test")
     assert (line.outcome, line.direction) == (Outcome.BOUNCED, Direction.OUTBOUND)
     assert line.error_message == "Not delivered within 5 days; last: busy"

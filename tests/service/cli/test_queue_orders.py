@@ -10,11 +10,12 @@ import pytest
 
 from mailserver.clock import SystemClock
 from mailserver.config.tree import StoreConfig
-from mailserver.store import lanes, queue, spool
+from mailserver.store import lanes, queue, queue_claim, queue_record, spool
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Tx
 from mailserver.store.lanes import Lane
-from mailserver.store.queue import Outgoing, QueueRecipient, Settled
+from mailserver.store.queue import Outgoing, QueueRecipient
+from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event
 from mailserver.store.store import Store
 from tests.service.cli.conftest import Outcome, Run
@@ -75,12 +76,12 @@ def refused(outcome: Outcome) -> str:
 
 
 def put_off(tx: Tx, entry_id: int, text: str) -> None:
-    queue.claim(tx, "worker", 100, 600_000)
+    queue_claim.claim(tx, "worker", 100, 600_000)
     waiting = [entry.id for entry in queue.list(tx, queue.Status.SENDING)]
     tried = Attempt(1_800_000_000_000, 1500, "mx.a.test", "192.0.2.1", "TLSv1.3, not verified", 451, "4.3.0", text)
     settled = [Settled(row, Event.DEFER, tried, FAR) for row in waiting if row == entry_id]
     settled += [Settled(row, Event.RETURN) for row in waiting if row != entry_id]
-    queue.record(tx, "worker", settled)
+    queue_record.record(tx, "worker", settled)
 
 
 def test_entries_are_found_by_state_destination_and_sender(cli: Run, ids: list[int]) -> None:

@@ -10,9 +10,10 @@ import pytest
 from mailserver.config.tree import DeliveryConfig, QueueConfig
 from mailserver.delivery.local_carrier import LocalCarrier
 from mailserver.remote.consignment import Consignment, Result, Verdict
-from mailserver.store import aliases, domains, queue, users
+from mailserver.store import aliases, domains, queue_claim, queue_record, users
 from mailserver.store.database import Rx, Tx
-from mailserver.store.queue import Entry, Settled
+from mailserver.store.queue import Entry
+from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event
 from tests.service.delivery.house import ANN, BOB, HOST, House, fields
 
@@ -48,7 +49,7 @@ async def schedule(house: House, to: Sequence[str], message: bytes = MESSAGE) ->
 
 async def carry(house: House, carrier: LocalCarrier) -> dict[str, Result]:
     """What is due, by destination, as the dispatcher does it; by recipient. Rows stay claimed."""
-    entries = await house.store.write(queue.claim, "w", 100, 60_000)
+    entries = await house.store.write(queue_claim.claim, "w", 100, 60_000)
     results: list[Result] = []
     for destination, those in groupby(sorted(entries, key=lambda e: e.destination), key=lambda e: e.destination):
         results += await carrier.carry(Consignment(tuple(those), destination))
@@ -81,7 +82,7 @@ async def test_a_crash_after_the_delivery_delivers_nothing_twice(house: House, c
     await schedule(house, [BOB])
     await house.clock.advance(HOUR)
     await carry(house, carrier)
-    await house.store.write(queue.lose, "next start", alone=True)  # the row never heard of it
+    await house.store.write(queue_claim.lose, "next start", alone=True)  # the row never heard of it
     await house.clock.advance(60)
     results = await carry(house, carrier)
     assert results[BOB].verdict is Verdict.DELIVERED
@@ -180,6 +181,6 @@ async def test_the_row_ends_and_its_spool_file_goes(house: House, carrier: Local
     await house.clock.advance(HOUR)
     results = await carry(house, carrier)
     settled = [Settled(results[BOB].entry_id, Event.DELIVER, results[BOB].attempt)]
-    await house.store.write(queue.record, "w", settled)
+    await house.store.write(queue_record.record, "w", settled)
     await house.store.settle()
     assert house.spool() == []

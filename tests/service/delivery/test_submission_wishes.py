@@ -6,7 +6,7 @@ import pytest
 
 from mailserver.config.tree import SubmissionConfig
 from mailserver.mail.transaction import Notify
-from mailserver.store import domains, mailboxes, queue, users
+from mailserver.store import domains, mailboxes, queue_claim, users
 from mailserver.store.queue import Priority
 from tests.service.delivery.house import ANN, BOB, House, fields
 
@@ -27,7 +27,7 @@ async def test_a_message_for_later_waits_in_the_queue_for_everybody(house: House
     assert {row.next_attempt for row in rows} == {"2026-03-01 13:00:00"}
     assert {row.transaction_id for row in rows} == {name}
     assert await house.inbox(BOB) == []
-    assert await house.store.write(queue.claim, "w", 10, 1000) == []
+    assert await house.store.write(queue_claim.claim, "w", 10, 1000) == []
 
 
 async def test_the_days_of_a_message_for_later_count_from_then(house: House) -> None:

@@ -12,12 +12,21 @@ from mailserver.mailboxes import transfers
 from mailserver.mailboxes.outbox import PAUSE_SECONDS, YOUNG_SECONDS, Outbox
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.mailboxes.values import MessageGone, NewMessage
-from mailserver.store import mailboxes, messages, outbox, queue, queue_orders, quota, subscriptions
+from mailserver.store import (
+    mailboxes,
+    messages,
+    outbox,
+    queue_claim,
+    queue_orders,
+    queue_record,
+    quota,
+    subscriptions,
+)
 from mailserver.store.attempts import Attempt
 from mailserver.store.events import Event, MailboxesChanged, MessagesRemoved
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.messages import Message
-from mailserver.store.queue import Settled
+from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event as QueueEvent
 from mailserver.store.queue_states import State
 from mailserver.store.store import Store
@@ -61,11 +70,11 @@ async def text(house: House) -> bytes:
 async def defer(house: House, says: str = "451 4.7.1 Greylisted") -> None:
     """An attempt at everything that is due, put off by an hour."""
     now = int(house.clock.now().timestamp() * 1000)
-    entries = await house.store.write(queue.claim, "w", 100, 60_000)
+    entries = await house.store.write(queue_claim.claim, "w", 100, 60_000)
     assert entries
     attempt = Attempt(now, 5, "mx.far.example", code=451, status="4.7.1", text=says)
     settled = [Settled(entry.id, QueueEvent.DEFER, attempt, now + 3_600_000) for entry in entries]
-    await house.store.write(queue.record, "w", settled)
+    await house.store.write(queue_record.record, "w", settled)
 
 
 async def states(house: House) -> list[State]:
@@ -121,7 +130,7 @@ async def test_what_is_being_sent_keeps_its_message(house: House, box: Outbox) -
     await house.clock.advance(3600)
     await box.catch_up()
     before = await shown(house)
-    await house.store.write(queue.claim, "w", 10, 60_000)
+    await house.store.write(queue_claim.claim, "w", 10, 60_000)
     await box.catch_up()
     assert await shown(house) == before
 
@@ -129,11 +138,11 @@ async def test_what_is_being_sent_keeps_its_message(house: House, box: Outbox) -
 async def test_sent_mail_is_gone_when_all_have_it(house: House, box: Outbox) -> None:
     await schedule(house, FRIEND, "other@far.example")
     await house.clock.advance(3600)
-    first, second = await house.store.write(queue.claim, "w", 10, 60_000)
-    await house.store.write(queue.record, "w", [Settled(first.id, QueueEvent.DELIVER)])
+    first, second = await house.store.write(queue_claim.claim, "w", 10, 60_000)
+    await house.store.write(queue_record.record, "w", [Settled(first.id, QueueEvent.DELIVER)])
     await box.catch_up()
     assert b"<friend@far.example>; delivered" in await text(house)
-    await house.store.write(queue.record, "w", [Settled(second.id, QueueEvent.BOUNCE, text="no such user")])
+    await house.store.write(queue_record.record, "w", [Settled(second.id, QueueEvent.BOUNCE, text="no such user")])
     await box.catch_up()
     assert await shown(house) == []
 
@@ -169,7 +178,7 @@ async def test_what_is_being_sent_can_not_be_cancelled(house: House, box: Outbox
     await schedule(house)
     await box.catch_up()
     await house.clock.advance(3600)
-    [entry] = await house.store.write(queue.claim, "w", 1, 60_000)
+    [entry] = await house.store.write(queue_claim.claim, "w", 1, 60_000)
     index, _ = await service.select(house.ann.user_id, "Outbox", claim_recent=False)
     await service.set_flags(house.ann.user_id, index, [1, 2], FlagMode.ADD, DELETED)
     assert await service.expunge(house.ann.user_id, index, None) == [2]
@@ -188,10 +197,10 @@ async def test_some_have_it_already_the_rest_is_cancelled_and_the_copy_stays(
 ) -> None:
     await schedule(house, FRIEND, "other@far.example")
     await house.clock.advance(3600)
-    first, second = await house.store.write(queue.claim, "w", 10, 60_000)
+    first, second = await house.store.write(queue_claim.claim, "w", 10, 60_000)
     now = int(house.clock.now().timestamp() * 1000)
     results = [Settled(first.id, QueueEvent.DELIVER), Settled(second.id, QueueEvent.DEFER, None, now + 60_000)]
-    await house.store.write(queue.record, "w", results)
+    await house.store.write(queue_record.record, "w", results)
     await box.catch_up()
     index, _ = await service.select(house.ann.user_id, "Outbox", claim_recent=False)
     [row] = await shown(house)
@@ -252,9 +261,9 @@ async def test_a_flag_tries_delayed_mail_now(house: House, box: Outbox, service:
     await box.catch_up()
     index, _ = await service.select(house.ann.user_id, "Outbox", claim_recent=False)
     [row] = await shown(house)
-    assert await house.store.write(queue.claim, "w", 10, 1000) == []
+    assert await house.store.write(queue_claim.claim, "w", 10, 1000) == []
     await service.set_flags(house.ann.user_id, index, [row.uid], FlagMode.ADD, FLAGGED)
-    assert len(await house.store.write(queue.claim, "w", 10, 1000)) == 1
+    assert len(await house.store.write(queue_claim.claim, "w", 10, 1000)) == 1
     await box.catch_up()
     assert [each.flags.text for each in await shown(house)] == ["\\Seen"]  # the flag was an order, and is carried out
     service.release(index)
@@ -265,7 +274,7 @@ async def test_a_flag_does_not_send_scheduled_mail_early(house: House, box: Outb
     await box.catch_up()
     index, _ = await service.select(house.ann.user_id, "Outbox", claim_recent=False)
     await service.set_flags(house.ann.user_id, index, [1], FlagMode.ADD, FLAGGED)
-    assert await house.store.write(queue.claim, "w", 10, 1000) == []
+    assert await house.store.write(queue_claim.claim, "w", 10, 1000) == []
     service.release(index)
 
 

@@ -11,7 +11,7 @@ from mailserver.queue.seams import Notices, Recorder
 from mailserver.remote.consignment import Consignment, Result, Verdict
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Rx
-from mailserver.store.queue import Settled
+from mailserver.store.queue_record import Settled
 from mailserver.store.store import Store
 from tests.fakes import START, FakeClock
 

@@ -7,7 +7,7 @@ import pytest
 
 from mailserver.queue.catcher import Catcher
 from mailserver.remote.consignment import Consignment, Verdict
-from mailserver.store import queue
+from mailserver.store import queue_claim
 from mailserver.store.store import Store
 from tests.service.queue.test_queue import put
 
@@ -18,7 +18,7 @@ def catcher(store: Store, tmp_path: Path) -> Catcher:
 
 
 async def consignment(store: Store) -> Consignment:
-    entries = await store.write(queue.claim, "w", 10, 60_000)
+    entries = await store.write(queue_claim.claim, "w", 10, 60_000)
     return Consignment(tuple(entries), "far.example")
 
 

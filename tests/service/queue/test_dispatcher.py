@@ -13,7 +13,7 @@ from mailserver.errors import InsufficientStorage, Unavailable
 from mailserver.queue.dispatcher import consignments
 from mailserver.queue.outbound import OutboundQueue
 from mailserver.remote.consignment import Consignment, Result, Verdict
-from mailserver.store import delivery_log, queue, spool
+from mailserver.store import delivery_log, queue, queue_claim, spool
 from mailserver.store.attempts import Attempt
 from mailserver.store.queue import Entry, Outgoing, Priority, QueueRecipient
 from mailserver.store.queue_states import State
@@ -352,7 +352,7 @@ async def test_what_a_crash_left_is_sent_again_and_said_to_be_in_doubt(store: St
     row = await entry(store, entry_id)
     assert (row.state, row.in_doubt, row.attempts) == (State.DELIVERED, 1, 2)
     texts = [attempt.text for attempt in await OutboundQueue(store).attempts(entry_id)]
-    assert texts == [queue.IN_DOUBT, "2.0.0 taken"]
+    assert texts == [queue_claim.IN_DOUBT, "2.0.0 taken"]
 
 
 async def test_what_ends_the_server_each_time_waits_longer_from_the_third_time_on(
@@ -361,7 +361,7 @@ async def test_what_ends_the_server_each_time_waits_longer_from_the_third_time_o
     (entry_id,) = await put(store, "x@far.example")
     for number in range(4):
         assert len(await OutboundQueue(store, f"dead {number}").claim(10)) == 1
-        await store.write(queue.lose, f"dead {number + 1}", alone=True)
+        await store.write(queue_claim.lose, f"dead {number + 1}", alone=True)
     row = await entry(store, entry_id)
     assert (row.in_doubt, row.next_attempt) == (4, "2026-03-01 12:09:00")
 

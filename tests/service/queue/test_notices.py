@@ -13,10 +13,11 @@ from mailserver.mail.srs import Srs
 from mailserver.mail.transaction import Ret
 from mailserver.queue.notices import Notices
 from mailserver.remote.consignment import Consignment
-from mailserver.store import bounces, domains, mailboxes, messages, queue, spool, suppressions, users
+from mailserver.store import bounces, domains, mailboxes, messages, queue, queue_claim, spool, suppressions, users
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Rx, Tx
-from mailserver.store.queue import Entry, Outgoing, QueueRecipient, Settled
+from mailserver.store.queue import Entry, Outgoing, QueueRecipient
+from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event
 from mailserver.store.reserve import Reserve
 from mailserver.store.return_paths import ReturnPaths
@@ -51,7 +52,7 @@ class Office:
         expires = int(self.clock.now().timestamp() * 1000) + 432_000_000
         outgoing = Outgoing(sender, spooled, expires, ret=ret, envid=envid)
         await self.store.write(queue.add, outgoing, [QueueRecipient(address, notify, orcpt) for address in to])
-        return await self.store.write(queue.claim, WORKER, 100, 600_000)
+        return await self.store.write(queue_claim.claim, WORKER, 100, 600_000)
 
     async def settle(self, entries: Sequence[Entry], event: Event, attempt: Attempt | None = REFUSED) -> None:
         settled = [Settled(entry.id, event, attempt) for entry in entries]

@@ -4,9 +4,10 @@ import pytest
 
 from mailserver.errors import NoSuchQueueEntry, WrongState
 from mailserver.queue.outbound import OutboundQueue
-from mailserver.store import delivery_log, domains, queue, queue_orders, queue_watch, spool
+from mailserver.store import delivery_log, domains, queue, queue_claim, queue_orders, queue_record, queue_watch, spool
 from mailserver.store.attempts import MAX_TEXT, Attempt
-from mailserver.store.queue import FINISHED_BATCH, Entry, Outgoing, Priority, QueueRecipient, Settled, Status
+from mailserver.store.queue import FINISHED_BATCH, Entry, Outgoing, Priority, QueueRecipient, Status
+from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event, State
 from mailserver.store.store import Store
 from tests.fakes import START, FakeClock
@@ -115,7 +116,7 @@ async def test_flush_makes_what_was_put_off_due_and_leaves_held_and_scheduled_ro
     rows = await put(store, "a@one.example", "b@two.example", "c@held.example", "d@later.example")
     put_off = [Settled(each, Event.DEFER, next_attempt=NOON + HOUR_MS) for each in rows]
     await outbound.claim(10)
-    await store.write(queue.record, "worker-1", put_off)
+    await store.write(queue_record.record, "worker-1", put_off)
     await outbound.hold([rows[2]])
     await outbound.reschedule([rows[3]], NOON + HOUR_MS)
     assert await outbound.flush("two.example") == 1
@@ -132,7 +133,7 @@ async def test_a_claim_leaves_full_destinations_and_comes_to_what_they_hid(
     (other,) = await put(store, "x@other.example", message=b"other\r\n")
 
     async def claim(busy: dict[str, int]) -> list[Entry]:
-        return await store.write(queue.claim, "worker-1", 3, 60_000, busy, 2)
+        return await store.write(queue_claim.claim, "worker-1", 3, 60_000, busy, 2)
 
     assert [entry.destination for entry in await claim({})] == ["full.example"] * 2
     assert ids(await claim({"full.example": 2})) == [other]
@@ -181,21 +182,21 @@ async def test_attempts_are_kept_with_what_was_said_and_go_with_the_row(store: S
     attempt = Attempt(NOON, 42, "mx.far.example", "192.0.2.1", "TLSv1.3", 451, "4.3.0", "x" * (MAX_TEXT + 1))
     for _ in range(2):
         await outbound.claim(1)
-        await store.write(queue.record, "worker-1", [Settled(entry_id, Event.DEFER, attempt, NOON)])
+        await store.write(queue_record.record, "worker-1", [Settled(entry_id, Event.DEFER, attempt, NOON)])
     first, second = await outbound.attempts(entry_id)
     assert first == second == Attempt(NOON, 42, "mx.far.example", "192.0.2.1", "TLSv1.3", 451, "4.3.0", "x" * MAX_TEXT)
     await outbound.delete(entry_id)
-    await store.write(queue.record, "worker-1", [Settled(entry_id, Event.DELIVER, attempt)])  # too late for any row
+    await store.write(queue_record.record, "worker-1", [Settled(entry_id, Event.DELIVER, attempt)])
     assert await store.read(lambda rx: rx.all("SELECT * FROM delivery_attempts")) == []
 
 
 async def test_an_attempt_of_a_row_that_was_taken_away_meanwhile_is_kept(store: Store, outbound: OutboundQueue) -> None:
     (entry_id,) = await put(store, "x@far.example")
     await outbound.claim(1)
-    await store.write(queue.lose, "worker-2", alone=True)
+    await store.write(queue_claim.lose, "worker-2", alone=True)
     delivered = Settled(entry_id, Event.DELIVER, Attempt(NOON, 1, code=250, text="taken after all"))
-    assert await store.write(queue.record, "worker-1", [delivered]) == []
-    assert [attempt.text for attempt in await outbound.attempts(entry_id)] == [queue.IN_DOUBT, "taken after all"]
+    assert await store.write(queue_record.record, "worker-1", [delivered]) == []
+    assert [attempt.text for attempt in await outbound.attempts(entry_id)] == [queue_claim.IN_DOUBT, "taken after all"]
     assert await state(outbound, entry_id) is State.PENDING
 
 
@@ -208,7 +209,7 @@ async def test_figures_by_state_and_destination(store: Store, outbound: Outbound
     assert ids(claimed) == [a, b, c, d, e]
     busy = Attempt(NOON, 1, code=451, text="busy")
     await store.write(
-        queue.record,
+        queue_record.record,
         "worker-1",
         [
             Settled(a, Event.DELIVER),

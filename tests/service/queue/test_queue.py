@@ -11,10 +11,11 @@ from mailserver.clock import SystemClock
 from mailserver.config.tree import StoreConfig
 from mailserver.errors import NoSuchQueueEntry
 from mailserver.queue.outbound import LEASE_SECONDS, OutboundQueue
-from mailserver.store import delivery_log, disk_jobs, domains, queue, spool, users
+from mailserver.store import delivery_log, disk_jobs, domains, queue, queue_record, spool, users
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Rx, Tx
-from mailserver.store.queue import Outgoing, QueueRecipient, Settled, Status
+from mailserver.store.queue import Outgoing, QueueRecipient, Status
+from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event
 from mailserver.store.store import Store
 from tests.fakes import START, FakeClock
@@ -50,7 +51,7 @@ async def test_a_spool_file_lives_until_the_last_row_is_done(store: Store, outbo
     assert await outbound.finish([near], Status.SENT) == 1
     assert spooled(store) == [MESSAGE]
     refused = Settled(far.id, Event.DEFER, Attempt(0, 5, "mx.other.example", text="connection refused"), LATER)
-    (entry,) = await store.write(queue.record, "worker-1", [refused])
+    (entry,) = await store.write(queue_record.record, "worker-1", [refused])
     assert entry.next_attempt == "2026-03-01 13:00:00"  # the second server is down for an hour
     assert await outbound.claim(10) == []
     entry = await outbound.show(far.id)
@@ -96,7 +97,9 @@ async def test_the_row_that_was_put_off_is_due_at_its_time(
 ) -> None:
     (entry_id,) = await put(store, "x@far.example")
     await outbound.claim(10)
-    await store.write(queue.record, "worker-1", [Settled(entry_id, Event.DEFER, next_attempt=LATER, text="busy")])
+    await store.write(
+        queue_record.record, "worker-1", [Settled(entry_id, Event.DEFER, next_attempt=LATER, text="busy")]
+    )
     await clock.advance(3599)
     assert await outbound.claim(10) == []
     await clock.advance(1)

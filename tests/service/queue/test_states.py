@@ -14,10 +14,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from mailserver.config.tree import StoreConfig
 from mailserver.errors import WrongState
-from mailserver.store import queue, queue_orders, spool
+from mailserver.store import queue, queue_claim, queue_orders, queue_record, spool
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Rx, Tx
-from mailserver.store.queue import Outgoing, QueueRecipient, Settled
+from mailserver.store.queue import Outgoing, QueueRecipient
+from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import ENDED, TRANSITIONS, Event, State, after
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
@@ -85,7 +86,7 @@ class Rows(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 3))
     def claim(self, limit: int) -> None:
-        for entry in self.write(lambda tx: queue.claim(tx, "worker", limit, 60_000)):
+        for entry in self.write(lambda tx: queue_claim.claim(tx, "worker", limit, 60_000)):
             assert self.model[entry.id] is State.PENDING
             self.model[entry.id] = State.SENDING
 
@@ -94,7 +95,7 @@ class Rows(RuleBasedStateMachine):
     def settle(self, which: int, event: Event, worker: str) -> None:
         row = [*self.model][which % len(self.model)]
         settled = Settled(row, event, Attempt(0, 1, code=451, text="said"))
-        changed = self.write(lambda tx: queue.record(tx, worker, [settled]))
+        changed = self.write(lambda tx: queue_record.record(tx, worker, [settled]))
         state = self.model[row]
         may = (state is State.SENDING and worker == "worker") or (state is State.PENDING and event in OF_WAITING)
         assert [entry.id for entry in changed] == ([row] if may else [])
@@ -108,9 +109,9 @@ class Rows(RuleBasedStateMachine):
         row = [*self.model][which % len(self.model)]
         if self.model[row] is State.SENDING:  # its worker has other things to say
             with pytest.raises(WrongState):
-                self.write(lambda tx: queue.record(tx, "worker", [Settled(row, Event.WARN)]))
+                self.write(lambda tx: queue_record.record(tx, "worker", [Settled(row, Event.WARN)]))
         else:
-            changed = self.write(lambda tx: queue.record(tx, "worker", [Settled(row, Event.WARN)]))
+            changed = self.write(lambda tx: queue_record.record(tx, "worker", [Settled(row, Event.WARN)]))
             assert bool(changed) == (self.model[row] is State.PENDING)
 
     @precondition(lambda self: self.model)
@@ -127,7 +128,7 @@ class Rows(RuleBasedStateMachine):
 
     @rule()
     def crash(self) -> None:
-        lost = self.write(lambda tx: queue.lose(tx, "the next", alone=True))
+        lost = self.write(lambda tx: queue_claim.lose(tx, "the next", alone=True))
         sending = {row for row, state in self.model.items() if state is State.SENDING}
         assert {entry.id for entry in lost} == sending
         for row in sending:

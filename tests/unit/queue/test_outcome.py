@@ -7,7 +7,8 @@ from mailserver.queue import outcome
 from mailserver.queue.outcome import Terms
 from mailserver.remote.consignment import Result, Verdict
 from mailserver.store.attempts import Attempt
-from mailserver.store.queue import Entry, Settled, Status
+from mailserver.store.queue import Entry, Status
+from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event
 
 NOW = 1_000_000_000
