@@ -30,7 +30,9 @@ ALTER TABLE outbound_queue ADD COLUMN tls_optional INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE outbound_queue ADD COLUMN last_code INTEGER;
 ALTER TABLE outbound_queue ADD COLUMN last_status TEXT;
 ALTER TABLE outbound_queue ADD COLUMN delay_told_at INTEGER;
-ALTER TABLE outbound_queue ADD COLUMN in_doubt INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbound_queue ADD COLUMN in_doubt INTEGER NOT NULL DEFAULT 0
+    CONSTRAINT "outbound_queue: status is pending, sending, sent or failed"
+    CHECK (status IS NOT NULL AND status IN ('pending', 'sending', 'sent', 'failed'));
 
 -- What comes after the last "@".
 UPDATE outbound_queue SET destination = lower(replace(recipient, rtrim(recipient, replace(recipient, '@', '')), ''));
@@ -40,12 +42,6 @@ UPDATE outbound_queue SET ended_as = CASE status WHEN 'sent' THEN 'delivered' EL
 WHERE status IN ('sent', 'failed');
 
 DROP TRIGGER outbound_queue_rules_update;
-
-CREATE TRIGGER outbound_queue_rules_status AFTER UPDATE OF status ON outbound_queue
-WHEN NEW.status IS NOT OLD.status
-    AND (NEW.status IS NULL OR NEW.status NOT IN ('pending', 'sending', 'sent', 'failed')) BEGIN
-    SELECT RAISE(ABORT, 'outbound_queue: status is pending, sending, sent or failed');
-END;
 
 CREATE TRIGGER outbound_queue_rules_update
     AFTER UPDATE OF last_attempt, next_attempt, created_at
