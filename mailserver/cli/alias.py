@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mailserver.cli.context import Context
+from mailserver.cli.noun import Noun
 from mailserver.cli.output import json_option, show_list
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 COLUMNS = ("address", "destinations", "active", "created")
 
 
-@click.group()
+@click.group(cls=Noun)
 def alias() -> None:
     """Addresses that stand for other addresses; "*@DOMAIN" takes what nothing else in the domain takes."""
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mailserver.cli.context import Context
+from mailserver.cli.noun import Noun
 from mailserver.cli.output import json_option, show_list
 from mailserver.cli.times import moment
 
@@ -18,7 +19,7 @@ SUPPRESSION_COLUMNS = ("address", "since", "until", "bounces", "reason")
 DAY_MS = 86_400_000
 
 
-@click.group()
+@click.group(cls=Noun)
 def bounce() -> None:
     """Mail that came back; addresses whose mail came back too often are refused at submission for a while."""
 

@@ -3,10 +3,11 @@
 import click
 
 from mailserver.cli.context import Context, quiet
+from mailserver.cli.noun import Noun
 from mailserver.cli.output import json_option, show_json
 
 
-@click.group()
+@click.group(cls=Noun)
 def config() -> None:
     """The configuration: one TOML file, and the environment before it."""
 

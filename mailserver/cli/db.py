@@ -6,10 +6,11 @@ import click
 
 from mailserver.cli.context import Context
 from mailserver.cli.faults import EXIT_FOUND
+from mailserver.cli.noun import Noun
 from mailserver.cli.output import json_option, octets, show_fields, show_json, show_table
 
 
-@click.group()
+@click.group(cls=Noun)
 def db() -> None:
     """The database file."""
 

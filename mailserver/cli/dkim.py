@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from mailserver.cli.context import Context
-from mailserver.cli.dkim_records import COLUMNS, DAY_MS, key_fields, record, show_records
+from mailserver.cli.dkim_records import COLUMNS, DAY_MS, NONE, key_fields, record, show_records
+from mailserver.cli.noun import Noun
 from mailserver.cli.output import json_option, show_fields, show_json, show_list
 from mailserver.cli.times import moment
 
@@ -16,14 +17,13 @@ if TYPE_CHECKING:
     from mailserver.store.store import Store
 
 SHOWN_REVOKED_DAYS = 180  # how long `dns` tells of the records of revoked keys
-NONE = "No keys: mail goes unsigned. Make them: mailserver dkim generate DOMAIN"
 ALGORITHMS = ("RSA-2048", "RSA-4096", "Ed25519")
 STORAGES = ("file", "database", "hybrid")
 
 T = TypeVar("T")
 
 
-@click.group()
+@click.group(cls=Noun)
 def dkim() -> None:
     """Keys that mail is signed with (DKIM). New ones sign as soon as their records are seen in the DNS."""
 
@@ -82,6 +82,8 @@ def show(context: Context, domain: str, selector: str | None, as_json: bool) -> 
     if as_json:
         show_json(found)
         return
+    if not found:
+        click.echo(NONE)
     for fields in found:
         show_fields(fields, as_json)
         click.echo()
@@ -124,7 +126,7 @@ def activate(context: Context, domain: str, selector: str | None, force: bool) -
 @json_option
 @click.pass_obj
 def rotate(context: Context, domain: str, as_json: bool) -> None:
-    """Make successors of the keys, and when their records are published, run again, sign with them."""
+    """Make successors of the keys; run again, when their records are published, sign with them."""
 
     async def work(rotation: "Rotation", store: "Store") -> "tuple[bool, list[DkimKey]]":
         from mailserver.dkim import new_keys

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mailserver.store.dkim_keys import DkimKey
 
 COLUMNS = ("domain", "selector", "algorithm", "state", "storage", "created", "active_since", "due")
+NONE = "No keys: mail goes unsigned. Make them: mailserver dkim generate DOMAIN"
 DAY_MS = 86_400_000
 
 
@@ -30,6 +31,8 @@ def show_records(keys: "Sequence[DkimKey]", as_json: bool) -> None:
     if as_json:
         show_json([_record_fields(key) for key in keys])
         return
+    if not keys:
+        click.echo(f"; {NONE}")
     for key in keys:
         found = record(key)
         click.echo(f"; {key.algorithm}, {key.state}. In one line: {found.name} TXT {found.value}")

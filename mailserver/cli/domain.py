@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mailserver.cli.context import Context
+from mailserver.cli.noun import Noun
 from mailserver.cli.output import json_option, show_fields, show_list
 from mailserver.cli.sending_limits import chosen_limit, limit_words, per_hour_option, shown_limit
 from mailserver.cli.times import moment
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 COLUMNS = ("name", "active", "separator", "created")
 
 
-@click.group()
+@click.group(cls=Noun)
 def domain() -> None:
     """Domains whose mail ends here. A deleted one can be restored until it is purged (store.purge_days)."""
 

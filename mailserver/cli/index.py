@@ -7,6 +7,7 @@ import click
 
 from mailserver.cli.context import Context
 from mailserver.cli.faults import EXIT_FOUND
+from mailserver.cli.noun import Noun
 from mailserver.cli.output import json_option, octets, show_fields, show_json
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.2  # between looks whether the server is done
 
 
-@click.group()
+@click.group(cls=Noun)
 def index() -> None:
     """The text index that searches use."""
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mailserver.cli.context import Context, NoDatabase
+from mailserver.cli.noun import Noun
 from mailserver.cli.output import json_option, show_list
 
 if TYPE_CHECKING:
     from mailserver.store.migration_files import Migration
 
 
-@click.group()
+@click.group(cls=Noun)
 def migrate() -> None:
     """The database's schema. `serve` brings it up to date by itself; before an upgrade a copy is kept."""
 

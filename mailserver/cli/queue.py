@@ -7,6 +7,7 @@ import click
 
 from mailserver.cli import queue_show
 from mailserver.cli.context import Context
+from mailserver.cli.noun import Noun
 from mailserver.cli.output import json_option, octets, show_list
 from mailserver.cli.queue_choice import Choice, chosen, destination_option, ids_argument, named, sender_option
 from mailserver.cli.times import moment
@@ -30,7 +31,7 @@ MOMENTS = ("locked_until", "expires_at", "not_before", "held_at", "ended_at", "d
 BY_OPERATOR = "Cancelled by the operator"
 
 
-@click.group()
+@click.group(cls=Noun)
 def queue() -> None:
     """Mail on its way to other servers: an entry for each message and recipient."""
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mailserver.store.queue_watch import Stats
 
 ATTEMPT_COLUMNS = ("started", "seconds", "host", "TLS", "code", "answer")
+FIRST = ("id", "state", "sender", "recipient", "attempts", "next_attempt", "last_error")  # what is looked for
 LANE_COLUMNS = ("host", "held up", "reason")
 CIRCUITS = {"open": "left alone for a while", "half open": "tried with one connection"}
 DESTINATION_COLUMNS = ("destination", "entries", "oldest", "next attempt", "last error")
@@ -24,7 +25,8 @@ def entry(fields: dict[str, Any], attempts: "Sequence[Attempt]", as_json: bool) 
     if as_json:
         show_json(fields | {"attempts_made": [_attempt(each) for each in attempts]})
         return
-    show_fields(fields, as_json)
+    order = [*FIRST, *(name for name in fields if name not in FIRST)]
+    show_fields({name: fields[name] for name in order if fields[name] not in (None, "")}, as_json)
     if attempts:
         click.echo()
         show_table(ATTEMPT_COLUMNS, [_row(each) for each in attempts], "")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mailserver.cli.context import Context
+from mailserver.cli.noun import Noun
 from mailserver.cli.output import json_option, show_list
 from mailserver.cli.password import read_password, stdin_option
 
@@ -13,12 +14,13 @@ if TYPE_CHECKING:
     from mailserver.store.relays import Relay
 
 COLUMNS = ("domain", "host", "port", "tls", "username", "verify")
+PROTECTION = {"starttls": "with STARTTLS", "implicit": "with TLS from the start", "none": "without TLS"}
 ALL = "all"  # how the relay of every domain is listed
 
-domain_option = click.option("--domain", help="Only for mail of this domain.  [default: of every domain]")
+domain_option = click.option("--domain", help="Mail of this domain only.  [default: of every domain]")
 
 
-@click.group()
+@click.group(cls=Noun)
 def relay() -> None:
     """Relays (smarthosts): with one, mail for other servers goes there and nowhere else."""
 
@@ -70,7 +72,8 @@ def set_(
         )
 
     made = context.run(lambda store: store.write(write))
-    click.echo(f"Mail of {made.domain or 'every domain'} goes over {made.host}:{made.port} ({made.tls.value})")
+    way = f"{made.host}:{made.port}, {PROTECTION[made.tls.value]}"
+    click.echo(f"Mail of {made.domain or 'every domain'} goes over {way}")
 
 
 @relay.command("list")

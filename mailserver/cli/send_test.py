@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from mailserver.remote.consignment import Result
     from mailserver.remote.transcript import Line
 
-MARKS = {">": "C:", "<": "S:", "*": "--"}  # as RFCs print conversations; notes of ours
 EXIT_FAILED = 69  # EX_UNAVAILABLE
 EXIT_LATER = 75  # EX_TEMPFAIL
 VERDICTS = {
@@ -47,7 +46,7 @@ def send_test(context: Context, address: str, sender: str | None, require_tls: b
 def _show(line: "Line") -> None:
     from mailserver.log import safe
 
-    click.echo(f"{MARKS[line.direction.value]} {safe(line.text)}")
+    click.echo(f"{line.direction.value} {safe(line.text)}")
 
 
 def _verdict(result: "Result") -> int:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailserver.cli.context import Context
+from mailserver.cli.noun import Noun
 from mailserver.cli.output import json_option, show_list
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 COLUMNS = ("mailbox", "who", "rights")
 
 
-@click.group()
+@click.group(cls=Noun)
 def share() -> None:
     """Mailboxes shared with other users of the server, or with anyone.
 

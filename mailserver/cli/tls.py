@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mailserver.cli.context import Context
+from mailserver.cli.noun import Noun
 from mailserver.cli.output import json_option, show_fields, show_json, show_list
 from mailserver.cli.times import moment
 
@@ -25,7 +26,7 @@ SENT_COLUMNS = ("day", "domain", "successes", "failures", "done", "targets")
 MAX_LISTED = 1000
 
 
-@click.group()
+@click.group(cls=Noun)
 def tls() -> None:
     """TLS to other servers: what is required of them, what is remembered, and TLS reports (RFC 8460)."""
 
@@ -65,7 +66,10 @@ def policy(ctx: click.Context, domain: str, require_tls: bool, as_json: bool) ->
     else:
         show_fields({"domain": found.domain, "DNSSEC": found.dnssec, "MTA-STS": found.sts}, as_json=False)
         click.echo()
-        show_list(HOST_COLUMNS, [asdict(host) for host in found.hosts], False, "No host takes mail for this domain")
+        if found.why_none:
+            click.echo(f"{found.why_none}: mail to it fails at once")
+        else:
+            show_list(HOST_COLUMNS, [asdict(host) for host in found.hosts], False, "")
     if not any(host.is_allowed for host in found.hosts):
         ctx.exit(1)
 

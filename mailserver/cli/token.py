@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mailserver.cli.context import Context
+from mailserver.cli.noun import Noun
 from mailserver.cli.output import json_option, show_json, show_list
 from mailserver.cli.times import moment
 
@@ -42,7 +43,7 @@ class Scope(click.ParamType[tuple[str, ...]]):
         return tuple(word for word in re.split(r"[,\s]+", str(value).strip().lower()) if word)
 
 
-@click.group()
+@click.group(cls=Noun)
 def token() -> None:
     """Access tokens: what a device logs in with instead of the account's password, and loses when it is lost."""
 

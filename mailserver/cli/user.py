@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mailserver.cli.context import Context
+from mailserver.cli.noun import Noun
 from mailserver.cli.output import json_option, octets, show_fields, show_list
 from mailserver.cli.password import read_password, stdin_option
 from mailserver.cli.sending_limits import DEFAULT, chosen_limit, limit_words, per_hour_option, shown_limit
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 COLUMNS = ("address", "name", "active", "admin", "quota", "used", "created")
 
 
-@click.group()
+@click.group(cls=Noun)
 def user() -> None:
     """Accounts. A deleted one can be restored until it is purged (store.purge_days)."""
 

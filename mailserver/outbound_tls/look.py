@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mailserver.dns.answers import DnsFailure, Resolver
-from mailserver.dns.route import Host, mail_hosts
+from mailserver.dns.route import Host, Route, mail_hosts
 from mailserver.errors import DnsUnavailable
 from mailserver.outbound_tls.policy import DomainPolicy, NotAllowed, TlsPolicies
 from mailserver.store import sts_policies
@@ -28,6 +28,7 @@ class DomainLook:
     dnssec: str
     sts: str
     hosts: tuple[HostLook, ...]
+    why_none: str  # "" where there are hosts
 
 
 async def look(
@@ -47,7 +48,7 @@ async def look(
     found = await policies.for_domain(domain)
     hosts = tuple([await _host(policies, found, host, require_tls) for host in route.hosts])
     kept = await store.read(sts_policies.find, domain)
-    return DomainLook(domain, _dnssec(resolver, route.is_secure), _sts(found, kept), hosts)
+    return DomainLook(domain, _dnssec(resolver, route.is_secure), _sts(found, kept), hosts, _why_none(route))
 
 
 async def _host(policies: TlsPolicies, domain: DomainPolicy, host: Host, require_tls: bool) -> HostLook:
@@ -56,6 +57,14 @@ async def _host(policies: TlsPolicies, domain: DomainPolicy, host: Host, require
     except NotAllowed as refused:
         return HostLook(host.name, host.preference, "refused", refused.reason, is_allowed=False)
     return HostLook(host.name, host.preference, policy.level.name.lower(), policy.reason, is_allowed=True)
+
+
+def _why_none(route: Route) -> str:
+    if route.hosts:
+        return ""
+    if not route.exists:
+        return "No such domain"
+    return "The domain takes no mail (null MX)" if route.is_null else "The domain has no MX and no address"
 
 
 def _dnssec(resolver: Resolver, is_secure: bool) -> str:

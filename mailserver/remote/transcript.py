@@ -6,9 +6,11 @@ from enum import StrEnum
 
 
 class Direction(StrEnum):
-    SENT = ">"
-    RECEIVED = "<"
-    NOTE = "*"  # what happened besides: connections, TLS, decisions
+    """As RFCs print conversations, and a mark for notes of ours."""
+
+    SENT = "C:"
+    RECEIVED = "S:"
+    NOTE = "--"  # what happened besides: connections, TLS, decisions
 
 
 @dataclass(frozen=True, slots=True)

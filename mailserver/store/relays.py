@@ -87,6 +87,8 @@ def put(
     host, domain_id = _host(host), _domain_id(tx, domain)
     if tls is TlsMode.NONE and not is_loopback(host):
         raise BadValue(f"A relay without TLS has to be on this machine; {host} is not: use starttls or implicit")
+    if must_verify and tls is not TlsMode.NONE and _is_address(host):
+        raise BadValue(f"A relay's certificate has to hold for its name: name the host instead of {host}")
     if username is not None and not (0 < len(username) <= MAX_USERNAME and username.isprintable() and password):
         raise BadValue("A login needs a name of printable characters and a password")
     sealed = key.seal(password.encode(), _purpose(domain_id)) if username is not None else None
@@ -122,6 +124,14 @@ def set_sources(tx: Tx, domain: str, ipv4: str | None, ipv6: str | None) -> None
         _address(ipv4, 4),
         _address(ipv6, 6),
     )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:

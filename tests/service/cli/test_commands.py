@@ -197,6 +197,7 @@ def test_every_command_and_listing_has_help_and_json(raw: Run) -> None:
                 assert inner is not None
                 assert inner.help, f"{path} {name} has no help"
                 walk(inner, (*path, name))
+            assert "..." not in raw(*path, "--help").out.partition("Commands:")[2], f"{path}: a summary is cut off"
         elif path[-1] in {"list", "show", "status", "info"}:
             assert "--json" in [option for each in command.params for option in each.opts], path
 

@@ -160,6 +160,9 @@ def test_every_attempt_is_shown_with_host_protection_and_words(
     write(put_off, ids[0], "busy\x1b[2J, come back")
     shown = cli("queue", "show", str(ids[0])).out
     assert "\x1b" not in shown
+    first = [line.split()[0] for line in shown.splitlines()]
+    assert first[:4] == ["id", "state", "sender", "recipient"]
+    assert not {"envid", "ret", "hold"} & {*first}, "what is not set is not shown"
     [attempt] = [line.split("\t") for line in shown.splitlines() if "\t" in line]
     assert attempt == [
         "2027-01-15 08:00:00", "1.5", "mx.a.test [192.0.2.1]", "TLSv1.3, not verified", "451 4.3.0",

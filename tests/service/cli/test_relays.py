@@ -38,9 +38,9 @@ def test_relays_are_set_listed_and_removed(cli: Run) -> None:
     assert cli("domain", "add", "example.test").code == 0
     assert cli("relay", "list").out == ""
     made = cli("relay", "set", "Relay.Example", "--username", "ann", "--password-stdin", stdin=b"correct horse\n")
-    assert made.out == "Mail of every domain goes over relay.example:587 (starttls)\n"
+    assert made.out == "Mail of every domain goes over relay.example:587, with STARTTLS\n"
     own = cli("relay", "set", "192.0.2.1", "--domain", "example.test", "--tls", "implicit", "--no-verify")
-    assert own.out == "Mail of example.test goes over 192.0.2.1:465 (implicit)\n"
+    assert own.out == "Mail of example.test goes over 192.0.2.1:465, with TLS from the start\n"
     assert cli("relay", "list").rows == [
         ["all", "relay.example", "587", "starttls", "ann", "yes"],
         ["example.test", "192.0.2.1", "465", "implicit", "", "no"],
@@ -63,6 +63,7 @@ def test_relays_are_set_listed_and_removed(cli: Run) -> None:
     [
         (("set", "relay.example", "--tls", "none"), 65, "has to be on this machine"),
         (("set", "relay.example", "--domain", "nowhere.example"), 67, "No such domain"),
+        (("set", "192.0.2.1"), 65, "name the host instead of 192.0.2.1"),
         (("set", "relay example"), 65, "Not a host name"),
         (("set", "relay.example", "--port", "99999"), 65, "1 to 65535"),
         (("set", "relay.example", "--username", "ann"), 65, "use --password-stdin"),
@@ -86,7 +87,7 @@ def test_a_relay_is_tried_out_loud(cli: Run, tmp_path: Path, monkeypatch: pytest
         outcome = cli("relay", "test")
         assert outcome.code == 0
         assert outcome.out.splitlines()[-1] == "The relay is ready for mail"
-        assert "> AUTH PLAIN ***\n" in outcome.out
+        assert "C: AUTH PLAIN ***\n" in outcome.out
         assert "Y29ycmVjdC" not in outcome.out
         cli("relay", "set", "127.0.0.2", "--port", str(sink.port), *login, stdin=b"wrong\n")
         outcome = cli("relay", "test")

@@ -112,6 +112,20 @@ def test_a_domain_that_takes_no_mail_has_no_hosts(cli: Run, zone: Zone) -> None:
     assert (told.code, json.loads(told.out)["hosts"]) == (1, [])
 
 
+@pytest.mark.parametrize(
+    ("domain", "why"),
+    [
+        ("null.example.net", "The domain takes no mail (null MX)"),
+        ("nowhere.example.net", "No such domain"),
+        ("bare.example.net", "The domain has no MX and no address"),
+    ],
+)
+def test_where_no_host_is_to_be_asked_the_reason_is_said(cli: Run, zone: Zone, domain: str, why: str) -> None:
+    zone.set("bare.example.net", "TXT", '"nothing but words"')
+    told = cli("tls", "policy", domain)
+    assert (told.code, told.out.splitlines()[-1]) == (1, f"{why}: mail to it fails at once")
+
+
 def test_dns_that_fails_is_said(cli: Run, zone: Zone) -> None:
     told = cli("tls", "policy", "broken.example.net")
     assert told.code == 75
