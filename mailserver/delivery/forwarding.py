@@ -30,7 +30,7 @@ from mailserver.delivery.evidence import Evidence, Examiner
 from mailserver.delivery.forwards import Forwarded
 from mailserver.dkim.sign import Signer
 from mailserver.errors import BadReturnAddress, LimitReached, MailLoop, NotPermitted, Refusal
-from mailserver.mail import via, xtext
+from mailserver.mail import via
 from mailserver.mail.editing import field_line
 from mailserver.mail.transaction import EnvelopeRecipient, Notify
 from mailserver.store import domains
@@ -201,7 +201,9 @@ def _elsewhere(ways: list[_Way]) -> tuple[QueueRecipient, ...]:
     each: dict[str, QueueRecipient] = {}
     for way in ways:
         for address in way.rcpt.resolved.remote:
-            each.setdefault(address, QueueRecipient(address, _wishes(way.rcpt), _original(way.rcpt)))
+            each.setdefault(
+                address, QueueRecipient(address, _wishes(way.rcpt), recipients.original(way.rcpt), is_forwarded=True)
+            )
     return tuple(each.values())
 
 
@@ -213,10 +215,3 @@ def _wishes(rcpt: EnvelopeRecipient[Resolved]) -> str | None:
     if len(rcpt.resolved.local) + len(rcpt.resolved.remote) > 1 and notify is not Notify.NEVER:
         notify &= ~Notify.SUCCESS
     return str(notify) or str(Notify.NEVER)
-
-
-def _original(rcpt: EnvelopeRecipient[Resolved]) -> str | None:
-    """ORCPT: the address the sender wrote to."""
-    if rcpt.orcpt is not None or is_rewritten(rcpt.address):
-        return rcpt.orcpt
-    return f"rfc822;{xtext.encode(rcpt.address)}" if rcpt.address.isascii() else None

@@ -15,6 +15,7 @@ import structlog
 from mailserver.clock import Clock
 from mailserver.config.tree import DeliveryConfig, QueueConfig
 from mailserver.delivery import header
+from mailserver.delivery.recipients import as_orcpt
 from mailserver.errors import OverQuota, Refusal
 from mailserver.mail.editing import HeaderBlock
 from mailserver.mail.transaction import Body, Ret
@@ -173,8 +174,9 @@ def _forwarded(here: tuple[tuple[Entry, Resolved], ...]) -> tuple[QueueRecipient
     """Every address elsewhere once, with the wishes of the row that led to it."""
     each: dict[str, QueueRecipient] = {}
     for entry, resolved in here:
+        orcpt = entry.orcpt or as_orcpt(entry.recipient)
         for address in resolved.remote:
-            each.setdefault(address, QueueRecipient(address, entry.notify, entry.orcpt))
+            each.setdefault(address, QueueRecipient(address, entry.notify, orcpt, is_forwarded=True))
     return tuple(each.values())
 
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 from mailserver.clock import Clock
 from mailserver.errors import OverQuota, RelayDenied
-from mailserver.mail.transaction import Envelope
+from mailserver.mail import xtext
+from mailserver.mail.transaction import Envelope, EnvelopeRecipient
 from mailserver.store import recipients
 from mailserver.store.events import AccountsChanged, Event, ForeignCommit, MessagesAdded
 from mailserver.store.queue import QueueRecipient
 from mailserver.store.recipients import LocalRecipient, Resolved
+from mailserver.store.return_paths import is_rewritten
 from mailserver.store.store import Store
 
 REMEMBERED_SECONDS = 2.0  # a changed account is known at once
@@ -95,13 +97,29 @@ def local(envelope: Envelope[Resolved]) -> tuple[LocalRecipient, ...]:
 
 
 def remote(envelope: Envelope[Resolved]) -> tuple[QueueRecipient, ...]:
-    """Every address elsewhere once, with the wishes of the first RCPT that led to it."""
+    """Every address elsewhere once, with the wishes of the first RCPT that led to it; of those that name it, if any."""
     each: dict[str, QueueRecipient] = {}
-    for rcpt in envelope.recipients:
+    for rcpt in sorted(envelope.recipients, key=_is_alias):
         notify = str(rcpt.notify) if rcpt.notify is not None else None
+        orcpt, is_forwarded = (original(rcpt), True) if _is_alias(rcpt) else (rcpt.orcpt, False)
         for address in rcpt.resolved.remote:
-            each.setdefault(address, QueueRecipient(address, notify, rcpt.orcpt))
+            each.setdefault(address, QueueRecipient(address, notify, orcpt, is_forwarded))
     return tuple(each.values())
+
+
+def original(rcpt: EnvelopeRecipient[Resolved]) -> str | None:
+    """ORCPT of what an alias forwards: the address the sender wrote to. RFC 3461 §5.2.7."""
+    if rcpt.orcpt is not None or is_rewritten(rcpt.address):
+        return rcpt.orcpt
+    return as_orcpt(rcpt.address)
+
+
+def as_orcpt(address: str) -> str | None:
+    return f"rfc822;{xtext.encode(address)}" if address.isascii() else None
+
+
+def _is_alias(rcpt: EnvelopeRecipient[Resolved]) -> bool:
+    return rcpt.resolved.remote != (rcpt.address,)
 
 
 def as_sent(envelope: Envelope[Resolved]) -> tuple[QueueRecipient, ...]:

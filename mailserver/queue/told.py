@@ -10,11 +10,12 @@
 NEVER stands for none of them, and mail of the null reverse-path is itself a notification: nobody is told of it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mailserver.mail.reports import Action, RecipientStatus
+from mailserver.mail.reports import Action, RecipientStatus, original_address
 from mailserver.store.queue import Entry
 from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event
@@ -47,17 +48,29 @@ def line_for(entry: Entry, settled: Settled, hostname: str) -> RecipientStatus |
     rule = HERE if is_here else RULES.get(settled.event)
     if rule is None or not entry.sender or not _wished(rule, entry.notify):
         return None
+    known = known_address(entry)
     return RecipientStatus(
-        recipient=entry.recipient,
+        recipient=known,
         action=rule.action,
         status=status_of(entry, settled),
         orcpt=entry.orcpt,
         remote_mta=attempt.host if attempt else None,
-        diagnostic="" if rule.action in _GOOD else reason_of(entry, settled),
+        diagnostic="" if rule.action in _GOOD else _without(entry.recipient, known, reason_of(entry, settled)),
         is_reply=attempt is not None and attempt.code is not None,
         last_attempt=attempt.started_at // 1000 if attempt else epoch_of(entry.last_attempt),
         retry_until=entry.expires_at // 1000 if entry.expires_at is not None else None,
     )
+
+
+def known_address(entry: Entry) -> str:
+    """What the sender wrote to: where an alias of ours forwards to is nobody's business but its owner's."""
+    original = original_address(entry.orcpt) if entry.user_id is None else ""
+    return original if original.lower() not in {"", entry.recipient.lower()} else entry.recipient
+
+
+def _without(address: str, known: str, text: str) -> str:
+    """The text with the one address in place of the other."""
+    return re.sub(re.escape(address), lambda _: known, text, flags=re.IGNORECASE)
 
 
 _GOOD = frozenset({Action.RELAYED, Action.DELIVERED})

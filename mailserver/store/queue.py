@@ -47,6 +47,7 @@ class QueueRecipient:
     address: str
     notify: str | None = None  # "SUCCESS,DELAY" …, RFC 3461 §4.1
     orcpt: str | None = None  # xtext not decoded
+    is_forwarded: bool = False  # an alias of ours leads there: the row is not the submitter's, who may not know of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +200,6 @@ def add(tx: Tx, outgoing: Outgoing, recipients: Sequence[QueueRecipient]) -> bui
         "next_attempt": due,
         "created_at": tx.now,
         "expires_at": outgoing.expires_at,
-        "user_id": outgoing.user_id,
         "envid": outgoing.envid,
         "ret": outgoing.ret,
         "body": outgoing.body,
@@ -213,7 +213,7 @@ def add(tx: Tx, outgoing: Outgoing, recipients: Sequence[QueueRecipient]) -> bui
         "require_tls": int(outgoing.require_tls),
         "tls_optional": int(outgoing.tls_optional),
     }
-    columns = (*shared, "recipient", "destination", "notify", "orcpt")
+    columns = (*shared, "recipient", "destination", "notify", "orcpt", "user_id")
     sql = f"INSERT INTO outbound_queue ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
     ids = [
         tx.insert(
@@ -223,6 +223,7 @@ def add(tx: Tx, outgoing: Outgoing, recipients: Sequence[QueueRecipient]) -> bui
             destination_of(recipient.address),
             recipient.notify,
             recipient.orcpt,
+            None if recipient.is_forwarded else outgoing.user_id,
         )
         for recipient in recipients
     ]

@@ -170,3 +170,17 @@ async def test_a_client_that_saved_first_gets_no_second_copy(house: House) -> No
     await house.store.write(users.set_sent_copies, ANN, "on")
     await house.submit(message, [FRIEND])
     assert len(await sent(house)) == 2
+
+
+async def test_where_an_alias_forwards_to_is_not_told_to_who_writes_to_it(house: House) -> None:
+    await house.submit(MESSAGE, ["away@example.test", "other@far.example"])
+    rows = {entry.recipient: entry for entry in await house.queue()}
+    assert rows["friend@far.example"].user_id is None, "else it stands in the sender's outbox"
+    assert rows["friend@far.example"].orcpt == "rfc822;away@example.test"
+    assert rows["other@far.example"].user_id is not None
+
+
+async def test_an_address_that_is_named_as_well_is_the_senders_own(house: House) -> None:
+    await house.submit(MESSAGE, ["away@example.test", "friend@far.example"])
+    [entry] = await house.queue()
+    assert (entry.user_id is not None, entry.orcpt) == (True, None)

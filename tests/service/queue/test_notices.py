@@ -299,3 +299,13 @@ async def test_what_is_not_about_the_address_does_not_count(office: Office, stat
         await office.settle(await office.send("bob@far.example", message=message), Event.BOUNCE, refused)
     assert await office.store.read(suppressions.list, 0) == []
     assert len(await office.store.read(bounces.list)) == 4
+
+
+async def test_where_an_alias_forwards_to_is_not_told(office: Office) -> None:
+    said = Attempt(0, 10, "mx.far.example", "192.0.2.1", None, 550, "5.1.1", "5.1.1 <Private@far.example> is unknown")
+    entries = await office.send("private@far.example", orcpt="rfc822;club@example.test")
+    await office.settle(entries, Event.BOUNCE, said)
+    [report] = await office.inbox()
+    assert "private" not in report.as_string().lower()
+    assert "Final-Recipient: rfc822; club@example.test" in report.as_string()
+    assert "<club@example.test> is unknown" in report.as_string()
