@@ -10,7 +10,7 @@ import pytest
 
 from mailserver.config.tree import QueueConfig, RetrySchedule, StoreConfig
 from mailserver.errors import InsufficientStorage, Unavailable
-from mailserver.queue.dispatcher import consignments
+from mailserver.queue.grouping import consignments
 from mailserver.queue.outbound import OutboundQueue
 from mailserver.remote.consignment import Consignment, Result, Verdict
 from mailserver.store import delivery_log, queue, queue_claim, spool
