@@ -4,13 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import authres
-
 from mailserver.delivery import dmarc, spf
 from mailserver.delivery.arriving import Arriving
 from mailserver.delivery.dmarc import DmarcPolicy, Wish
 from mailserver.delivery.spf import SpfResult
-from mailserver.dkim import results_text
 from mailserver.dkim.results import ChainResult, DkimResult, SignatureResult
 from mailserver.dns.answers import DnsFailure, Resolver
 from mailserver.mail import via
@@ -51,6 +48,10 @@ class Evidence:
     def as_results(self, hostname: str, peer: Peer, reverse_path: str) -> str:
         """The value of an Authentication-Results field of ours, RFC 8601."""
         about = {"smtp_mailfrom": reverse_path} if reverse_path else {"smtp_helo": peer.helo}
+        import authres  # 10 ms, once
+
+        from mailserver.dkim import results_text
+
         checked = authres.SPFAuthenticationResult(result=self.spf.value, **about)
         return results_text.write(hostname, self.signatures, self.chain, [checked])
 
