@@ -2,8 +2,7 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
-
-from mailserver.dns.messages import Reply
+from typing import Generic, Protocol, TypeVar
 
 MAX_ENTRIES = 10_000
 MAX_OCTETS = 8 * 1024 * 1024
@@ -11,25 +10,34 @@ MAX_OCTETS = 8 * 1024 * 1024
 Key = tuple[str, str]  # name in lower case, record type
 
 
+class Lasting(Protocol):
+    @property
+    def ttl(self) -> int:
+        """Seconds."""
+
+
+R = TypeVar("R", bound=Lasting)
+
+
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    reply: Reply
+class _Entry(Generic[R]):
+    reply: R
     expires_at: float  # of the monotonic clock
     octets: int  # of the message it came in
 
 
-class Cache:
+class Cache(Generic[R]):
     """`now` is seconds of one monotonic clock."""
 
     def __init__(self, *, max_entries: int = MAX_ENTRIES, max_octets: int = MAX_OCTETS) -> None:
-        self._entries: OrderedDict[Key, _Entry] = OrderedDict()
+        self._entries: OrderedDict[Key, _Entry[R]] = OrderedDict()
         self._octets = 0
         self._max_entries, self._max_octets = max_entries, max_octets
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, key: Key, now: float) -> Reply | None:
+    def get(self, key: Key, now: float) -> R | None:
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -39,7 +47,7 @@ class Cache:
         self._entries.move_to_end(key)
         return entry.reply
 
-    def put(self, key: Key, reply: Reply, octets: int, now: float) -> None:
+    def put(self, key: Key, reply: R, octets: int, now: float) -> None:
         """`octets`: how large the message was, for the bound. A TTL of 0 is not kept."""
         if key in self._entries:
             self._drop(key)

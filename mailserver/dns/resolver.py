@@ -7,6 +7,8 @@ nobody's fault here: the next one is asked, and when none is left DnsFailure say
 import asyncio
 import ipaddress
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import dns.exception
@@ -32,7 +34,20 @@ ROUNDS = 2  # around the servers
 FOR_TRIES = 0.9  # of the time of a question; the last try can still say what it saw
 MAX_AT_ONCE = 256  # questions on their way, each with a socket
 
+MAX_NAMES = 4096  # as they were asked for, that are remembered as A-labels
+
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A reply as the values it comes to: looking at the same one again costs nothing."""
+
+    records: tuple[Any, ...]
+    exists: bool
+    is_authentic: bool
+    name: str
+    ttl: int
 
 
 class DnsResolver:
@@ -40,8 +55,8 @@ class DnsResolver:
         self._servers = servers.configured(config.servers) or servers.of_system()
         self._seconds = config.timeout_seconds
         self._clock = clock
-        self._cache = Cache()
-        self._shared: Shared[Key, Reply] = Shared()
+        self._cache: Cache[_Known] = Cache()
+        self._shared: Shared[Key, _Known] = Shared()
         self._checks: Shared[None, None] = Shared()
         self._slots = asyncio.Semaphore(MAX_AT_ONCE)
         self._trust = Trust(self._servers, config.trust_ad, self._probe)
@@ -105,29 +120,32 @@ class DnsResolver:
 
     async def _typed(self, name: str, kind: dns.rdatatype.RdataType, convert: Callable[[Any], T]) -> Answer[T]:
         try:
-            owner = _name(name)
+            owner = _a_labels(name)
         except (dns.exception.DNSException, ValueError):
             return Answer((), exists=False, is_secure=False, name=name)
-        reply = await self._reply(owner, kind)
+        reply = await self._reply(owner, kind, convert)
         if self._trust.is_due(self._clock.monotonic()):
             await self.check()
         is_secure = reply.is_authentic and self._trust.holds
-        return Answer(tuple(convert(record) for record in reply.records), reply.exists, is_secure, _text(reply.name))
+        return Answer(reply.records, reply.exists, is_secure, reply.name)
 
-    async def _reply(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> Reply:
-        key = _text(name), kind.name
+    async def _reply(self, name: str, kind: dns.rdatatype.RdataType, convert: Callable[[Any], object]) -> _Known:
+        key = name, kind.name
         kept = self._cache.get(key, self._clock.monotonic())
-        return kept or await self._shared.do(key, lambda: self._fetched(key, name, kind))
+        return kept or await self._shared.do(key, lambda: self._fetched(key, kind, convert))
 
-    async def _fetched(self, key: Key, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> Reply:
+    async def _fetched(self, key: Key, kind: dns.rdatatype.RdataType, convert: Callable[[Any], object]) -> _Known:
+        name = _name(key[0] or ".")
         async with self._slots:
             try:
                 async with asyncio.timeout(self._seconds):
                     reply, octets = await self._whole(name, kind)
             except TimeoutError:
                 raise DnsFailure(f"{kind.name} of {_text(name)}: no answer within {self._seconds:g} s") from None
-        self._cache.put(key, reply, octets, self._clock.monotonic())
-        return reply
+        records = tuple(convert(record) for record in reply.records)
+        known = _Known(records, reply.exists, reply.is_authentic, _text(reply.name), reply.ttl)
+        self._cache.put(key, known, octets, self._clock.monotonic())
+        return known
 
     async def _whole(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> tuple[Reply, int]:
         """Go on asking where an answer ends at a CNAME."""
@@ -174,6 +192,12 @@ def _name(name: str) -> dns.name.Name:
         raise ValueError("not a name")
     labels = (label if label.isascii() else idna.encode(label, uts46=True).decode() for label in name.split("."))
     return dns.name.from_text(".".join(labels)).canonicalize()
+
+
+@lru_cache(MAX_NAMES)
+def _a_labels(name: str) -> str:
+    """In lower case, without the dot at the end. Raises as _name does."""
+    return _text(_name(name))
 
 
 def _text(name: dns.name.Name) -> str:
