@@ -14,16 +14,24 @@ from mailserver.remote.transcript import Listener, nobody
 from mailserver.remote.wire import WireFailed
 
 IDLE_SECONDS = 5.0  # a server's own patience is counted in minutes; ours costs it a connection
-MAX_IDLE = 50  # of all hosts together
+MAX_IDLE = 50  # of all hosts together; the one that idles longest makes room
 MAX_MESSAGES = 100  # over one connection
 
 
 class Connections:
-    def __init__(self, judge: Judge, helo: str, deadlines: Deadlines, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(
+        self,
+        judge: Judge,
+        helo: str,
+        deadlines: Deadlines,
+        idle_seconds: float = IDLE_SECONDS,
+        max_idle: int = MAX_IDLE,
+    ) -> None:
         self._judge = judge
         self._helo = helo
         self._deadlines = deadlines
         self._idle_seconds = idle_seconds
+        self._max_idle = max_idle
         self._idle: defaultdict[tuple[object, ...], list[Session]] = defaultdict(list)
         self._timers: dict[Session, asyncio.TimerHandle] = {}
         self._leaving: set[asyncio.Task[None]] = set()
@@ -64,9 +72,11 @@ class Connections:
         """After its last answer: kept for the next message where that is possible, else ended."""
         session.wire.listener = nobody
         most = min(MAX_MESSAGES, session.offered.max_messages or MAX_MESSAGES)
-        if self._closed or not session.wire.is_fresh or session.messages >= most or len(self._timers) >= MAX_IDLE:
+        if self._closed or not session.wire.is_fresh or session.messages >= most:
             self._end(session)
             return
+        if len(self._timers) >= self._max_idle:
+            self._expire(next(iter(self._timers)))
         self._idle[session.target.shared_by].append(session)
         loop = asyncio.get_running_loop()
         self._timers[session] = loop.call_later(self._idle_seconds, self._expire, session)
