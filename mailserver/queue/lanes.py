@@ -200,6 +200,10 @@ class _Visit:
         self.fault = ""  # why it counts as the host's failure, as far as it came
         self.is_answered = False
 
+    def went_on(self) -> None:
+        """The rate is of new connections."""
+        self._lane.unused += 1
+
     def connection_failed(self, reason: str) -> None:
         self.fault = reason
 

@@ -47,6 +47,9 @@ class GateClosed(Exception):  # noqa: N818 - a state, not an error
 class Visit(Protocol):
     """One connection to a host, as the gates hear of it."""
 
+    def went_on(self) -> None:
+        """No new connection was needed: one that was kept will do."""
+
     def connection_failed(self, reason: str) -> None:
         """Nobody answered, or the connection broke."""
 

@@ -13,6 +13,9 @@ class OpenGates:
 
 
 class _Unheard:
+    def went_on(self) -> None:
+        """Nobody counts."""
+
     def connection_failed(self, reason: str) -> None:
         """Nobody counts."""
 

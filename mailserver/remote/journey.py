@@ -128,6 +128,7 @@ class Journey:
         """Whether other addresses of the host need not be tried."""
         kept = await self._means.connections.reuse(target, self._listener)
         if kept is not None and await self._speak(kept, visit, is_reused=True):
+            visit.went_on()
             return True
         place = Place(target.host, target.address)
         try:

@@ -88,6 +88,16 @@ async def test_a_minutes_worth_of_connections_may_come_at_once_and_then_as_time_
     await closed(lanes)
 
 
+async def test_going_on_with_a_connection_costs_nothing_of_the_rate(clock: FakeClock) -> None:
+    lanes = Lanes(clock, QueueConfig(max_rate_per_host=3))
+    for _ in range(50):
+        async with lanes.enter(MX) as kept:
+            kept.went_on()
+    for _ in range(3):
+        await visit(lanes)
+    await closed(lanes)
+
+
 async def test_five_failures_close_the_gate_for_five_minutes_and_two_successes_open_it(
     lanes: Lanes, clock: FakeClock
 ) -> None:

@@ -47,6 +47,7 @@ class Gates:
         self.codes: list[int] = []
         self.closed: dict[str, GateClosed] = {}
         self.inside = 0
+        self.went_on_times = 0
 
     @asynccontextmanager
     async def enter(self, host: str) -> AsyncIterator[Visit]:
@@ -58,6 +59,9 @@ class Gates:
             yield self
         finally:
             self.inside -= 1
+
+    def went_on(self) -> None:
+        self.went_on_times += 1
 
     def connection_failed(self, reason: str) -> None:
         self.failures.append(reason)

@@ -4,11 +4,17 @@ import asyncio
 
 import pytest
 
+from mailserver.clock import SystemClock
+from mailserver.config.tree import TlsMode
+from mailserver.outbound_tls.certificates import Authorities
+from mailserver.outbound_tls.policy import HostPolicy, Level, TlsPolicies
 from mailserver.remote import connections
+from mailserver.remote.connections import Connections
 from mailserver.remote.consignment import Verdict
+from mailserver.remote.target import Target
 from mailserver.store import domains, relays
 from tests.authority import self_signed
-from tests.service.remote.conftest import BOB, World
+from tests.service.remote.conftest import BOB, HOSTNAME, SHORT, World
 from tests.sinks import DROP, Last, Sink
 
 
@@ -55,6 +61,31 @@ async def test_a_connection_that_went_stale_is_replaced(world: World, stale: dic
         assert (await world.send_one(remote=remote)).verdict is Verdict.DELIVERED
         assert len(sink.visits) == 2
     assert world.gates.failures == [], "an idle connection may go"
+
+
+async def test_the_gate_hears_that_no_connection_was_needed(world: World) -> None:
+    async with Sink() as sink:
+        world.sink_at(sink)
+        remote = world.remote()
+        for _ in range(3):
+            await world.send_one(remote=remote)
+    assert (len(world.gates.entered), world.gates.went_on_times) == (3, 2)
+
+
+async def test_what_idles_longest_makes_room_for_what_was_used_last() -> None:
+    kept = Connections(TlsPolicies(SystemClock(), Authorities([])), HOSTNAME, SHORT, max_idle=1)
+    policy = HostPolicy(Level.OPPORTUNISTIC, (), "opportunistic")
+    async with Sink() as sink:
+        one, other = (Target(host, sink.address, sink.port, TlsMode.STARTTLS, policy) for host in ("mx1", "mx2"))
+        for target in (one, other):
+            kept.give_back(await kept.open(target))
+        await sink.until(lambda: sink.now_open == 1)
+        assert sink.visits[0].verbs[-1] == "QUIT"
+        assert await kept.reuse(one) is None
+        again = await kept.reuse(other)
+        assert again is not None and len(sink.visits) == 2
+        kept.give_back(again)
+        await kept.close()
 
 
 async def test_a_server_that_hung_up_meanwhile_is_noticed(world: World) -> None:
