@@ -23,7 +23,7 @@ from mailserver.config.tree import QueueConfig
 from mailserver.errors import Refusal
 from mailserver.queue import outcome, schedule
 from mailserver.queue.seams import Carrier, Notices
-from mailserver.remote.consignment import Consignment, Result, Verdict
+from mailserver.remote.consignment import Consignment, CutShort, Result, Verdict
 from mailserver.store import queue_claim, queue_watch
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Rx
@@ -86,6 +86,7 @@ class Dispatcher:
         self._closed: dict[str, float] = {}  # destination → monotonic time when its gates open
         self._renew_at = 0.0
         self._asleep = False
+        self._is_unsure = False  # a claim may be written that nobody heard of
 
     async def start(self) -> None:
         """Return what a crash left, then send whatever is due, and whatever comes. Raises Refusal."""
@@ -105,6 +106,10 @@ class Dispatcher:
         self._unsubscribe()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        try:
+            await self._unclaim()
+        except Refusal as fault:  # the next start finds the rows in doubt
+            _log.error("queue not put in order", error=fault.text)
         if self._running:
             await self._end_running(seconds)
 
@@ -136,10 +141,10 @@ class Dispatcher:
                 wait = await self._turn()
                 faults = 0
             except Refusal as fault:  # a full or failing disk now may be well the next time
-                wait, faults = _fault_wait(faults), faults + 1
+                wait, faults, self._is_unsure = _fault_wait(faults), faults + 1, True
                 _log.error("queue put off", error=fault.text)
             except Exception:  # the root of a task that nobody would start again
-                wait, faults = _fault_wait(faults), faults + 1
+                wait, faults, self._is_unsure = _fault_wait(faults), faults + 1, True
                 _log.exception("queue turn failed")
             if faults:
                 await self._clock.sleep(wait)
@@ -161,6 +166,8 @@ class Dispatcher:
     async def _turn(self) -> float:
         """Do what is to be done now; returns for how many seconds there is nothing more."""
         await self._watch_clock()
+        if self._is_unsure:
+            await self._unclaim()
         await self._renew()
         if not self._config.deliver:
             return self._until_renewal()
@@ -204,6 +211,15 @@ class Dispatcher:
             for consignment in consignments(entries):
                 self._start(consignment)
 
+    async def _unclaim(self) -> None:
+        """A claim that was cut short, or whose commit failed nobody knows how far, may have leased rows that no task
+        has: due again as they were. Until the next start nobody else would return them."""
+        await self._store.write(queue_claim.unclaim, self._worker, self._carried())
+        self._is_unsure = False
+
+    def _carried(self) -> list[int]:
+        return [entry.id for consignment in self._running.values() for entry in consignment.entries]
+
     def _start(self, consignment: Consignment) -> None:
         if not self._running:
             self._renew_at = self._clock.monotonic() + RENEW_SECONDS
@@ -222,6 +238,9 @@ class Dispatcher:
     async def _deliver(self, consignment: Consignment) -> None:
         try:
             results = await self._carrier.carry(consignment)
+        except CutShort as cut:  # a stop: _give_back writes it
+            self._unwritten[consignment.entries[0].id] = self._cut_short(consignment, cut.results)
+            raise
         except Exception:  # the root of a task: the rows are put off like any other that failed
             _log.exception("delivery failed", queue_id=consignment.entries[0].id)
             attempt = Attempt(self._now_ms(), 0, text=OUR_FAULT)
@@ -238,6 +257,16 @@ class Dispatcher:
             outcome.settled(entry, of.get(entry.id, Result(entry.id, Verdict.NOT_TRIED, None)), terms)
             for entry in consignment.entries
         ]
+
+    def _cut_short(self, consignment: Consignment, results: Sequence[Result]) -> list[Settled]:
+        """What is known of some, and that nobody knows of the others."""
+        known = {settled.entry_id: settled for settled in self._settled(consignment, results)}
+        sure = {result.entry_id for result in results}
+        return [known[each.entry_id] if each.entry_id in sure else each for each in self._lost(consignment)]
+
+    def _lost(self, consignment: Consignment) -> list[Settled]:
+        attempt = Attempt(self._now_ms(), 0, text=STOPPED)
+        return [Settled(entry.id, RowEvent.LOSE, attempt) for entry in consignment.entries]
 
     async def _settle(self, consignment: Consignment, settled: Sequence[Settled]) -> None:
         """Until it is written: what was sent must not be sent again because the disk was full for a while."""
@@ -319,7 +348,7 @@ class Dispatcher:
         """No row waits for longer than the one interval it has."""
         now_ms = self._now_ms()
         longest = {
-            (entry_id, now_ms + schedule.longest(self._config.schedule, attempts))
+            (entry_id, now_ms + schedule.longest(self._config.schedule, max(attempts, 1)))
             for entry_id, attempts, _ in await self._store.read(queue_watch.list_put_off, now_ms)
         }
         if longest:
@@ -327,8 +356,7 @@ class Dispatcher:
 
     async def _renew(self) -> None:
         if self._running and self._clock.monotonic() >= self._renew_at:
-            ids = [entry.id for consignment in self._running.values() for entry in consignment.entries]
-            await self._store.write(queue_claim.renew, self._worker, ids, int(LEASE_SECONDS * 1000))
+            await self._store.write(queue_claim.renew, self._worker, self._carried(), int(LEASE_SECONDS * 1000))
             self._renew_at = self._clock.monotonic() + RENEW_SECONDS
 
     def _until_renewal(self) -> float:
@@ -350,11 +378,9 @@ class Dispatcher:
             await self._give_back(consignment)
 
     async def _give_back(self, consignment: Consignment) -> None:
-        attempt = Attempt(self._now_ms(), 0, text=STOPPED)
-        unknown = [Settled(entry.id, RowEvent.LOSE, attempt) for entry in consignment.entries]
         known = self._unwritten.get(consignment.entries[0].id)
         try:
-            await self._notices.settle(self._worker, consignment, known or unknown)
+            await self._notices.settle(self._worker, consignment, known or self._lost(consignment))
         except Refusal as fault:  # the next start finds the rows in doubt
             _log.error("delivery not given back", queue_id=consignment.entries[0].id, error=fault.text)
         else:

@@ -27,7 +27,7 @@ from mailserver.mailboxes.values import NewMessage
 from mailserver.queue.dispatcher import Dispatcher
 from mailserver.queue.notices import Notices
 from mailserver.remote.consignment import Consignment, Result, Verdict
-from mailserver.store import attempts, domains, mailboxes, messages, queue, spool, users
+from mailserver.store import attempts, domains, mailboxes, messages, queue, queue_claim, spool, users
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Rx
 from mailserver.store.events import QueueSettled
@@ -248,7 +248,7 @@ CHANGES: dict[str, Change] = {
 
 async def seen(store: Store) -> State:
     """As the next dispatcher finds it."""
-    await store.write(queue.lose, "the next", alone=True)
+    await store.write(queue_claim.lose, "the next", alone=True)
     await store.settle()
     return await store.read(_state, store)
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.store import fsck, queue
+from mailserver.store import fsck, queue_claim
 from tests.crash.changes import CHANGES, FARTHER, SENT, State, furnish, opened, seen
 from tests.daemon import wait_until
 
@@ -205,7 +205,7 @@ def in_doubt(before: State) -> State:
     """As the next dispatcher finds what was claimed and not written down."""
     [waiting] = before.queued
     assert waiting.recipient == FARTHER
-    lost = replace(waiting, attempts=1, in_doubt=1, said=(queue.IN_DOUBT,), logged=1)
+    lost = replace(waiting, attempts=1, in_doubt=1, said=(queue_claim.IN_DOUBT,), logged=1)
     return replace(before, queued=(lost,))
 
 
