@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from mailserver.dns.answers import DnsFailure, Resolver
+from mailserver.errors import Refusal
 from mailserver.fetching.fetcher import Bounds, Fetched, FetchFailed, Trouble
 from mailserver.outbound_tls.kept import Kept
 from mailserver.outbound_tls.mta_sts import MAX_POLICY_OCTETS, BadPolicy, Mode, StsPolicy, parse, record_id
@@ -142,6 +143,8 @@ class StsCache:
     async def _write(self, domain: str, verb: Callable[[Tx], None]) -> None:
         try:
             await self._store.write(verb)
+        except Refusal as fault:  # a full disk must not hold up mail: what was found holds, and is found again
+            _log.warning("MTA-STS policy not kept", domain=domain, error=fault.text)
         finally:
             self._kept.drop(domain)
 

@@ -15,7 +15,7 @@ from mailserver.queue import outcome
 from mailserver.queue.lateness import least_attempts
 from mailserver.queue.occupancy import Occupancy
 from mailserver.queue.seams import Carrier, Notices
-from mailserver.remote.consignment import Consignment, Result, Verdict
+from mailserver.remote.consignment import Consignment, CutShort, Result, Verdict
 from mailserver.store import queue_claim
 from mailserver.store.attempts import Attempt
 from mailserver.store.queue_record import Settled
@@ -82,11 +82,14 @@ class Carrying:
         self._running[task] = consignment
         task.add_done_callback(self._ended)
 
+    def ids(self) -> list[int]:
+        """Of the rows that are on their way."""
+        return [entry.id for consignment in self._running.values() for entry in consignment.entries]
+
     async def renew(self) -> None:
         """The leases, when it is time."""
         if self._running and self._clock.monotonic() >= self._renew_at:
-            ids = [entry.id for consignment in self._running.values() for entry in consignment.entries]
-            await self._store.write(queue_claim.renew, self._worker, ids, int(LEASE_SECONDS * 1000))
+            await self._store.write(queue_claim.renew, self._worker, self.ids(), int(LEASE_SECONDS * 1000))
             self._renew_at = self._clock.monotonic() + RENEW_SECONDS
 
     def until_renewal(self) -> float | None:
@@ -111,6 +114,9 @@ class Carrying:
     async def _deliver(self, consignment: Consignment) -> None:
         try:
             results = await self._carrier.carry(consignment)
+        except CutShort as cut:  # a stop: _give_back writes it
+            self._unwritten[consignment.entries[0].id] = self._cut_short(consignment, cut.results)
+            raise
         except Exception:  # the root of a task: the rows are put off like any other that failed
             _log.exception("delivery failed", queue_id=consignment.entries[0].id)
             attempt = Attempt(self._now_ms(), 0, text=OUR_FAULT)
@@ -132,6 +138,16 @@ class Carrying:
             outcome.settled(entry, of.get(entry.id, Result(entry.id, Verdict.NOT_TRIED, None)), terms)
             for entry in consignment.entries
         ]
+
+    def _cut_short(self, consignment: Consignment, results: Sequence[Result]) -> list[Settled]:
+        """What is known of some, and that nobody knows of the others."""
+        known = {settled.entry_id: settled for settled in self._settled(consignment, results)}
+        sure = {result.entry_id for result in results}
+        return [known[each.entry_id] if each.entry_id in sure else each for each in self._lost(consignment)]
+
+    def _lost(self, consignment: Consignment) -> list[Settled]:
+        attempt = Attempt(self._now_ms(), 0, text=STOPPED)
+        return [Settled(entry.id, Event.LOSE, attempt) for entry in consignment.entries]
 
     async def _settle(self, consignment: Consignment, settled: Sequence[Settled]) -> None:
         """Until it is written: what was sent must not be sent again because the disk was full for a while."""
@@ -157,11 +173,9 @@ class Carrying:
         self._tell_ended()
 
     async def _give_back(self, consignment: Consignment) -> None:
-        attempt = Attempt(self._now_ms(), 0, text=STOPPED)
-        unknown = [Settled(entry.id, Event.LOSE, attempt) for entry in consignment.entries]
         known = self._unwritten.get(consignment.entries[0].id)
         try:
-            await self._notices.settle(self._worker, consignment, known or unknown)
+            await self._notices.settle(self._worker, consignment, known or self._lost(consignment))
         except Refusal as fault:  # the next start finds the rows in doubt
             _log.error("delivery not given back", queue_id=consignment.entries[0].id, error=fault.text)
         else:

@@ -65,6 +65,7 @@ class Dispatcher:
         self._lateness = Lateness(store, notices, config, worker)
         self._task: asyncio.Task[None] | None = None
         self._asleep = False
+        self._is_unsure = False  # a claim may be written that nobody heard of
 
     async def start(self) -> None:
         """Return what a crash left, then send whatever is due, and whatever comes. Raises Refusal."""
@@ -84,6 +85,10 @@ class Dispatcher:
         self._unsubscribe()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        try:
+            await self._unclaim()
+        except Refusal as fault:  # the next start finds the rows in doubt
+            _log.error("queue not put in order", error=fault.text)
         if self._carrying:
             await self._carrying.end(seconds)
 
@@ -117,10 +122,10 @@ class Dispatcher:
                 wait = await self._turn()
                 faults = 0
             except Refusal as fault:  # a full or failing disk now may be well the next time
-                wait, faults = fault_wait(faults), faults + 1
+                wait, faults, self._is_unsure = fault_wait(faults), faults + 1, True
                 _log.error("queue put off", error=fault.text)
             except Exception:  # the root of a task that nobody would start again
-                wait, faults = fault_wait(faults), faults + 1
+                wait, faults, self._is_unsure = fault_wait(faults), faults + 1, True
                 _log.exception("queue turn failed")
             if faults:
                 await self._clock.sleep(wait)
@@ -142,6 +147,8 @@ class Dispatcher:
     async def _turn(self) -> float:
         """Do what is to be done now; returns for how many seconds there is nothing more."""
         await self._watch_clock()
+        if self._is_unsure:
+            await self._unclaim()
         await self._carrying.renew()
         if not self._config.deliver:
             return self._until_renewal()
@@ -186,6 +193,12 @@ class Dispatcher:
             for consignment in consignments(entries):
                 self._carrying.start(consignment)
 
+    async def _unclaim(self) -> None:
+        """A claim that was cut short, or whose commit failed nobody knows how far, may have leased rows that no task
+        has: due again as they were. Until the next start nobody else would return them."""
+        await self._store.write(queue_claim.unclaim, self._worker, self._carrying.ids())
+        self._is_unsure = False
+
     def _full(self) -> list[str]:
         return self._carrying.occupancy.full(self._config.max_connections_per_destination)
 
@@ -207,7 +220,7 @@ class Dispatcher:
         """No row waits for longer than the one interval it has."""
         now_ms = self._now_ms()
         longest = {
-            (entry_id, now_ms + schedule.longest(self._config.schedule, attempts))
+            (entry_id, now_ms + schedule.longest(self._config.schedule, max(attempts, 1)))
             for entry_id, attempts, _ in await self._store.read(queue_watch.list_put_off, now_ms)
         }
         if longest:

@@ -143,7 +143,7 @@ class Notices:
             recipients=tuple(lines.values()),
             arrived=told.epoch_of(first.created_at) or 0,
             envid=first.envid,
-            ret=Ret(first.ret) if first.ret else None,
+            ret=Ret.HDRS if first.require_tls else Ret(first.ret) if first.ret else None,  # RFC 8689 §5
         )
         await self.tell(report, original, first.message_octets, record)
 
@@ -169,7 +169,7 @@ class Notices:
         whole = entry.message_octets <= MAX_RETURNED_OCTETS
         octets = MAX_RETURNED_OCTETS if whole else MAX_HEADER_OCTETS
         try:
-            return await self._store.in_thread(_read, self._store, entry.message_path, octets)
+            return await self._store.in_thread(_read, self._store, entry.message_path, octets, entry.message_octets)
         except FileNotFoundError:
             return b""
         except OSError as fault:
@@ -195,6 +195,7 @@ def _returned(entry: Entry, settled: Settled) -> Returned:
     return Returned(entry.recipient, status, is_hard, Source.QUEUE, reason, entry.message_id)
 
 
-def _read(store: Store, name: str, octets: int) -> bytes:
+def _read(store: Store, name: str, octets: int, size: int) -> bytes:
+    """`size`: of the whole message, 0 where nobody knows. Of a damaged file nothing: it is not what was sent."""
     with os.fdopen(spool.open_file(store, name), "rb") as file:
-        return file.read(octets)
+        return file.read(octets) if size in {0, os.fstat(file.fileno()).st_size} else b""

@@ -1,5 +1,7 @@
 """What is carried to another server in one go, what became of each recipient, and the gates on the way."""
 
+import asyncio
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,6 +36,14 @@ class Result:
     reason: str = ""  # why it was not tried
 
 
+class CutShort(asyncio.CancelledError):
+    """Cancelled when some recipients had their final answers: those are no longer in doubt."""
+
+    def __init__(self, results: Sequence[Result]) -> None:
+        super().__init__()
+        self.results = results
+
+
 class GateClosed(Exception):  # noqa: N818 - a state, not an error
     """The host is not to be bothered now."""
 
@@ -54,7 +64,7 @@ class Visit(Protocol):
         """Nobody answered, or the connection broke."""
 
     def answered(self, code: int, text: str) -> None:
-        """A reply to a command: what it says counts for the gate."""
+        """A reply to a command: what it says counts for the gate. `text`: all but the code, "4.2.1 mailbox full"."""
 
 
 class Gates(Protocol):

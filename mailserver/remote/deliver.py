@@ -12,17 +12,17 @@ from mailserver.dns.resolver import DnsFailure, Resolver
 from mailserver.errors import Refusal
 from mailserver.outbound_tls.policy import DomainPolicy, TlsPolicies
 from mailserver.remote.connections import Connections
-from mailserver.remote.consignment import Consignment, Gates, Result
+from mailserver.remote.consignment import Consignment, CutShort, Gates, Result
 from mailserver.remote.deadlines import Deadlines
 from mailserver.remote.dialling import alternating
 from mailserver.remote.findings import NOWHERE, Findings
 from mailserver.remote.journey import Journey, Load, Means, relay_policy, target_at
 from mailserver.remote.replies import Meaning
 from mailserver.remote.routes import NoRoute, Routes, Way, by_relay
-from mailserver.remote.spooled import Content, Sign
+from mailserver.remote.spooled import Content, Damaged, Sign
 from mailserver.remote.target import Login
 from mailserver.remote.transcript import Direction, Line, Listener, nobody
-from mailserver.store import relays
+from mailserver.store import disk_jobs, relays
 from mailserver.store.relays import Departure, Relay
 from mailserver.store.sealing import SealingKey
 from mailserver.store.store import Store
@@ -63,7 +63,8 @@ class Remote:
         await self._connections.close()
 
     async def carry(self, consignment: Consignment, listener: Listener = nobody) -> Sequence[Result]:
-        """One result for each entry, in their order. Never raises anything but CancelledError."""
+        """One result for each entry, in their order. Never raises anything but CancelledError, as CutShort where some
+        are known."""
         started_at, started = int(self._clock.now().timestamp() * 1000), self._clock.monotonic()
         findings = Findings({entry.id for entry in consignment.entries})
         try:
@@ -76,14 +77,22 @@ class Remote:
         except NoRoute as fault:
             findings.failed(_meaning(fault.code), fault.code, fault.status, fault.text, NOWHERE)
         except FileNotFoundError:
-            _log.error("spool file missing", path=consignment.entries[0].message_path)
-            findings.failed(Meaning.FAIL, None, "5.3.0", "The message's file is missing on this server", NOWHERE)
+            await self._missing(consignment.entries[0].message_path, findings)
+        except Damaged as fault:
+            _log.error("spool file damaged", path=consignment.entries[0].message_path, error=str(fault))
+            findings.failed(
+                Meaning.FAIL, None, "5.3.0", f"The message's file is damaged on this server: {fault}", NOWHERE
+            )
         except (Refusal, OSError) as fault:
             _log.error("mail could not be read or its way be found", error=str(fault))
             findings.failed(Meaning.DEFER, None, "4.3.0", f"A fault of this server: {fault}", NOWHERE)
         except Exception:  # the root of this message's work: a fault of ours must not take the others' along
             _log.exception("carrying failed", queue_id=consignment.entries[0].id)
             findings.failed(Meaning.DEFER, None, "4.3.0", "A fault of this server; its log tells more", NOWHERE)
+        except asyncio.CancelledError:
+            if known := findings.known(started_at, int((self._clock.monotonic() - started) * 1000)):
+                raise CutShort(known) from None
+            raise
         duration_ms = int((self._clock.monotonic() - started) * 1000)
         return findings.results([entry.id for entry in consignment.entries], started_at, duration_ms)
 
@@ -120,9 +129,22 @@ class Remote:
         ways = await self._ways(consignment.destination, departure)
         listener(Line(Direction.NOTE, "Hosts: " + ", ".join(way.host.name for way in ways)))
         domain = await self._domain_policy(consignment.destination, ways)
-        async with await Content.open(self._store, first.message_path) as content:
+        async with await Content.open(self._store, first.message_path, first.message_octets) as content:
             load = Load.of(consignment, content, departure, domain, self._config.ipv6)
             await Journey(self._means, load, findings, listener).go(ways)
+
+    async def _missing(self, path: str, findings: Findings) -> None:
+        """Gone, or not yet where it belongs because the disk failed after the commit: the next start puts it there."""
+        _log.error("spool file missing", path=path)
+        text = "The message's file is missing on this server"
+        try:
+            is_promised = await self._store.read(disk_jobs.mentions, path)
+        except Refusal:
+            is_promised = True  # nobody knows
+        if is_promised:
+            findings.failed(Meaning.DEFER, None, "4.3.0", f"{text} until it is started again", NOWHERE)
+        else:
+            findings.failed(Meaning.FAIL, None, "5.3.0", text, NOWHERE)
 
     async def _ways(self, destination: str, departure: Departure) -> list[Way]:
         """Raises NoRoute, DnsFailure, SealBroken."""

@@ -54,6 +54,11 @@ class Findings:
         blank = Attempt(started_at, duration_ms)
         return [self._result(entry_id, blank) for entry_id in entry_ids]
 
+    def known(self, started_at: int, duration_ms: int) -> list[Result]:
+        """Of recipients the server has taken or refused for good, whatever becomes of the others."""
+        sure = [entry_id for entry_id, (answer, _) in self.answers.items() if answer.meaning is not Meaning.DEFER]
+        return self.results(sure, started_at, duration_ms)
+
     def _result(self, entry_id: int, blank: Attempt) -> Result:
         found = self.answers.get(entry_id) or self._of_hosts()
         if found is None:

@@ -137,7 +137,7 @@ class Journey:
             visit.connection_failed(str(fault))
             self._trouble(Meaning.DEFER, None, "4.4.1", str(fault), place)
         except Refused as fault:
-            visit.answered(fault.reply.code, fault.reply.text)
+            visit.answered(fault.reply.code, fault.reply.said)
             meant = meaning(fault.reply, fault.stage, is_ours=target.is_relay)
             if meant is Meaning.OK:  # of a stage where it means nothing
                 meant = Meaning.DEFER
@@ -175,7 +175,7 @@ class Journey:
             visit.connection_failed(str(fault))
             self._trouble(Meaning.DEFER, None, "4.4.2", str(fault), place)
         except Refused as fault:
-            visit.answered(fault.reply.code, fault.reply.text)
+            visit.answered(fault.reply.code, fault.reply.said)
             self._trouble(Meaning.DEFER, fault.reply.code, fault.reply.status or None, fault.reply.text, place)
         finally:
             if is_reused and _says_enough(answers):
@@ -230,7 +230,7 @@ def _says_enough(answers: Answers) -> bool:
 
 def _tell(visit: Visit, answers: Answers) -> None:
     """Each reply once, what was taken last: a host that takes mail is a good one, whoever it refused."""
-    said = {(answer.code, answer.text): answer.meaning for answer in answers.values() if answer.stage is not None}
+    said = {(answer.code, answer.said): answer.meaning for answer in answers.values() if answer.stage is not None}
     for (code, text), _ in sorted(said.items(), key=lambda item: item[1] is Meaning.OK):
         if code is not None:
             visit.answered(code, text)

@@ -43,9 +43,14 @@ class Reply:
         words = [_STATUS.sub("", line, count=1) if self.status else line for line in self.lines]
         return _UNSEEN.sub("?", " ".join(" ".join(words).split())[:MAX_TEXT])
 
+    @property
+    def said(self) -> str:
+        """All but the code: "5.1.1 No such user"."""
+        return " ".join(filter(None, (self.status, self.text)))
+
     def __str__(self) -> str:
         """As people know it: "550 5.1.1 No such user"."""
-        return " ".join(filter(None, (str(self.code), self.status, self.text)))
+        return " ".join(filter(None, (str(self.code), self.said)))
 
 
 class ReplyReader:

@@ -26,6 +26,10 @@ async def unsigned(header: bytes, reverse_path: str, body: Iterable[bytes], octe
     return b""
 
 
+class Damaged(Exception):  # noqa: N818 - a state
+    """The spool file is not what was accepted: half a message must not look like one."""
+
+
 class Content:
     """`async with await Content.open(store, name) as content:` lets go of the file."""
 
@@ -39,9 +43,9 @@ class Content:
         self._start = header_octets(octets) if header is not None else 0
 
     @classmethod
-    async def open(cls, store: Store, name: str) -> "Content":
-        """Raises OSError, FileNotFoundError among them."""
-        octets, facts, files = await store.in_thread(_read_spooled, store, name)
+    async def open(cls, store: Store, name: str, size: int) -> "Content":
+        """`size`: octets that it has to have, 0 where nobody knows. Raises Damaged, OSError, FileNotFoundError too."""
+        octets, facts, files = await store.in_thread(_read_spooled, store, name, size)
         return cls(store, octets, facts, files, None)
 
     async def seven_bit(self, sign: Sign, reverse_path: str) -> "Content":
@@ -77,10 +81,12 @@ class Content:
         self._open.close()
 
 
-def _read_spooled(store: Store, name: str) -> tuple[Octets, Facts, ExitStack]:
+def _read_spooled(store: Store, name: str, size: int) -> tuple[Octets, Facts, ExitStack]:
     """In a thread."""
     with ExitStack() as files:
         octets = _octets_of(spool.open_file(store, name), files)
+        if size and len(octets) != size:
+            raise Damaged(f"it has {len(octets)} octets instead of {size}")
         return octets, examine(octets), files.pop_all()
 
 

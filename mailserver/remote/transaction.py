@@ -30,6 +30,11 @@ class Answer:
     stage: Stage | None = None  # where the server said it; None: it is our own word
 
     @property
+    def said(self) -> str:
+        """All but the code: "5.1.1 No such user"."""
+        return " ".join(filter(None, (self.status, self.text)))
+
+    @property
     def is_final(self) -> bool:
         """No other host of the destination is asked."""
         return self.meaning is not Meaning.DEFER or self.stage is None

@@ -110,6 +110,19 @@ def lose(tx: Tx, worker: str, *, alone: bool = False) -> list[Entry]:
     return [settle(tx, entry, _lost(tx, entry)) for entry in map(entry_of, rows)]
 
 
+def unclaim(tx: Tx, worker: str, carried: Iterable[int]) -> int:
+    """Return rows leased to this worker that it does not carry, as they were; returns how many those are."""
+    rows = tx.all(
+        f"""SELECT {COLUMNS} FROM outbound_queue INDEXED BY idx_queue_lease
+            WHERE status = 'sending' AND locked_by = ? AND id NOT IN (SELECT value FROM json_each(?))""",
+        worker,
+        json_of(carried),
+    )
+    for entry in map(entry_of, rows):
+        settle(tx, entry, Settled(entry.id, Event.RETURN))
+    return len(rows)
+
+
 def _lost(tx: Tx, entry: Entry) -> Settled:
     """Due at once as it was, unless it is what ends the server each time."""
     delay = entry.in_doubt**2 * 60_000 if entry.in_doubt >= DOUBTS_AT_ONCE else None

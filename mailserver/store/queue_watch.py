@@ -99,12 +99,12 @@ def next_expiry(rx: Rx, attempts: int) -> int | None:
 
 
 def list_put_off(rx: Rx, after_ms: int) -> Sequence[tuple[int, int, str]]:
-    """(id, attempts, next_attempt) of waiting rows, tried before, that are put off beyond this moment."""
+    """(id, attempts, next_attempt) of waiting rows that are put off beyond this moment, by nobody's wish."""
     return [
         (entry_id, attempts, moment)
         for entry_id, attempts, moment in rx.all(
             f"""SELECT id, attempts, next_attempt FROM outbound_queue
-                WHERE {DUE} AND next_attempt > ? AND attempts > 0 AND coalesce(not_before, 0) <= ?""",
+                WHERE {DUE} AND next_attempt > ? AND coalesce(not_before, 0) <= ?""",
             time_text(after_ms),
             after_ms,
         )

@@ -3,33 +3,47 @@
 Time stands still and chance is none, so a change made twice on the same data gives the same state octet for octet.
 """
 
+import asyncio
+import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from mailserver.auth.account import Account
-from mailserver.config.tree import DeliveryConfig, DkimConfig, QueueConfig, SmtpConfig, StoreConfig
+from mailserver.config.tree import BouncesConfig, DeliveryConfig, DkimConfig, QueueConfig, SmtpConfig, StoreConfig
 from mailserver.delivery.deliver import LocalDelivery
 from mailserver.delivery.submission import Submission
 from mailserver.dkim.sign import Signer
 from mailserver.mail.flags import FlagMode, FlagSet
 from mailserver.mail.rights import ALL
+from mailserver.mail.srs import Srs
 from mailserver.mail.transaction import Envelope, EnvelopeRecipient, Peer
 from mailserver.mailboxes import sharing
 from mailserver.mailboxes.index import MailboxIndex
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.mailboxes.values import NewMessage
-from mailserver.store import domains, mailboxes, messages, queue, users
+from mailserver.queue.dispatcher import Dispatcher
+from mailserver.queue.notices import Notices
+from mailserver.remote.consignment import Consignment, Result, Verdict
+from mailserver.store import attempts, domains, mailboxes, messages, queue, queue_claim, spool, users
+from mailserver.store.attempts import Attempt
 from mailserver.store.database import Rx
+from mailserver.store.events import QueueSettled
+from mailserver.store.queue import Outgoing, QueueRecipient
+from mailserver.store.queue_states import State as RowState
+from mailserver.store.return_paths import ReturnPaths
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
 
 CONFIG = StoreConfig(min_free_bytes=0, readers=1, file_threads=1)
 HOST = "mail.example.test"
 ANN, BEN, FAR = "ann@example.test", "ben@example.test", "zoe@far.example"
+FARTHER = "yan@farther.example"  # in the queue from the start
 FLAGS = ("\\Seen", "\\Deleted", "\\Answered")  # of the messages that Ann's INBOX has from the start
+SENT = "sent"  # said when the other side has the message
+FAULT_SECONDS = 0.2  # without a word the disk has failed
 PEER = Peer("192.0.2.7", "client.far.example", True)
 
 Change = Callable[[Store], Awaitable[None]]
@@ -48,7 +62,22 @@ class Folder:
 class State:
     folders: dict[tuple[str, str], Folder]  # (user, mailbox)
     used_octets: dict[str, int]  # of each user's quota
-    queued: tuple[tuple[str, str, bytes], ...]  # (sender, recipient, octets)
+    queued: tuple["Row", ...]
+    spooled: tuple[str, ...]  # names of the files
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A recipient in the queue."""
+
+    sender: str
+    recipient: str
+    state: str
+    attempts: int
+    in_doubt: int
+    octets: bytes  # of its message; none where it has ended
+    said: tuple[str, ...]  # of each attempt
+    logged: int  # lines of the delivery log about it
 
 
 def message(number: int, octets: int = 2000) -> bytes:
@@ -75,6 +104,9 @@ async def furnish(data: Path) -> None:
             await store.write(messages.add, inbox.id, staged, FlagSet.of([flag]), 1_700_000_000)
         ben = await store.read(users.get, BEN)
         await store.write(sharing.grant, ben.id, "Archive", ANN, sharing.Change.REPLACE, ALL)
+        spooled = spool.prepare(store, await store.stage_bytes(message(5)))
+        outgoing = Outgoing(ANN, spooled, expires_at=2_000_000_000_000)
+        await store.write(queue.add, outgoing, [QueueRecipient(FARTHER)])
 
 
 # ---- the changes ----
@@ -156,6 +188,45 @@ async def expunge(store: Store) -> None:
         await service.expunge(inbox.mailbox.user_id, inbox, None)
 
 
+async def send(store: Store) -> None:
+    """One row of the queue, claimed, carried and written down; a fault of the disk is waited out, as ever."""
+    clock = store.clock
+    assert isinstance(clock, FakeClock)
+    [entry_id] = await store.read(_unsent)
+    paths = ReturnPaths(Srs(b"k" * 32, 21))
+    notices = Notices(store, clock, HOST, paths, QueueConfig(), DeliveryConfig(), BouncesConfig(), bytes)
+    dispatcher = Dispatcher(store, clock, _Saying(store), notices, QueueConfig(), bytes, "worker")
+    settled = asyncio.Event()
+    unsubscribe = store.subscribe(lambda event: settled.set() if isinstance(event, QueueSettled) else None)
+    await dispatcher.start()
+    while not settled.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(settled.wait(), FAULT_SECONDS)
+            break
+        await clock.advance(1)  # what could not be written is tried again only then
+    await dispatcher.stop(0)
+    unsubscribe()
+    assert (await store.read(queue.get, entry_id)).state is RowState.DELIVERED
+
+
+class _Saying:
+    """A carrier that tells who made the process (one_change.py) when the other side has the message."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def carry(self, consignment: Consignment) -> Sequence[Result]:
+        [entry] = consignment.entries
+        with os.fdopen(spool.open_file(self._store, entry.message_path), "rb") as file:
+            assert file.read() == message(5)
+        os.write(1, SENT.encode() + b"\n")
+        return [Result(entry.id, Verdict.DELIVERED, Attempt(0, 1, "mx.far.example", code=250, text="taken"))]
+
+
+def _unsent(rx: Rx) -> list[int]:
+    return [entry.id for entry in queue.list(rx)]
+
+
 CHANGES: dict[str, Change] = {
     "deliver": deliver,
     "append": append,
@@ -168,6 +239,7 @@ CHANGES: dict[str, Change] = {
     "submit": submit,
     "copy": copy,
     "expunge": expunge,
+    "send": send,
 }
 
 
@@ -175,6 +247,9 @@ CHANGES: dict[str, Change] = {
 
 
 async def seen(store: Store) -> State:
+    """As the next dispatcher finds it."""
+    await store.write(queue_claim.lose, "the next", alone=True)
+    await store.settle()
     return await store.read(_state, store)
 
 
@@ -186,10 +261,24 @@ def _state(rx: Rx, store: Store) -> State:
     return State(
         folders,
         {address: users.get(rx, address).used_bytes for address in (ANN, BEN)},
-        tuple(
-            (entry.sender, entry.recipient, (store.maildir.spool / entry.message_path).read_bytes())
-            for entry in queue.list(rx)
-        ),
+        tuple(_row(rx, store, entry) for entry in queue.list(rx)),
+        tuple(sorted(os.listdir(store.maildir.spool))),
+    )
+
+
+def _row(rx: Rx, store: Store, entry: queue.Entry) -> Row:
+    file = store.maildir.spool / entry.message_path
+    logged = rx.one("SELECT count(*) FROM delivery_log WHERE recipient = ?", entry.recipient)
+    assert logged is not None
+    return Row(
+        entry.sender,
+        entry.recipient,
+        entry.state,
+        entry.attempts,
+        entry.in_doubt,
+        file.read_bytes() if entry.ended_at is None else b"",
+        tuple(attempt.text for attempt in attempts.list(rx, entry.id)),
+        logged[0],
     )
 
 

@@ -3,6 +3,7 @@
 >  deliver /tmp/data            the name of a change and a data folder
 <  ready 17 17 18 19            the child's process id and its threads
 >  go
+<  sent                         the other side of a queue attempt has the message
 <  refused                      the change was, and is tried once more
 <  done                         the change is acknowledged
 <  failed                       what should not have been raised was

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from mailserver.config.tree import QueueConfig
 from mailserver.queue.dispatcher import Dispatcher
 from mailserver.queue.seams import Notices, Recorder
-from mailserver.remote.consignment import Consignment, Result, Verdict
+from mailserver.remote.consignment import Consignment, CutShort, Result, Verdict
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Rx
 from mailserver.store.queue_record import Settled
@@ -52,6 +52,21 @@ class SteppingClock(FakeClock):
 
 
 Answer = Callable[[Consignment], Sequence[Result]]
+
+
+class CutCarrier:
+    """Hangs; when it is cancelled it knows of the first row alone."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+
+    async def carry(self, consignment: Consignment) -> Sequence[Result]:
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise CutShort(DELIVERED(consignment)[:1]) from None
+        return []
 
 
 class ScriptedCarrier:

@@ -10,6 +10,7 @@ import pytest
 
 from mailserver.config.tree import QueueConfig, RetrySchedule, StoreConfig
 from mailserver.errors import InsufficientStorage, Unavailable
+from mailserver.queue.dispatcher import LONGEST_SLEEP, Dispatcher
 from mailserver.queue.grouping import consignments
 from mailserver.queue.outbound import OutboundQueue
 from mailserver.remote.consignment import Consignment, Result, Verdict
@@ -25,10 +26,12 @@ from tests.service.queue.dispatching import (
     MINUTE,
     REFUSED,
     START_MS,
+    CutCarrier,
     Heard,
     SteppingClock,
     all_of,
     attempts_of,
+    even,
     post,
 )
 from tests.service.queue.test_queue import spooled
@@ -398,6 +401,74 @@ async def test_a_stop_writes_the_result_that_could_not_be_written_before(store: 
         await office.dispatcher.stop(0)
     row = await entry(store, entry_id)
     assert (row.state, row.in_doubt) == (State.DELIVERED, 0)
+
+
+async def test_what_is_known_at_a_stop_is_written_and_only_the_rest_is_in_doubt(
+    store: Store, clock: SteppingClock
+) -> None:
+    carrier = CutCarrier()
+    dispatcher = Dispatcher(store, clock, carrier, Heard(store, clock), QueueConfig(), even, "worker")
+    rows = await put(store, "x@far.example", "y@far.example")
+    await dispatcher.start()
+    await carrier.begun.wait()
+    await dispatcher.stop(0)
+    assert [((await entry(store, each)).state, (await entry(store, each)).in_doubt) for each in rows] == [
+        (State.DELIVERED, 0),
+        (State.PENDING, 1),
+    ]
+
+
+async def test_a_claim_that_nobody_heard_of_is_no_doubt_at_a_stop(store: Store, clock: SteppingClock) -> None:
+    """The stop came between the commit and its answer."""
+    async with post(store, clock) as office:
+        await office.dispatcher.start()
+        await office.quiet()
+        (entry_id,) = await put(store, "x@far.example", not_before=START_MS)
+        assert len(await OutboundQueue(store, "worker").claim(10)) == 1
+        await office.dispatcher.stop(0)
+    row = await entry(store, entry_id)
+    assert (row.state, row.in_doubt, row.attempts) == (State.PENDING, 0, 0)
+
+
+async def test_a_claim_whose_commit_failed_nobody_knows_how_far_is_taken_back(
+    store: Store, clock: SteppingClock
+) -> None:
+    """Its rows would wait for the next start, leased and carried by nobody."""
+    resting = all_of(Verdict.NOT_TRIED, None, "resting", START_MS + int(3 * HOUR * 1000))
+    async with post(store, clock, resting) as office:
+        assert isinstance(office.notices, Heard)
+        await put(store, "y@other.example")
+        await office.dispatcher.start()
+        await office.quiet()
+        office.dispatcher.reconfigure(QueueConfig(deliver=False))
+        await office.quiet()
+        (entry_id,) = await put(store, "x@far.example")
+        assert len(await OutboundQueue(store, "worker").claim(10)) == 1
+        office.carrier.answer = DELIVERED
+        office.notices.faults = [Unavailable()]  # when the sender of the other row is to be told
+        office.dispatcher.reconfigure(QueueConfig(warn_hours=1))
+        clock.jump(2 * HOUR)
+        clock.slept.clear()
+        await clock.advance(LONGEST_SLEEP)
+        await clock.slept.wait()  # the turn failed
+        assert office.notices.faults == []
+        await clock.advance(MINUTE)
+        await office.quiet()
+    row = await entry(store, entry_id)
+    assert (row.state, row.in_doubt, row.attempts) == (State.DELIVERED, 0, 1)
+
+
+async def test_a_clock_that_goes_back_does_not_hold_up_what_was_never_tried(store: Store, clock: SteppingClock) -> None:
+    async with post(store, clock) as office:
+        office.config = QueueConfig(deliver=False)
+        office.dispatcher = office.build("worker")
+        await office.dispatcher.start()
+        (entry_id,) = await put(store, "x@far.example")
+        await office.quiet()
+        clock.jump(-365 * DAY)
+        office.dispatcher.reconfigure(QueueConfig())
+        await office.run(2 * MINUTE)
+        assert (await entry(store, entry_id)).state is State.DELIVERED
 
 
 async def test_a_clock_that_goes_back_postpones_nothing_by_more_than_its_interval(

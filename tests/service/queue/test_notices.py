@@ -1,6 +1,7 @@
 """Who is told what became of mail, that it is told once, and that it is true when it is told."""
 
 import email
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import Message
@@ -46,11 +47,12 @@ class Office:
         envid: str | None = None,
         orcpt: str | None = None,
         message: bytes = MESSAGE,
+        require_tls: bool = False,
     ) -> list[Entry]:
         """In the queue, and leased."""
         spooled = spool.prepare(self.store, await self.store.stage_bytes(message))
         expires = int(self.clock.now().timestamp() * 1000) + 432_000_000
-        outgoing = Outgoing(sender, spooled, expires, ret=ret, envid=envid)
+        outgoing = Outgoing(sender, spooled, expires, ret=ret, envid=envid, require_tls=require_tls)
         await self.store.write(queue.add, outgoing, [QueueRecipient(address, notify, orcpt) for address in to])
         return await self.store.write(queue_claim.claim, WORKER, 100, 600_000)
 
@@ -219,6 +221,23 @@ async def test_as_much_comes_back_as_the_sender_wants(office: Office, ret: Ret |
     [note] = await office.inbox()
     assert (b"Lunch?" in note.as_bytes()) == whole
     assert b"Subject: lunch" in note.as_bytes()
+
+
+async def test_of_mail_that_needed_tls_only_the_header_comes_back(office: Office) -> None:
+    """RFC 8689 §5: whatever RET says."""
+    await office.settle(await office.send("bob@far.example", ret=Ret.FULL, require_tls=True), Event.BOUNCE)
+    [note] = await office.inbox()
+    assert b"Lunch?" not in note.as_bytes()
+    assert b"Subject: lunch" in note.as_bytes()
+
+
+async def test_a_damaged_spool_file_does_not_come_back_as_the_message(office: Office) -> None:
+    entries = await office.send("bob@far.example")
+    [file] = office.store.maildir.spool.iterdir()
+    os.truncate(file, 60)
+    await office.settle(entries, Event.BOUNCE)
+    [note] = await office.inbox()
+    assert b"Subject: lunch" not in note.as_bytes()
 
 
 async def test_utf8_addresses_are_told_of_in_utf8(office: Office) -> None:

@@ -45,6 +45,7 @@ class Gates:
         self.entered: list[str] = []
         self.failures: list[str] = []
         self.codes: list[int] = []
+        self.texts: list[str] = []
         self.closed: dict[str, GateClosed] = {}
         self.inside = 0
         self.went_on_times = 0
@@ -68,6 +69,7 @@ class Gates:
 
     def answered(self, code: int, text: str) -> None:
         self.codes.append(code)
+        self.texts.append(text)
 
 
 class Policies(TlsPolicies):

@@ -8,10 +8,13 @@ from dataclasses import replace
 import pytest
 
 from mailserver.mail.transaction import Body, Ret
-from mailserver.remote.consignment import GateClosed, Verdict
+from mailserver.queue.breaker import counts
+from mailserver.queue.pacing import is_rate_reply
+from mailserver.remote.consignment import CutShort, GateClosed, Verdict
+from mailserver.store import disk_jobs
 from mailserver.store.queue import QueueRecipient
 from tests.service.remote.conftest import ANN, BOB, HASTY, MESSAGE, SHORT, World
-from tests.sinks import DROP, HANG, RESET, Last, Sink, Slowly
+from tests.sinks import DROP, HANG, RESET, Last, Sink, Slowly, Step
 
 CAROL, DAVE = "carol@example.net", "dave@example.net"
 
@@ -185,6 +188,45 @@ async def test_a_cancelled_delivery_leaves_no_connection(world: World) -> None:
         await sink.until(lambda: sink.now_open == 0)
 
 
+async def test_a_cancelled_delivery_says_who_has_the_message_already(world: World) -> None:
+    visits: list[object] = []
+
+    def second_hangs(visit: object) -> Step:
+        visits.append(visit)
+        return None if len(visits) == 1 else HANG
+
+    async with Sink(extensions=("LIMITS RCPTMAX=1",), at={"DOT": second_hangs}) as sink:
+        world.sink_at(sink)
+        consignment = await world.consignment(BOB, CAROL, DAVE)
+        carrying = asyncio.create_task(world.remote().carry(consignment))
+        await sink.until(lambda: len(visits) == 2)
+        carrying.cancel()
+        with pytest.raises(CutShort) as caught:
+            await carrying
+    assert [(known.entry_id, known.verdict) for known in caught.value.results] == [
+        (consignment.entries[0].id, Verdict.RELAYED)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("at", "reply", "is_of_host", "is_rate"),
+    [
+        ("RCPT", "452 4.2.2 over quota", False, False),
+        ("MAIL", "451 4.7.500 Server busy. Please try again later", True, True),
+        ("CONNECT", "451 4.7.500 Server busy. Please try again later", True, True),
+    ],
+)
+async def test_gates_hear_the_enhanced_status_too(
+    world: World, at: str, reply: str, is_of_host: bool, is_rate: bool
+) -> None:
+    async with Sink(at={at: reply}) as sink:
+        world.sink_at(sink)
+        await world.send_one()
+    [heard] = {*zip(world.gates.codes, world.gates.texts, strict=True)}
+    assert f"{heard[0]} {heard[1]}" == reply
+    assert (counts(*heard), is_rate_reply(*heard)) == (is_of_host, is_rate)
+
+
 async def test_helo_where_ehlo_is_not_known(world: World) -> None:
     async with Sink(at={"EHLO": "502 5.5.1 what"}) as sink:
         world.sink_at(sink)
@@ -331,11 +373,37 @@ async def test_utf8_addresses_need_smtputf8_and_domains_have_an_ascii_form(world
 async def test_a_missing_spool_file_fails_and_says_so(world: World) -> None:
     consignment = await world.consignment(BOB)
     world.zone.set("example.net", "A", "127.0.0.2")
+    await world.store.settle()
     (world.store.maildir.spool / consignment.entries[0].message_path).unlink()
     [result] = await world.remote().carry(consignment)
     assert result.verdict is Verdict.FAILED
     assert result.attempt is not None
     assert "file is missing" in result.attempt.text
+
+
+async def test_a_spool_file_that_is_not_in_its_place_yet_waits(world: World) -> None:
+    consignment = await world.consignment(BOB)
+    world.zone.set("example.net", "A", "127.0.0.2")
+    (world.store.maildir.spool / consignment.entries[0].message_path).unlink()
+    [(job_id, job)] = await world.store.read(disk_jobs.list)
+    assert isinstance(job, disk_jobs.Spool)  # promised, and not yet known to be done
+    [result] = await world.remote().carry(consignment)
+    assert result.verdict is Verdict.DEFERRED
+    await world.store.write(disk_jobs.remove, [job_id])
+    [result] = await world.remote().carry(consignment)
+    assert result.verdict is Verdict.FAILED
+
+
+async def test_half_a_message_is_never_sent(world: World) -> None:
+    async with Sink() as sink:
+        world.sink_at(sink)
+        consignment = await world.consignment(BOB)
+        os.truncate(world.store.maildir.spool / consignment.entries[0].message_path, 40)
+        [result] = await world.remote().carry(consignment)
+        assert sink.visits == []
+    assert result.verdict is Verdict.FAILED
+    assert result.attempt is not None
+    assert "damaged on this server: it has 40 octets instead of" in result.attempt.text
 
 
 async def test_a_closed_gate_costs_no_attempt(world: World) -> None:
