@@ -32,7 +32,7 @@ from mailserver.dkim.sign import Signer
 from mailserver.errors import BadReturnAddress, LimitReached, MailLoop, NotPermitted, Refusal
 from mailserver.mail import via
 from mailserver.mail.editing import field_line
-from mailserver.mail.transaction import EnvelopeRecipient, Notify
+from mailserver.mail.transaction import EnvelopeRecipient
 from mailserver.store import domains
 from mailserver.store.database import Rx
 from mailserver.store.queue import QueueRecipient
@@ -201,17 +201,8 @@ def _elsewhere(ways: list[_Way]) -> tuple[QueueRecipient, ...]:
     each: dict[str, QueueRecipient] = {}
     for way in ways:
         for address in way.rcpt.resolved.remote:
-            each.setdefault(
-                address, QueueRecipient(address, _wishes(way.rcpt), recipients.original(way.rcpt), is_forwarded=True)
+            recipient = QueueRecipient(
+                address, recipients.wishes(way.rcpt), recipients.original(way.rcpt), is_forwarded=True
             )
+            each.setdefault(address, recipient)
     return tuple(each.values())
-
-
-def _wishes(rcpt: EnvelopeRecipient[Resolved]) -> str | None:
-    """To several only failures and delays are asked of the next servers: success was told when they were named."""
-    notify = rcpt.notify
-    if notify is None:
-        return None
-    if len(rcpt.resolved.local) + len(rcpt.resolved.remote) > 1 and notify is not Notify.NEVER:
-        notify &= ~Notify.SUCCESS
-    return str(notify) or str(Notify.NEVER)

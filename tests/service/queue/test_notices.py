@@ -240,6 +240,17 @@ async def test_a_damaged_spool_file_does_not_come_back_as_the_message(office: Of
     assert b"Subject: lunch" not in note.as_bytes()
 
 
+async def test_mail_that_needs_tls_does_not_come_back_in_clear(office: Office) -> None:
+    """RFC 8689 §5: as if RET=HDRS was said, and under REQUIRETLS."""
+    entries = await office.send("bob@far.example", sender="x@other.example", ret=Ret.FULL, require_tls=True)
+    await office.settle(entries, Event.BOUNCE)
+    [row] = await office.waiting()
+    assert (row.recipient, row.require_tls) == ("x@other.example", True)
+    [file] = office.store.maildir.spool.iterdir()
+    assert b"Subject: lunch" in file.read_bytes()
+    assert b"Lunch?" not in file.read_bytes()
+
+
 async def test_utf8_addresses_are_told_of_in_utf8(office: Office) -> None:
     await office.settle(await office.send("δοκιμή@far.example", sender="x@other.example"), Event.BOUNCE)
     [row] = await office.waiting()
