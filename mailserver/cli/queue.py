@@ -9,7 +9,7 @@ from mailserver.cli import queue_show
 from mailserver.cli.context import Context
 from mailserver.cli.noun import Noun
 from mailserver.cli.output import json_option, octets, show_list
-from mailserver.cli.queue_choice import Choice, chosen, destination_option, ids_argument, named, sender_option
+from mailserver.cli.queue_choice import Choice, EntryId, chosen, destination_option, ids_argument, named, sender_option
 from mailserver.cli.times import moment
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def list_(
 
 
 @queue.command()
-@click.argument("entry_id", type=click.IntRange(1), metavar="ID")
+@click.argument("entry_id", type=EntryId(1), metavar="ID")
 @json_option
 @click.pass_obj
 def show(context: Context, entry_id: int, as_json: bool) -> None:
@@ -154,7 +154,7 @@ def cancel(
 
 
 @queue.command()
-@click.argument("entry_ids", type=click.IntRange(1), nargs=-1, required=True, metavar="ID…")
+@click.argument("entry_ids", type=EntryId(1), nargs=-1, required=True, metavar="ID…")
 @click.pass_obj
 def delete(context: Context, entry_ids: tuple[int, ...]) -> None:
     """Take entries out of the queue for good; nobody is told. All of them or none."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 NULL_SENDER = "<>"
+WAYS = ("--destination", "--sender", "--all")  # not each command has all
 MAX_NAMED = 10  # entries that are named in the answer
 
 
@@ -30,7 +31,10 @@ class Choice:
         """Raises click.UsageError where nothing is chosen, or in two ways."""
         ways = [bool(self.entry_ids), self.destination is not None or self.sender is not None, self.everything]
         if sum(ways) != 1:
-            raise click.UsageError("Name entries by their IDs, or choose them by --destination, --sender or --all")
+            options = [each.opts[0] for each in click.get_current_context().command.params]
+            *some, last = [option for option in WAYS if option in options]
+            choices = f"{', '.join(some)} or {last}"
+            raise click.UsageError(f"Name entries by their IDs, or choose them by {choices}")
 
     def ids(self, rx: "Rx", *states: "State") -> list[int]:
         """Those named, or the rows in one of these states that fit. Raises NoSuchQueueEntry where none does."""
@@ -60,6 +64,10 @@ class Destination(click.ParamType[str]):
             self.fail(str(wrong), param, ctx)
 
 
+class EntryId(click.IntRange):
+    name = "entry ID"  # stands in click's refusal of what is no number
+
+
 class SenderAddress(click.ParamType[str]):
     """An address, "@domain" for a whole domain, "<>" for the null sender."""
 
@@ -78,7 +86,7 @@ destination_option = click.option("--destination", type=Destination(), metavar="
 sender_option = click.option(
     "--sender", type=SenderAddress(), metavar="ADDRESS", help=f"Of this sender; @DOMAIN, or {NULL_SENDER} for reports."
 )
-ids_argument = click.argument("entry_ids", type=click.IntRange(1), nargs=-1, metavar="[ID…]")
+ids_argument = click.argument("entry_ids", type=EntryId(1), nargs=-1, metavar="[ID…]")
 
 
 def chosen(function: F) -> F:

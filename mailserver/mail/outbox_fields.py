@@ -10,7 +10,7 @@ from mailserver.mail.editing import HeaderBlock, field_line
 PREFIX = "X-Queue-"
 MAX_RECIPIENTS = 100  # that are named
 MAX_TEXT = 300  # characters of what a server said
-HELP = "delete to cancel; move to Drafts to take back; flag to try now"
+HELP = "delete to cancel; move to Drafts to take back; flag to try delayed mail now"
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
 

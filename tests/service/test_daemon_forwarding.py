@@ -1,4 +1,4 @@
-"""The whole server: an alias sends on with a sender of ours, and a bounce to it reaches who wrote. AC-06."""
+"""The whole server: an alias sends on with a sender of ours, and a bounce to it reaches who wrote."""
 
 from pathlib import Path
 

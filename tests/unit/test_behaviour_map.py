@@ -1,18 +1,21 @@
-"""docs/imap-behaviours.md names scenes and tests that exist, so that it can be believed."""
+"""The maps of behaviours name scenes and tests that exist, so that they can be believed."""
 
 import re
 from pathlib import Path
 
+import pytest
+
 TESTS = Path(__file__).parents[1]
-MAP = TESTS.parent / "docs" / "imap-behaviours.md"
+MAPS = ("imap-behaviours.md", "outbound-behaviours.md")
 _SCENE = r"(?P<file>[\w/]+\.txt): (?P<scene>[^|]+?)"
 _TEST = r"(?P<path>tests/[\w/.]+)(?:::(?P<test>\w+))?"
 _PROOF = re.compile(rf"`(?:{_SCENE}|{_TEST})`(?=<br>| \|)")
 _ROW = re.compile(r"\| (?P<promise>.+?) \| (?P<proof>.+) \|")
 
 
-def rows() -> list[tuple[str, str]]:
-    found = [_ROW.fullmatch(line) for line in MAP.read_text("utf-8").splitlines() if line.startswith("| ")]
+def rows(name: str) -> list[tuple[str, str]]:
+    lines = (TESTS.parent / "docs" / name).read_text("utf-8").splitlines()
+    found = [_ROW.fullmatch(line) for line in lines if line.startswith("| ")]
     return [(row["promise"], row["proof"]) for row in found if row and row["promise"] not in {"behaviour", "---"}]
 
 
@@ -24,9 +27,10 @@ def is_there(proof: re.Match[str]) -> bool:
     return proof["test"] is None or f"def {proof['test']}(" in text
 
 
-def test_every_promise_has_a_proof_that_exists() -> None:
-    assert len(rows()) > 50
-    for promise, proof in rows():
+@pytest.mark.parametrize("name", MAPS)
+def test_every_promise_has_a_proof_that_exists(name: str) -> None:
+    assert len(rows(name)) > 50
+    for promise, proof in rows(name):
         proofs = [*_PROOF.finditer(f"{proof} |")]
         assert len(proofs) == proof.count("<br>") + 1, promise
         for each in proofs:

@@ -1,4 +1,4 @@
-"""dkim: keys made, published, activated, replaced on the command line, against a zone on loopback. DK-02, DK-04."""
+"""dkim: keys made, published, activated, replaced on the command line, against a zone on loopback."""
 
 import asyncio
 import json
@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from mailserver.clock import SystemClock
+from mailserver.config.tree import StoreConfig
+from mailserver.store import domains
+from mailserver.store.store import Store
 from tests.service.cli.conftest import Run
 from tests.zone import Zone
 
@@ -130,7 +134,7 @@ def test_keys_lie_where_they_should_and_open_to_nobody_else(
 
 
 def test_the_record_is_shown_without_opening_the_key(cli: Run, zone: Zone, domain: str, data: Path) -> None:
-    """DK-04: neither the file nor the sealing key can be read."""
+    """Neither the file nor the sealing key can be read."""
     cli("dkim", "generate", domain, "--algorithm", "RSA-2048", "--selector", "own", "--storage", "hybrid")
     before = records(cli, domain)
     (data / "dkim/example.test/own.pem").write_bytes(b"")
@@ -176,3 +180,16 @@ def test_a_dns_that_fails_is_no_verdict(cli: Run, zone: Zone, domain: str) -> No
     assert refused.code == 65
     assert f"the DNS could not be asked for {record['name']}" in refused.err
     assert [state for _, state in states(cli)] == ["pending"]
+
+
+def test_a_domain_without_keys_is_told_how_to_get_some(cli: Run, zone: Zone, data: Path) -> None:
+    assert cli("migrate", "up").code == 0
+
+    async def add() -> None:
+        async with await Store.open(data, SystemClock(), config=StoreConfig(min_free_bytes=0)) as store:
+            await store.write(domains.add, "plain.example")
+
+    asyncio.run(add())
+    cure = "No keys: mail goes unsigned. Make them: mailserver dkim generate DOMAIN\n"
+    assert cli("dkim", "dns", "plain.example").out == f"; {cure}", "a comment in a zone file"
+    assert cli("dkim", "show", "plain.example").out == cure

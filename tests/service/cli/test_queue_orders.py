@@ -129,10 +129,18 @@ def test_an_order_is_for_all_or_none(cli: Run, ids: list[int]) -> None:
     assert shown["last_error"] == "sent by mistake"
 
 
-@pytest.mark.parametrize("verb", ["hold", "release", "cancel", "retry"])
-def test_nothing_is_ordered_about_by_accident(cli: Run, ids: list[int], verb: str) -> None:
+@pytest.mark.parametrize(
+    ("verb", "ways"),
+    [
+        ("hold", "--destination or --sender"),
+        ("release", "--destination, --sender or --all"),
+        ("cancel", "--destination or --sender"),
+        ("retry", "--destination or --all"),
+    ],
+)
+def test_nothing_is_ordered_about_by_accident(cli: Run, ids: list[int], verb: str, ways: str) -> None:
     for words in ((), ("1", "--destination", "a.test")):
-        assert "Name entries by their IDs, or choose them by" in refused(cli("queue", verb, *words))
+        assert f"Name entries by their IDs, or choose them by {ways};" in refused(cli("queue", verb, *words))
 
 
 def test_what_was_put_off_is_tried_now(cli: Run, ids: list[int], write: Callable[..., Any]) -> None:
@@ -160,7 +168,7 @@ def test_every_attempt_is_shown_with_host_protection_and_words(
     write(put_off, ids[0], "busy\x1b[2J, come back")
     shown = cli("queue", "show", str(ids[0])).out
     assert "\x1b" not in shown
-    first = [line.split()[0] for line in shown.splitlines()]
+    first = [line.split()[0] for line in shown.splitlines() if line]
     assert first[:4] == ["id", "state", "sender", "recipient"]
     assert not {"envid", "ret", "hold"} & {*first}, "what is not set is not shown"
     [attempt] = [line.split("\t") for line in shown.splitlines() if "\t" in line]

@@ -1,4 +1,4 @@
-"""The life of keys over 13 months, by a moved clock and a zone that is published late. DK-03, DK-04."""
+"""The life of keys over 13 months, by a moved clock and a zone that is published late."""
 
 import asyncio
 import os
@@ -342,7 +342,6 @@ def test_a_database_from_before_brings_its_keys_along(tmp_path: Path) -> None:
 
 
 async def test_the_record_is_known_although_the_key_can_not_be_opened(store: Store, rotation: Rotation) -> None:
-    """DK-04"""
     [key] = await generate(store, CONFIG, "example.test", [Algorithm.ED25519], storage=Storage.HYBRID)
     (store.data / "sealing.key").unlink()
     (store.data / (key.key_file or "")).write_bytes(b"")

@@ -1,4 +1,4 @@
-"""Signing with the keys in the store: which key, which domain, and what happens without one. DK-01, DK-02."""
+"""Signing with the keys in the store: which key, which domain, and what happens without one."""
 
 import os
 import re

@@ -49,23 +49,23 @@ async def test_the_whole_conversation_can_be_heard(world: World) -> None:
         port = sink.port
     said = world.said()
     assert said[:8] == [
-        "* Hosts: mx.example.net",
-        f"* Connecting to mx.example.net [127.0.0.2]:{port}",
-        "< 220 sink.test ESMTP",
-        "> EHLO mail.example.test",
-        "< 250-sink.test",
-        "< 250 SIZE 1000",
-        f"> MAIL FROM:<ann@example.test> SIZE={len(MESSAGE)}",
-        "< 250 2.1.0 sender ok",
+        "-- Hosts: mx.example.net",
+        f"-- Connecting to mx.example.net [127.0.0.2]:{port}",
+        "S: 220 sink.test ESMTP",
+        "C: EHLO mail.example.test",
+        "S: 250-sink.test",
+        "S: 250 SIZE 1000",
+        f"C: MAIL FROM:<ann@example.test> SIZE={len(MESSAGE)}",
+        "S: 250 2.1.0 sender ok",
     ]
     assert said[8:12] == [
-        "> RCPT TO:<bob@example.net>",
-        "< 250 2.1.5 recipient ok",
-        "> DATA",
-        "< 354 go ahead",
+        "C: RCPT TO:<bob@example.net>",
+        "S: 250 2.1.5 recipient ok",
+        "C: DATA",
+        "S: 354 go ahead",
     ]
-    assert said[12] == f"* {len(MESSAGE)} octets of message"
-    assert said[13] == "> ."
+    assert said[12] == f"-- {len(MESSAGE)} octets of message"
+    assert said[13] == "C: ."
 
 
 async def test_each_recipient_has_an_answer_of_its_own(world: World) -> None:

@@ -40,7 +40,7 @@ async def test_mail_goes_over_the_relay_after_a_login(world: World, mode: TlsMod
     assert f"relay {HOST}, its certificate has to hold" in (result.attempt.tls or "")
     secret = "correct horse"
     assert not any(secret in line or "Y29ycmVjdCBob3JzZQ" in line or "AGFubg" in line for line in world.said())
-    assert "> AUTH PLAIN ***" in world.said()
+    assert "C: AUTH PLAIN ***" in world.said()
 
 
 async def test_login_by_the_older_mechanism(world: World) -> None:
@@ -50,7 +50,7 @@ async def test_login_by_the_older_mechanism(world: World) -> None:
         await relay_at(world, sink, tls=TlsMode.IMPLICIT, username="ann", password="correct horse")
         assert (await world.send_one()).verdict is Verdict.RELAYED
         assert sink.messages[0].login == "ann"
-    assert world.said().count("> ***") == 2
+    assert world.said().count("C: ***") == 2
 
 
 @pytest.mark.parametrize("kind", ["self-signed", "expired", "other name", "no TLS"])
