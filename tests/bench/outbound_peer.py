@@ -93,7 +93,7 @@ class Host(asyncio.Protocol):
 async def main(hosts: int, with_tls: bool) -> None:
     loop, count = asyncio.get_running_loop(), Count()
     tls = Authority().issue("mx.test").server_context() if with_tls else None
-    server = await loop.create_server(lambda: Host(count, tls), "0.0.0.0", 0)  # hosts have addresses each
+    server = await loop.create_server(lambda: Host(count, tls), "0.0.0.0", 0)
     async with Zone({HOSTNAME: {"A": "127.0.0.1"}}) as zone:
         for number in range(hosts):
             zone.set(domain(number), "MX", f"10 mx.{domain(number)}.")
