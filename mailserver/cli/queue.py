@@ -64,7 +64,7 @@ def list_(
     found = context.run(lambda store: store.read(queue_search.find, wanted, limit))
     rows = [fields(entry) for entry in found]
     if not as_json:
-        rows = [row | {"size": octets(row["message_octets"])} for row in rows]
+        rows = [row | {"size": octets(row["message_octets"]), "last_error": _why(row)} for row in rows]
     show_list(COLUMNS, rows, as_json, "Nothing fits" if wanted != queue_search.Wanted() else "The queue is empty")
 
 
@@ -210,6 +210,11 @@ def _order(
         return ids
 
     click.echo(named(did, context.run(lambda store: store.write(write))))
+
+
+def _why(row: dict[str, Any]) -> str | None:
+    """Who held it said why; that is what one looks for."""
+    return f"held: {row['hold_reason']}" if row["hold_reason"] else row["last_error"]
 
 
 def fields(entry: "Entry") -> dict[str, Any]:

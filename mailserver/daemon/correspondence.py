@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -17,8 +18,10 @@ from mailserver.errors import SealBroken
 from mailserver.mail.srs import Srs
 from mailserver.queue.notices import Notices
 from mailserver.store.return_paths import ReturnPaths
-from mailserver.store.sealing import KEY_OCTETS, SealingKey
 from mailserver.store.store import Store
+
+if TYPE_CHECKING:
+    from mailserver.store.sealing import SealingKey
 
 _log = structlog.get_logger("daemon")
 
@@ -48,8 +51,10 @@ class Correspondence:
         self.forwarding.reconfigure(config.forwarding)
 
 
-async def _key(store: Store) -> SealingKey:
+async def _key(store: Store) -> "SealingKey":
     """A key that can not be read keeps no mail from leaving; only bounces of what leaves now do not find back later."""
+    from mailserver.store.sealing import KEY_OCTETS, SealingKey  # only a server that sends needs cryptography
+
     try:
         return await store.in_thread(SealingKey.open, store.data)
     except SealBroken as fault:

@@ -1,12 +1,16 @@
 """Keys of ours between the database, the files and whoever signs: made and stored, or opened. All in a thread."""
 
+from typing import TYPE_CHECKING
+
 from mailserver.dkim.private_keys import Algorithm, PrivateKey, from_pem, generate, to_pem
 from mailserver.dkim.record import Record
 from mailserver.errors import AlreadyThere, BadKey
 from mailserver.store import key_files
 from mailserver.store.dkim_keys import DkimKey, NewKey, Storage
-from mailserver.store.sealing import SealingKey
 from mailserver.store.store import Store
+
+if TYPE_CHECKING:
+    from mailserver.store.sealing import SealingKey
 
 PEM = b"-----BEGIN "
 
@@ -70,7 +74,9 @@ class Keyring:
             return None
         return key_files.read(self._data, key.key_file)
 
-    def _sealing(self) -> SealingKey:
+    def _sealing(self) -> "SealingKey":
+        from mailserver.store.sealing import SealingKey  # brings cryptography: who signs nothing does without
+
         if self._seal is None:
             self._seal = SealingKey.open(self._data)
         return self._seal

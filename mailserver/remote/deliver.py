@@ -24,7 +24,6 @@ from mailserver.remote.target import Login
 from mailserver.remote.transcript import Direction, Line, Listener, nobody
 from mailserver.store import disk_jobs, relays
 from mailserver.store.relays import Departure, Relay
-from mailserver.store.sealing import SealingKey
 from mailserver.store.store import Store
 
 _log = structlog.get_logger("remote")
@@ -155,6 +154,8 @@ class Remote:
     async def _login(self, relay: Relay) -> Login | None:
         if relay.username is None:
             return None
+        from mailserver.store.sealing import SealingKey
+
         key = await self._store.in_thread(SealingKey.open, self._store.data)
         return Login(relay.username, relay.password(key))
 

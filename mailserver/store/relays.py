@@ -3,13 +3,16 @@
 import builtins
 import ipaddress
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mailserver.config.tree import TlsMode
 from mailserver.errors import BadValue, NoSuchRelay
 from mailserver.store import domains, names
 from mailserver.store.database import Row, Rx, Tx
-from mailserver.store.sealing import SealingKey
 from mailserver.text import domain_name
+
+if TYPE_CHECKING:
+    from mailserver.store.sealing import SealingKey
 
 PORTS = {TlsMode.STARTTLS: 587, TlsMode.IMPLICIT: 465, TlsMode.NONE: 25}  # RFC 6409, RFC 8314
 MAX_USERNAME = 255  # characters
@@ -26,7 +29,7 @@ class Relay:
     sealed_password: bytes | None = field(repr=False)
     must_verify: bool
 
-    def password(self, key: SealingKey) -> str:
+    def password(self, key: "SealingKey") -> str:
         """Raises SealBroken."""
         return key.unseal(self.sealed_password or b"", _purpose(self.domain_id)).decode()
 
@@ -76,7 +79,7 @@ def put(
     domain: str | None,
     host: str,
     *,
-    key: SealingKey,
+    key: "SealingKey",
     tls: TlsMode = TlsMode.STARTTLS,
     port: int | None = None,
     username: str | None = None,

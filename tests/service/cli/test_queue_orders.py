@@ -111,6 +111,7 @@ def test_held_entries_wait_until_they_are_released(cli: Run, ids: list[int]) -> 
     )
     row = json.loads(cli("queue", "show", str(ids[0]), "--json").out)
     assert (row["state"], row["status"], row["hold_reason"]) == ("held", "pending", "phished")
+    assert [row[-1] for row in cli("queue", "list", "--held").rows] == ["held: phished"] * 3
     assert "is held" in refused(cli("queue", "hold", str(ids[0])))
     assert "is held" in refused(cli("queue", "retry", str(ids[0])))
     assert cli("queue", "release", "--destination", "b.test").out == f"Released {ids[1]}\n"

@@ -126,6 +126,19 @@ async def test_each_change_is_a_new_uid_and_nothing_else_is(house: House, box: O
     assert b"Greylisted" in message
 
 
+async def test_what_an_operator_holds_is_shown_as_held_until_it_is_released(house: House, box: Outbox) -> None:
+    await schedule(house)
+    [row] = await house.queue()
+    await house.store.write(queue_orders.hold, [row.id], "look first")
+    await box.catch_up()
+    message = await text(house)
+    assert message.startswith(b"X-Queue-Status: held\r\n")
+    assert b"X-Queue-Recipient: <friend@far.example>; held" in message
+    await house.store.write(queue_orders.release, [row.id])
+    await box.catch_up()
+    assert (await text(house)).startswith(b"X-Queue-Status: scheduled\r\n")
+
+
 async def test_what_is_being_sent_keeps_its_message(house: House, box: Outbox) -> None:
     await schedule(house)
     await house.clock.advance(3600)
