@@ -194,3 +194,14 @@ async def test_a_policy_nobody_mails_to_is_not_refreshed_for_ever(world: World, 
     assert await sts.refresh() == 0
     await sts.find(DOMAIN)
     assert await sts.refresh() == 1
+
+
+async def test_a_full_disk_keeps_no_policy_and_holds_up_no_mail(world: World) -> None:
+    """What was fetched holds for this message; it is only fetched again for the next."""
+    world.announce("1", policy("enforce", *(f"mx{number}.example.net" for number in range(900))))
+    await world.store.exclusively(lambda raw: raw.execute("PRAGMA max_page_count = 1").fetchone())
+    sts = world.sts()
+    for _ in range(2):
+        found = await sts.find(DOMAIN)
+        assert found.sts is not None and found.sts.mode is Mode.ENFORCE
+    assert len(world.site.requests) == 2
