@@ -63,6 +63,17 @@ def test_several_active_scripts_and_defaults_of_old_become_the_last_changed(tmp_
         assert connection.execute("SELECT is_default FROM addressbooks").fetchall() == [(1,), (1,)]
 
 
+def test_queue_rows_of_old_without_a_status_of_the_schema_are_listed_as_what_they_are(tmp_path: Path) -> None:
+    with closing(open_at(tmp_path / "mail.db", FOUNDATION)) as connection:
+        fill(connection)
+        connection.execute("UPDATE outbound_queue SET status = 'pending'")
+        connection.execute("UPDATE outbound_queue SET status = NULL WHERE id = 1")
+        connection.execute("UPDATE outbound_queue SET status = 'frozen' WHERE id = 2")
+        migrate.up(connection)
+        found = connection.execute("SELECT status, ended_as FROM outbound_queue ORDER BY id").fetchall()
+    assert found == [("pending", None), ("failed", "bounced")]
+
+
 def test_names_of_old_that_differ_in_case_only_are_told_apart(tmp_path: Path) -> None:
     with closing(open_at(tmp_path / "mail.db", FOUNDATION)) as connection:
         connection.execute("INSERT INTO domains (name) VALUES ('example.com'), ('Example.com'), ('EXAMPLE.COM')")
