@@ -6,6 +6,7 @@ from typing import Protocol
 COPIED_OCTETS = 1024 * 1024  # a mapped file up to here is copied whole
 FIRST_WINDOW = 4 * 1024  # octets of a larger one that are copied to begin with
 WINDOW = 256 * 1024  # and at most
+LARGE = 64 * 1024  # a window whose pages are worth giving back at once
 
 
 class Octets(Protocol):
@@ -35,7 +36,9 @@ class MappedOctets:
         return len(self._map)
 
     def __getitem__(self, window: slice, /) -> bytes:
-        return self._map[window]
+        octets = self._map[window]
+        self._give_back(window.start or 0, len(octets))
+        return octets
 
     def find(self, needle: bytes, start: int, end: int, /) -> int:
         """Windows grow from small to large: what is near costs little. They overlap by the needle less one."""
@@ -57,9 +60,9 @@ class MappedOctets:
         return found
 
     def _give_back(self, start: int, octets: int) -> None:
-        if octets == WINDOW:
+        if octets >= LARGE:
             page = start - start % mmap.PAGESIZE
-            self._map.madvise(mmap.MADV_DONTNEED, page, min(WINDOW, len(self._map) - page))
+            self._map.madvise(mmap.MADV_DONTNEED, page, min(octets + start - page, len(self._map) - page))
 
 
 def octets_of(message: bytes | mmap.mmap) -> Octets:

@@ -264,6 +264,19 @@ def test_a_needle_across_the_edge_of_two_windows_is_found() -> None:
             mapped[edge - 2 : edge + 2] = bytes(4)
 
 
+def test_a_file_that_is_read_in_pieces_does_not_stay_in_memory(tmp_path: Path) -> None:
+    def mapped_octets() -> int:
+        [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssFile")]
+        return int(line.split()[1]) * 1024
+
+    (tmp_path / "message").write_bytes(bytes(64 * octets.WINDOW))
+    with (tmp_path / "message").open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        windows, before = octets.MappedOctets(mapped), mapped_octets()
+        for start in range(100, len(windows), octets.LARGE):
+            assert not any(windows[start : start + octets.LARGE])
+        assert mapped_octets() - before < 8 * octets.WINDOW
+
+
 # --- beside the standard library, on messages that it makes itself ---
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"), max_size=60)
