@@ -31,7 +31,7 @@ Rows = list[dict[str, Any]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--only", choices=["smtp", "imap", "search", "peer", "memory", "queries", "queue"], action="append"
+        "--only", choices=["smtp", "imap", "search", "peer", "memory", "queries", "queue", "outbound"], action="append"
     )
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--scale", type=float, default=1.0, help="size of the databases for the queries")
@@ -44,6 +44,7 @@ def main() -> None:
         "peer": peer.measure,
         "queries": lambda: queries(wanted.scale),
         "queue": lambda: queue(wanted.scale),
+        "outbound": outbound,
     }
     result: dict[str, Rows] = {}
     for name, part in parts.items():
@@ -129,6 +130,12 @@ def queue(scale: float) -> Rows:
     from tests.bench import queue as part
 
     return part.measure(round(part.FINISHED * scale))
+
+
+def outbound() -> Rows:
+    from tests.bench import outbound as part
+
+    return part.measure() + part.memory()
 
 
 async def _big_message(demo: Demo) -> dict[str, Any]:

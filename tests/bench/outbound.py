@@ -42,6 +42,7 @@ OWN_MS_EACH = 1.0
 WAITING, WAITING_OCTETS = 1000, 1_000_000
 BIG_OCTETS, BIG_MB = 50_000_000, 20
 DEADLINE = 300.0
+ROOT = Path(__file__).parents[2]
 SAMPLE_SECONDS = 0.01
 
 Rows = list[dict[str, Any]]
@@ -52,7 +53,7 @@ class Peer:
 
     def __init__(self, hosts: int, tls: bool) -> None:
         words = [sys.executable, "-m", "tests.bench.outbound_peer", str(hosts), *(["tls"] if tls else [])]
-        self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
         where = self._line()
         self.port, self.dns = int(where["smtp"]), str(where["dns"])
 
