@@ -32,7 +32,7 @@ from mailserver.dkim.sign import Signer
 from mailserver.errors import BadReturnAddress, LimitReached, MailLoop, NotPermitted, Refusal
 from mailserver.mail import via, xtext
 from mailserver.mail.editing import field_line
-from mailserver.mail.transaction import EnvelopeRecipient, Notify
+from mailserver.mail.transaction import EnvelopeRecipient
 from mailserver.store import domains
 from mailserver.store.database import Rx
 from mailserver.store.queue import QueueRecipient
@@ -201,18 +201,8 @@ def _elsewhere(ways: list[_Way]) -> tuple[QueueRecipient, ...]:
     each: dict[str, QueueRecipient] = {}
     for way in ways:
         for address in way.rcpt.resolved.remote:
-            each.setdefault(address, QueueRecipient(address, _wishes(way.rcpt), _original(way.rcpt)))
+            each.setdefault(address, QueueRecipient(address, recipients.wishes(way.rcpt), _original(way.rcpt)))
     return tuple(each.values())
-
-
-def _wishes(rcpt: EnvelopeRecipient[Resolved]) -> str | None:
-    """To several only failures and delays are asked of the next servers: success was told when they were named."""
-    notify = rcpt.notify
-    if notify is None:
-        return None
-    if len(rcpt.resolved.local) + len(rcpt.resolved.remote) > 1 and notify is not Notify.NEVER:
-        notify &= ~Notify.SUCCESS
-    return str(notify) or str(Notify.NEVER)
 
 
 def _original(rcpt: EnvelopeRecipient[Resolved]) -> str | None:

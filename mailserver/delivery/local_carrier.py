@@ -14,22 +14,25 @@ import structlog
 
 from mailserver.clock import Clock
 from mailserver.config.tree import DeliveryConfig, QueueConfig
-from mailserver.delivery import header
+from mailserver.delivery import header, recipients
 from mailserver.errors import OverQuota, Refusal
+from mailserver.mail import reports
 from mailserver.mail.editing import HeaderBlock
 from mailserver.mail.transaction import Body, Ret
 from mailserver.remote.consignment import Consignment, Result, Verdict
-from mailserver.store import local_handovers, recipients, spool
+from mailserver.store import local_handovers, spool
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Rx, Tx, as_refusal
 from mailserver.store.handover import Local, Remote, hand_over
 from mailserver.store.queue import Entry, Outgoing, Priority, QueueRecipient
-from mailserver.store.recipients import LocalRecipient, Resolved
+from mailserver.store.recipients import LocalRecipient, Resolved, resolve
 from mailserver.store.spool import Spooled
 from mailserver.store.staging import Incoming
 from mailserver.store.store import Store
 
-DELIVERED = (250, "2.1.5", "Delivered to a mailbox on this server")
+DELIVERED = (250, reports.HERE, "Delivered to a mailbox on this server")
+EXPANDED = (250, reports.EXPANDED_HERE, "Passed on to everybody behind this address")
+PASSED_ON = (250, "2.0.0", "Passed on to the address that this one stands for")
 DAY_MS = 86_400_000
 
 _log = structlog.get_logger("delivery")
@@ -88,7 +91,7 @@ class LocalCarrier:
             if entry.id in done:
                 continue
             try:
-                resolved = recipients.resolve(rx, entry.recipient, self._hostname, self._max_depth)
+                resolved = resolve(rx, entry.recipient, self._hostname, self._max_depth)
             except Refusal as refusal:
                 refused.append((entry, refusal))
                 continue
@@ -116,7 +119,7 @@ class LocalCarrier:
             return [self._refused(entry, as_refusal(fault)) for entry, _ in here]
         took = int((self._clock.monotonic() - started) * 1000)
         _log.info("queued message delivered here", queue_id=first.id, id=first.transaction_id, recipients=len(here))
-        return [self._result(entry, *DELIVERED, took) for entry, _ in here]
+        return [self._result(entry, *_done(resolved), took) for entry, resolved in here]
 
     async def _hand_over(self, here: tuple[tuple[Entry, Resolved], ...], incoming: Incoming) -> None:
         """In one transaction: mailboxes, forwarded rows, and the note that this was done."""
@@ -160,6 +163,13 @@ class LocalCarrier:
         return Result(entry.id, verdict, Attempt(started, took, self._hostname, None, None, code, status, text))
 
 
+def _done(resolved: Resolved) -> tuple[int, str, str]:
+    """The reply that says what became of it: who asked for success is told by it (queue/told.py)."""
+    if recipients.stands_for_several(resolved):
+        return EXPANDED
+    return DELIVERED if resolved.local else PASSED_ON
+
+
 def _has_room(resolved: Resolved, octets: int) -> bool:
     return bool(resolved.remote) or any(recipient.has_room(octets) for recipient in resolved.local)
 
@@ -174,7 +184,8 @@ def _forwarded(here: tuple[tuple[Entry, Resolved], ...]) -> tuple[QueueRecipient
     each: dict[str, QueueRecipient] = {}
     for entry, resolved in here:
         for address in resolved.remote:
-            each.setdefault(address, QueueRecipient(address, entry.notify, entry.orcpt))
+            notify = recipients.told_before(entry.notify) if recipients.stands_for_several(resolved) else entry.notify
+            each.setdefault(address, QueueRecipient(address, notify, entry.orcpt))
     return tuple(each.values())
 
 

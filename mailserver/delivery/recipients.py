@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mailserver.clock import Clock
 from mailserver.errors import OverQuota, RelayDenied
-from mailserver.mail.transaction import Envelope
+from mailserver.mail.transaction import Envelope, EnvelopeRecipient, Notify
 from mailserver.store import recipients
 from mailserver.store.events import AccountsChanged, Event, ForeignCommit, MessagesAdded
 from mailserver.store.queue import QueueRecipient
@@ -98,10 +98,29 @@ def remote(envelope: Envelope[Resolved]) -> tuple[QueueRecipient, ...]:
     """Every address elsewhere once, with the wishes of the first RCPT that led to it."""
     each: dict[str, QueueRecipient] = {}
     for rcpt in envelope.recipients:
-        notify = str(rcpt.notify) if rcpt.notify is not None else None
         for address in rcpt.resolved.remote:
-            each.setdefault(address, QueueRecipient(address, notify, rcpt.orcpt))
+            each.setdefault(address, QueueRecipient(address, wishes(rcpt), rcpt.orcpt))
     return tuple(each.values())
+
+
+def wishes(rcpt: EnvelopeRecipient[Resolved]) -> str | None:
+    """NOTIFY for those behind an address, see told_before."""
+    notify = None if rcpt.notify is None else str(rcpt.notify)
+    return told_before(notify) if stands_for_several(rcpt.resolved) else notify
+
+
+def stands_for_several(resolved: Resolved) -> bool:
+    return len(resolved.local) + len(resolved.remote) > 1
+
+
+def told_before(notify: str | None) -> str | None:
+    """Success was told when the address turned out to be several: the next servers are asked for the rest only.
+
+    RFC 3461 §5.2.7.3
+    """
+    if notify is None:
+        return None
+    return ",".join(word for word in notify.split(",") if word != str(Notify.SUCCESS)) or str(Notify.NEVER)
 
 
 def as_sent(envelope: Envelope[Resolved]) -> tuple[QueueRecipient, ...]:

@@ -47,7 +47,7 @@ async def tell(
     epoch: int,
 ) -> None:
     """After the message is ours; a notification that can not be made now is not worth refusing it."""
-    report = Report(hostname, envelope.reverse_path, lines, epoch, envelope.envid, envelope.ret)
+    report = Report(hostname, envelope.reverse_path, lines, epoch, envelope.envid, envelope.ret, envelope.require_tls)
     try:
         await notifier.tell(report, header, len(header), _nothing)
     except Refusal as refusal:

@@ -127,9 +127,10 @@ class _Returned:
 
 
 def _returned(report: Report, header: HeaderBlock, original: bytes, size: int, is_global: bool) -> _Returned:
-    """Whole only where a recipient failed: RFC 3461 §4.3."""
+    """Whole only where a recipient failed: RFC 3461 §4.3. Of mail under REQUIRETLS never: RFC 8689 §5."""
     failed = any(each.action is Action.FAILED for each in report.recipients)
-    if failed and report.ret is not Ret.HDRS and size <= MAX_RETURNED_OCTETS and size == len(original):
+    may_be_whole = report.ret is not Ret.HDRS and not report.require_tls
+    if failed and may_be_whole and size <= MAX_RETURNED_OCTETS and size == len(original):
         return _Returned("message/global" if is_global else "message/rfc822", _with_crlf(original), True)
     octets = _with_crlf(header.render().removesuffix(b"\r\n")[:MAX_HEADER_OCTETS])
     return _Returned("message/global-headers" if is_global else "text/rfc822-headers", octets, False)

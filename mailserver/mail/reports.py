@@ -6,6 +6,9 @@ from enum import StrEnum
 from mailserver.mail import xtext
 from mailserver.mail.transaction import Ret
 
+HERE = "2.1.5"  # status of what was delivered to a mailbox of ours, RFC 3463 §3.2
+EXPANDED_HERE = "2.1.0"  # of what was passed on to the several behind an address of ours
+
 
 class Action(StrEnum):
     """RFC 3464 §2.3.3, the worst first."""
@@ -40,6 +43,7 @@ class Report:
     arrived: int  # epoch seconds, when we took the message
     envid: str | None = None  # as MAIL had it: xtext
     ret: Ret | None = None
+    require_tls: bool = False  # REQUIRETLS was asked for: the message itself does not come back, RFC 8689 §5
 
 
 def original_address(orcpt: str | None) -> str:

@@ -110,7 +110,9 @@ class Notices:
                 Remote(
                     tuple(QueueRecipient(address, "NEVER") for address in to.remote),
                     b"",
-                    partial(self._outgoing, note, name, int((now + timedelta(days=self._expire_days)).timestamp())),
+                    partial(
+                        self._outgoing, report, note, name, int((now + timedelta(days=self._expire_days)).timestamp())
+                    ),
                 ),
                 check,
             )
@@ -144,6 +146,7 @@ class Notices:
             arrived=told.epoch_of(first.created_at) or 0,
             envid=first.envid,
             ret=Ret(first.ret) if first.ret else None,
+            require_tls=first.require_tls,
         )
         await self.tell(report, original, first.message_octets, record)
 
@@ -175,7 +178,7 @@ class Notices:
         except OSError as fault:
             raise as_refusal(fault) from fault
 
-    def _outgoing(self, note: dsn.Notification, name: str, expires: int, spooled: Spooled) -> Outgoing:
+    def _outgoing(self, report: Report, note: dsn.Notification, name: str, expires: int, spooled: Spooled) -> Outgoing:
         """`expires`: epoch seconds."""
         return Outgoing(
             sender="",
@@ -185,6 +188,7 @@ class Notices:
             smtputf8=note.smtputf8,
             transaction_id=name,
             priority=Priority.BULK,
+            require_tls=report.require_tls,
         )
 
 

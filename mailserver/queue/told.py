@@ -4,7 +4,7 @@
     bounce, expire       FAILURE or none  failed
     warn                 DELAY or none    delayed
     relay                SUCCESS          relayed: the next hop will not tell
-    deliver, here        SUCCESS          delivered
+    deliver, here        SUCCESS          delivered, or expanded
     deliver, elsewhere   any              none: the next hop was given the wishes, and tells itself
 
 NEVER stands for none of them, and mail of the null reverse-path is itself a notification: nobody is told of it.
@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from mailserver.mail import reports
 from mailserver.mail.reports import Action, RecipientStatus
 from mailserver.store.queue import Entry
 from mailserver.store.queue_record import Settled
@@ -37,14 +38,20 @@ RULES: Mapping[Event, _Rule] = {
     Event.WARN: _Rule(Action.DELAYED, "DELAY", True),
     Event.RELAY: _Rule(Action.RELAYED, "SUCCESS", False),
 }
-HERE = _Rule(Action.DELIVERED, "SUCCESS", False)  # of mail that waited in the queue for a mailbox of ours
+# Of mail that waited in the queue for an address of ours: by the status that says what it stands for. An address for
+# one elsewhere is not here: the wish went on with the message.
+HERE: Mapping[str, _Rule] = {
+    reports.HERE: _Rule(Action.DELIVERED, "SUCCESS", False),
+    reports.EXPANDED_HERE: _Rule(Action.EXPANDED, "SUCCESS", False),
+}
 
 
 def line_for(entry: Entry, settled: Settled, hostname: str) -> RecipientStatus | None:
     """What the sender is told of this row; None: nothing. `hostname`: ours."""
     attempt = settled.attempt
-    is_here = settled.event is Event.DELIVER and attempt is not None and attempt.host == hostname
-    rule = HERE if is_here else RULES.get(settled.event)
+    rule = RULES.get(settled.event)
+    if settled.event is Event.DELIVER and attempt is not None and attempt.host == hostname:
+        rule = HERE.get(attempt.status or "")
     if rule is None or not entry.sender or not _wished(rule, entry.notify):
         return None
     return RecipientStatus(
@@ -60,7 +67,7 @@ def line_for(entry: Entry, settled: Settled, hostname: str) -> RecipientStatus |
     )
 
 
-_GOOD = frozenset({Action.RELAYED, Action.DELIVERED})
+_GOOD = frozenset({Action.RELAYED, Action.DELIVERED, Action.EXPANDED})
 
 
 def _wished(rule: _Rule, notify: str | None) -> bool:

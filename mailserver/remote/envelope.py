@@ -37,6 +37,11 @@ class Mail:
     smtputf8: bool = False  # the sender said that addresses or header may hold UTF-8
     require_tls: bool = False
 
+    @property
+    def insists_on_tls(self) -> bool:
+        """REQUIRETLS in full. A notification asks for it where it can, and arrives all the same: RFC 8689 §5."""
+        return self.require_tls and bool(self.sender)
+
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
@@ -58,7 +63,7 @@ def plan(mail: Mail, recipients: Sequence[Recipient], facts: Facts, offered: Ext
 
     SMTPUTF8 is asked for only where it is needed: the next server after this one may lack it.
     """
-    if mail.require_tls and not offered.offers("REQUIRETLS"):
+    if mail.insists_on_tls and not offered.offers("REQUIRETLS"):
         raise Unsendable(550, "5.7.30", "REQUIRETLS was demanded and the server does not offer it")
     if offered.size is not None and facts.octets > offered.size:
         raise Unsendable(552, "5.3.4", f"The message has {facts.octets} octets; the server takes {offered.size}")
@@ -81,7 +86,7 @@ def mail_command(mail: Mail, plan: Plan, octets: int, is_ascii: bool, offered: E
         words.append("BODY=8BITMIME")
     if plan.utf8:
         words.append("SMTPUTF8")
-    if mail.require_tls:
+    if mail.require_tls and offered.offers("REQUIRETLS"):
         words.append("REQUIRETLS")
     return _command(words, {"RET": mail.ret, "ENVID": mail.envid} if offered.offers("DSN") else {})
 

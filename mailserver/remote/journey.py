@@ -194,9 +194,12 @@ class Journey:
     async def _policy(self, way: Way) -> HostPolicy:
         """Raises NotAllowed."""
         if way.is_relay:
-            return relay_policy(way, self._load.mail.require_tls)
+            return relay_policy(way, self._load.mail.insists_on_tls)
         return await self._means.policies.for_host(
-            self._load.domain, way.host, require_tls=self._load.mail.require_tls, tls_optional=self._load.tls_optional
+            self._load.domain,
+            way.host,
+            require_tls=self._load.mail.insists_on_tls,
+            tls_optional=self._load.tls_optional,
         )
 
     async def _addresses(self, way: Way) -> list[str]:

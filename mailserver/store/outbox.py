@@ -145,13 +145,11 @@ def cancel_transaction(tx: Tx, transaction_id: str, reason: str = CANCELLED) -> 
 
 
 def settle_copy(tx: Tx, transaction_id: str) -> None:
-    """Where all of it was taken back, nothing was sent: the copy in Sent goes."""
+    """Where all of it was taken back, nothing was sent: the copy in Sent goes. Without any row nobody knows."""
     row = tx.one(
-        "SELECT count(*) FROM outbound_queue WHERE transaction_id = ? AND ended_as IS NOT ?",
-        transaction_id,
-        State.CANCELLED,
+        "SELECT min(ended_as IS ?) FROM outbound_queue WHERE transaction_id = ?", State.CANCELLED, transaction_id
     )
-    if row == (0,):
+    if row == (1,):
         sent_copies.take_back(tx, transaction_id)
 
 

@@ -241,10 +241,15 @@ def remove(tx: Tx, entry_id: int) -> None:
 
 
 def remove_finished(tx: Tx, before_ms: int) -> int:
-    """Forget some of the rows that ended before this moment, the first first; returns how many."""
+    """Forget some of the rows that ended before this moment, the first first; returns how many.
+
+    Those of a message that still waits for others stay: whoever takes it back has to know that some have it.
+    """
     return tx.run(
-        """DELETE FROM outbound_queue
-           WHERE id IN (SELECT id FROM outbound_queue WHERE ended_at < ? ORDER BY ended_at LIMIT ?)""",
+        """DELETE FROM outbound_queue WHERE id IN (
+               SELECT q.id FROM outbound_queue q WHERE q.ended_at < ? AND NOT EXISTS (
+                   SELECT 1 FROM outbound_queue o WHERE o.transaction_id = q.transaction_id AND o.ended_at IS NULL)
+               ORDER BY q.ended_at LIMIT ?)""",
         before_ms,
         FINISHED_BATCH,
     )

@@ -40,14 +40,13 @@ class House:
             await incoming.write(message)
             return await self.delivery.accept(Envelope(sender, rcpts, PEER, size=size), incoming)
 
-    async def submit(self, message: bytes, to: Sequence[str], sender: str = ANN, **wishes: Any) -> str:
+    async def submit(
+        self, message: bytes, to: Sequence[str], sender: str = ANN, notify: Notify = Notify.FAILURE, **wishes: Any
+    ) -> str:
         """`wishes`: fields of the envelope."""
         await self.submission.check_sender(self.ann, sender)
         rcpts = tuple(
-            [
-                EnvelopeRecipient(a, await self.submission.resolve(self.ann, a, None), Notify.FAILURE, "rfc822;" + a)
-                for a in to
-            ]
+            [EnvelopeRecipient(a, await self.submission.resolve(self.ann, a, None), notify, "rfc822;" + a) for a in to]
         )
         async with self.store.incoming() as incoming:
             await incoming.write(message)

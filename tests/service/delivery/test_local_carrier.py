@@ -9,6 +9,9 @@ import pytest
 
 from mailserver.config.tree import DeliveryConfig, QueueConfig
 from mailserver.delivery.local_carrier import LocalCarrier
+from mailserver.mail.reports import Action
+from mailserver.mail.transaction import Notify
+from mailserver.queue.told import line_for
 from mailserver.remote.consignment import Consignment, Result, Verdict
 from mailserver.store import aliases, domains, queue_claim, queue_record, users
 from mailserver.store.database import Rx, Tx
@@ -184,3 +187,24 @@ async def test_the_row_ends_and_its_spool_file_goes(house: House, carrier: Local
     await house.store.write(queue_record.record, "w", settled)
     await house.store.settle()
     assert house.spool() == []
+
+
+@pytest.mark.parametrize(
+    ("to", "action", "passed_on"),
+    [
+        (BOB, Action.DELIVERED, []),
+        ("team@example.test", Action.EXPANDED, ["FAILURE"]),
+        ("away@example.test", None, ["SUCCESS,FAILURE"]),  # told by the next server
+    ],
+)
+async def test_success_is_told_once_whatever_the_address_stands_for(
+    house: House, carrier: LocalCarrier, to: str, action: Action | None, passed_on: list[str]
+) -> None:
+    release = house.clock.now() + timedelta(seconds=HOUR)
+    await house.submit(MESSAGE, [to], hold_until=release, notify=Notify.SUCCESS | Notify.FAILURE)
+    await house.clock.advance(HOUR)
+    [row] = await house.queue()
+    result = (await carry(house, carrier))[to]
+    line = line_for(row, Settled(row.id, Event.DELIVER, result.attempt), HOST)
+    assert (line.action if line is not None else None) == action
+    assert [row.notify for row in await house.queue() if row.recipient == FRIEND] == passed_on

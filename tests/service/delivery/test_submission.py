@@ -10,6 +10,7 @@ from mailserver.delivery.ownership import MAX_SENDERS
 from mailserver.delivery.submission import Submission
 from mailserver.dkim.sign import Signer
 from mailserver.errors import BadContent, LimitReached, Refusal, SenderNotOwned, SendingLimit
+from mailserver.mail.transaction import Notify
 from mailserver.store import aliases, domains, users
 from mailserver.store.events import Event, QueueChanged
 from tests.service.delivery.house import ANN, BOB, HOST, House, fields
@@ -188,3 +189,10 @@ async def test_a_crowd_of_senders_is_not_looked_up(house: House) -> None:
     await house.submit(b"From: " + crowd + b"\r\nSender: ann@example.test\r\n\r\nx\r\n", [BOB])
     with pytest.raises(BadContent, match="at most 100 addresses"):
         await house.submit(b"From: " + crowd + b", ann@example.test\r\n\r\nx\r\n", [BOB])
+
+
+async def test_behind_an_alias_for_several_success_is_not_asked_for_again(house: House) -> None:
+    await house.submit(MESSAGE, ["team@example.test"], notify=Notify.SUCCESS | Notify.DELAY)
+    await house.submit(MESSAGE, ["team@example.test"], notify=Notify.SUCCESS)
+    await house.submit(MESSAGE, ["away@example.test"], notify=Notify.SUCCESS)
+    assert [row.notify for row in await house.queue()] == ["DELAY", "NEVER", "SUCCESS"]

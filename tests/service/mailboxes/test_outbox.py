@@ -368,3 +368,33 @@ async def test_files_of_replaced_messages_are_gone(house: House, box: Outbox) ->
     folder = house.store.maildir.root / (await mailbox(house)).folder / "cur"
     assert len([*folder.iterdir()]) == 1
     assert house.staging() == []
+
+
+async def test_that_some_had_it_long_ago_is_not_forgotten_while_it_waits_for_others(
+    house: House, box: Outbox, service: Mailboxes
+) -> None:
+    await schedule(house, FRIEND, "other@far.example")
+    await house.clock.advance(3600)
+    first, second = await house.store.write(queue.claim, "w", 10, 60_000)
+    now = int(house.clock.now().timestamp() * 1000)
+    results = [Settled(first.id, QueueEvent.DELIVER), Settled(second.id, QueueEvent.DEFER, None, now + 60_000)]
+    await house.store.write(queue.record, "w", results)
+    await house.store.write(queue_orders.hold, [second.id], "later")
+    assert await house.store.write(queue.remove_finished, now + 1) == 0
+    await box.catch_up()
+    index, _ = await service.select(house.ann.user_id, "Outbox", claim_recent=False)
+    [row] = await shown(house)
+    await service.move(house.ann.user_id, index, [row.uid], "Trash")
+    assert len(await house.inbox(ANN, "Sent")) == 1
+    assert await house.store.write(queue.remove_finished, now + 1) == 2
+    service.release(index)
+
+
+async def test_the_copy_stays_where_rows_were_deleted_for_good(house: House, box: Outbox) -> None:
+    await schedule(house)
+    await box.catch_up()
+    [row] = await house.queue()
+    await house.store.write(queue.remove, row.id)
+    await box.catch_up()
+    assert await shown(house) == []
+    assert len(await house.inbox(ANN, "Sent")) == 1

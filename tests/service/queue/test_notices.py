@@ -46,11 +46,12 @@ class Office:
         envid: str | None = None,
         orcpt: str | None = None,
         message: bytes = MESSAGE,
+        require_tls: bool = False,
     ) -> list[Entry]:
         """In the queue, and leased."""
         spooled = spool.prepare(self.store, await self.store.stage_bytes(message))
         expires = int(self.clock.now().timestamp() * 1000) + 432_000_000
-        outgoing = Outgoing(sender, spooled, expires, ret=ret, envid=envid)
+        outgoing = Outgoing(sender, spooled, expires, ret=ret, envid=envid, require_tls=require_tls)
         await self.store.write(queue.add, outgoing, [QueueRecipient(address, notify, orcpt) for address in to])
         return await self.store.write(queue_claim.claim, WORKER, 100, 600_000)
 
@@ -219,6 +220,17 @@ async def test_as_much_comes_back_as_the_sender_wants(office: Office, ret: Ret |
     [note] = await office.inbox()
     assert (b"Lunch?" in note.as_bytes()) == whole
     assert b"Subject: lunch" in note.as_bytes()
+
+
+async def test_mail_that_needs_tls_does_not_come_back_in_clear(office: Office) -> None:
+    """RFC 8689 §5: as if RET=HDRS was said, and under REQUIRETLS."""
+    entries = await office.send("bob@far.example", sender="x@other.example", ret=Ret.FULL, require_tls=True)
+    await office.settle(entries, Event.BOUNCE)
+    [row] = await office.waiting()
+    assert (row.recipient, row.require_tls) == ("x@other.example", True)
+    [file] = office.store.maildir.spool.iterdir()
+    assert b"Subject: lunch" in file.read_bytes()
+    assert b"Lunch?" not in file.read_bytes()
 
 
 async def test_utf8_addresses_are_told_of_in_utf8(office: Office) -> None:

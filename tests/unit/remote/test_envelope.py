@@ -28,6 +28,20 @@ def conversation(mail: Mail, recipient: Recipient, facts: Facts, offered: Extens
     [
         (Mail(ANN), BOB, PLAIN, NONE, (b"MAIL FROM:<ann@example.test>", b"RCPT TO:<bob@example.net>", False)),
         (Mail(""), BOB, PLAIN, NONE, (b"MAIL FROM:<>", b"RCPT TO:<bob@example.net>", False)),
+        (  # a notification of mail under REQUIRETLS asks for it where it can, RFC 8689 §5
+            Mail("", require_tls=True),
+            BOB,
+            PLAIN,
+            ALL,
+            (b"MAIL FROM:<> SIZE=100 REQUIRETLS", b"RCPT TO:<bob@example.net>", False),
+        ),
+        (  # and is not lost where it can not
+            Mail("", require_tls=True),
+            BOB,
+            PLAIN,
+            NONE,
+            (b"MAIL FROM:<>", b"RCPT TO:<bob@example.net>", False),
+        ),
         (
             Mail(ANN, envid="e+3Dx", ret="HDRS"),
             Recipient("bob@example.net", "SUCCESS,DELAY", "rfc822;b@example.net"),
