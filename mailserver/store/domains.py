@@ -10,6 +10,7 @@ from mailserver.store.events import AccountsChanged
 
 SEPARATORS = "+-=#_"  # what may part a local part from its detail, RFC 5233 §1; "" for none
 DOMAIN_GONE = "the domain it was sent for was removed"  # why mail in the queue was given up
+DOMAIN_DELETED = "domain {} was deleted; restoring it releases this"  # why its scheduled mail is held
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ def remove(tx: Tx, name: str) -> None:
         tx.now,
         domain.id,
     )
+    queue_orders.set_aside_domain(tx, domain.id, DOMAIN_DELETED.format(domain.id))
     tx.tell(AccountsChanged())
 
 
@@ -99,6 +101,7 @@ def restore(tx: Tx, name: str) -> Domain:
     if find(tx, name) is not None:
         raise AlreadyThere(f"The domain {name} exists: delete or rename it before restoring the older one")
     tx.run("UPDATE domains SET name = ?, deleted_at = NULL, updated_at = ? WHERE id = ?", name, tx.now, row[0])
+    queue_orders.bring_back(tx, DOMAIN_DELETED.format(row[0]))
     tx.tell(AccountsChanged())
     return get(tx, name)
 

@@ -64,6 +64,30 @@ def cancel(tx: Tx, ids: Iterable[int], reason: str) -> list[Entry]:
     return _end(tx, _changing(tx, ids, Event.CANCEL), Event.CANCEL, reason)
 
 
+def set_aside_user(tx: Tx, user_id: int, reason: str) -> None:
+    """Hold what a deleted account scheduled: it does not write to anybody, and may be brought back."""
+    _set_aside(tx, "user_id = ?1", user_id, reason)
+
+
+def set_aside_domain(tx: Tx, domain_id: int, reason: str) -> None:
+    """The same for all accounts of a domain of ours, and what is sent for it."""
+    _set_aside(tx, _OF_DOMAIN, domain_id, reason)
+
+
+def bring_back(tx: Tx, reason: str) -> None:
+    """Release what was set aside for this reason; its time may be past, then it is due."""
+    rows = tx.all("SELECT id FROM outbound_queue WHERE ended_at IS NULL AND hold_reason = ?", reason)
+    release(tx, [entry_id for (entry_id,) in rows])
+
+
+_OF_DOMAIN = "(domain_id = ?1 OR user_id IN (SELECT id FROM users WHERE domain_id = ?1))"
+
+
+def _set_aside(tx: Tx, whose: str, value: int, reason: str) -> None:
+    rows = tx.all(f"SELECT id FROM outbound_queue WHERE {whose} AND {DUE} AND not_before > ?2", value, tx.now_ms)
+    hold(tx, [entry_id for (entry_id,) in rows], reason)
+
+
 def abandon_user(tx: Tx, user_id: int, reason: str) -> int:
     """End what an account has under way, because the account is gone; returns how many rows."""
     return _abandon(tx, "user_id", user_id, reason)

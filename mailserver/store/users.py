@@ -17,6 +17,7 @@ MAX_QUOTA_MESSAGES = 2**32 - 1  # more than UIDs of one mailbox
 MAX_DISPLAY_NAME = 200  # characters
 SENT_COPIES = ("off", "on", "dedupe", None)
 ACCOUNT_GONE = "the account that sent it was removed"  # why its mail in the queue was given up
+ACCOUNT_DELETED = "account {} was deleted; restoring it releases this"  # why its scheduled mail is held
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +231,7 @@ def remove(tx: Tx, address: str) -> None:
         tx.now,
         user.id,
     )
+    queue_orders.set_aside_user(tx, user.id, ACCOUNT_DELETED.format(user.id))
     tx.tell(AccountsChanged())
 
 
@@ -247,6 +249,7 @@ def restore(tx: Tx, address: str) -> User:
     if find(tx, address) is not None:
         raise AlreadyThere(f"The user {address} exists: delete it before restoring the older one")
     tx.run("UPDATE users SET username = ?, deleted_at = NULL, updated_at = ? WHERE id = ?", username, tx.now, row[0])
+    queue_orders.bring_back(tx, ACCOUNT_DELETED.format(row[0]))
     tx.tell(AccountsChanged())
     return get(tx, address)
 

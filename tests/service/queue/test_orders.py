@@ -4,7 +4,7 @@ import pytest
 
 from mailserver.errors import NoSuchQueueEntry, WrongState
 from mailserver.queue.outbound import OutboundQueue
-from mailserver.store import delivery_log, domains, queue, queue_claim, queue_orders, queue_record, queue_watch, spool
+from mailserver.store import delivery_log, domains, queue, queue_claim, queue_orders, queue_record, queue_watch, spool, users
 from mailserver.store.attempts import MAX_TEXT, Attempt
 from mailserver.store.queue import FINISHED_BATCH, Entry, Outgoing, Priority, QueueRecipient, Status
 from mailserver.store.queue_record import Settled
@@ -261,6 +261,25 @@ async def test_mail_for_a_domain_of_ours_ends_with_it(store: Store, outbound: Ou
     gone = (State.CANCELLED, "the domain it was sent for was removed", None)
     assert [(entry.state, entry.last_error, entry.domain_id) for entry in entries] == [gone] * 3
     assert spooled(store) == []
+
+
+@pytest.mark.parametrize("whole_domain", [False, True])
+async def test_what_a_deleted_account_scheduled_waits_until_it_is_restored(
+    store: Store, outbound: OutboundQueue, clock: FakeClock, whole_domain: bool
+) -> None:
+    await store.write(domains.add, "example.test")
+    ann = await store.write(users.add, "ann@example.test", "$argon2id$unused")
+    file = spool.prepare(store, await store.stage_bytes(b"later\r\n"))
+    at_six = Outgoing("ann@example.test", file, 2**50, user_id=ann.id, not_before=NOON + 6 * HOUR_MS)
+    [scheduled] = await store.write(queue.add, at_six, [QueueRecipient("x@far.example")])
+    accepted = Outgoing("ann@example.test", file, 2**50, user_id=ann.id)
+    [waiting] = await store.write(queue.add, accepted, [QueueRecipient("y@far.example")])
+    await store.write(*((domains.remove, "example.test") if whole_domain else (users.remove, "ann@example.test")))
+    await clock.advance(6 * 3600)
+    assert ids(await outbound.claim(10)) == [waiting], "what was to leave at once was accepted, and leaves"
+    assert (await outbound.show(scheduled)).state is State.HELD
+    await store.write(*((domains.restore, "example.test") if whole_domain else (users.restore, "ann@example.test")))
+    assert ids(await outbound.claim(10)) == [scheduled]
 
 
 async def test_finished_rows_are_forgotten_a_batch_at_a_time(store: Store, outbound: OutboundQueue) -> None:
