@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from mailserver.config.tree import DkimConfig
 from mailserver.dkim.key_record import parse
@@ -352,13 +351,3 @@ async def test_the_record_is_known_although_the_key_can_not_be_opened(store: Sto
     assert "can not be opened with sealing.key" in await Rotation(
         store, store.clock, Texts({}), CONFIG
     ).what_the_key_says(again)
-
-
-async def test_the_log_warns_when_the_last_key_that_signs_is_revoked(store: Store, rotation: Rotation) -> None:
-    for selector in ("one", "two"):
-        [key] = await generate(store, CONFIG, "example.test", [Algorithm.ED25519], selector)
-        await rotation.activate(key, unseen=True)
-    for selector, warned in (("one", []), ("two", ["example.test"])):
-        with capture_logs() as lines:
-            await rotation.revoke(await store.read(dkim_keys.get, "example.test", selector))
-        assert [line["domain"] for line in lines if line["log_level"] == "warning"] == warned

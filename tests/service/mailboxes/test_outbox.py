@@ -16,6 +16,7 @@ from mailserver.store import (
     mailboxes,
     messages,
     outbox,
+    queue,
     queue_claim,
     queue_orders,
     queue_record,
@@ -375,10 +376,10 @@ async def test_that_some_had_it_long_ago_is_not_forgotten_while_it_waits_for_oth
 ) -> None:
     await schedule(house, FRIEND, "other@far.example")
     await house.clock.advance(3600)
-    first, second = await house.store.write(queue.claim, "w", 10, 60_000)
+    first, second = await house.store.write(queue_claim.claim, "w", 10, 60_000)
     now = int(house.clock.now().timestamp() * 1000)
     results = [Settled(first.id, QueueEvent.DELIVER), Settled(second.id, QueueEvent.DEFER, None, now + 60_000)]
-    await house.store.write(queue.record, "w", results)
+    await house.store.write(queue_record.record, "w", results)
     await house.store.write(queue_orders.hold, [second.id], "later")
     assert await house.store.write(queue.remove_finished, now + 1) == 0
     await box.catch_up()

@@ -4,7 +4,17 @@ import pytest
 
 from mailserver.errors import NoSuchQueueEntry, WrongState
 from mailserver.queue.outbound import OutboundQueue
-from mailserver.store import delivery_log, domains, queue, queue_claim, queue_orders, queue_record, queue_watch, spool, users
+from mailserver.store import (
+    delivery_log,
+    domains,
+    queue,
+    queue_claim,
+    queue_orders,
+    queue_record,
+    queue_watch,
+    spool,
+    users,
+)
 from mailserver.store.attempts import MAX_TEXT, Attempt
 from mailserver.store.queue import FINISHED_BATCH, Entry, Outgoing, Priority, QueueRecipient, Status
 from mailserver.store.queue_record import Settled
