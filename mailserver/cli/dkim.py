@@ -150,14 +150,17 @@ def rotate(context: Context, domain: str, as_json: bool) -> None:
 def revoke(context: Context, domain: str, selector: str) -> None:
     """Never sign with it again, and destroy the private key: for one that somebody else may have."""
 
-    async def work(rotation: "Rotation", store: "Store") -> "list[DkimKey]":
+    async def work(rotation: "Rotation", store: "Store") -> "tuple[DkimKey, list[DkimKey]]":
         [key] = await _chosen(store, domain, selector)
         await rotation.revoke(key)
-        return await _chosen(store, domain, selector)
+        [revoked] = await _chosen(store, domain, selector)
+        return revoked, await _active(store, domain)
 
-    [key] = _run(context, work)
+    key, active = _run(context, work)
     click.echo(f"Revoked {key.selector} of {key.domain}. Publish this record instead of its own, or remove that:")
     show_records([key], as_json=False)
+    if not active:
+        click.echo(f"No key of {key.domain} signs now: its mail goes unsigned until a new one's record is published")
 
 
 # ---- inside ----
@@ -193,6 +196,13 @@ async def _pending(store: "Store", domain: str) -> "list[DkimKey]":
     from mailserver.store.dkim_states import State
 
     return await store.read(dkim_keys.list, domain, State.PENDING)
+
+
+async def _active(store: "Store", domain: str) -> "list[DkimKey]":
+    from mailserver.store import dkim_keys
+    from mailserver.store.dkim_states import State
+
+    return await store.read(dkim_keys.list, domain, State.ACTIVE)
 
 
 async def _activate(rotation: "Rotation", keys: "list[DkimKey]", *, force: bool) -> "list[DkimKey]":

@@ -174,12 +174,13 @@ class Forwarding:
         return await self._store.write(self._return_paths.rewritten, sender, domain, self._random)
 
     async def _header(self, arriving: Arriving, ways: list[_Way], received: bytes, evidence: Evidence) -> bytes:
+        """Whoever is behind one alias is not told that another got the message too: it may have been in Bcc."""
         incoming, block, through = arriving.incoming, arriving.header, ways[0].rcpt.address
         domain = through.rpartition("@")[2].lower()
         marks = [field_line("X-Loop", way.mark) for way in ways]
         rewrites = self.config.rewrite_from and evidence.needs_new_from
         if rewrites:
-            block = via.rewritten(block, through)
+            block = via.rewritten(block, through if len(ways) == 1 else f"postmaster@{domain}")
         sent = header.for_servers(block.with_first(marks), received)
         if rewrites:
             sent = await self._signer.sign(domain, sent, incoming.pieces(arriving.header.octets)) + sent

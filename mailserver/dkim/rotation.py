@@ -117,6 +117,8 @@ class Rotation:
         await self._destroy_file(key)
         name = record_of(key).name
         _log.info("DKIM key revoked: its record may go, or have an empty p=", domain=key.domain, record=name)
+        if key.state is State.ACTIVE and not await self._store.read(dkim_keys.list, key.domain, State.ACTIVE):
+            _log.warning("no DKIM key of the domain signs now: its mail goes unsigned", domain=key.domain)
 
     # ---- inside ----
 

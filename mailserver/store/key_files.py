@@ -23,13 +23,13 @@ def write(data: Path, file: str, pem: bytes) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        os.write(descriptor, pem)
-        os.fsync(descriptor)
+        with os.fdopen(descriptor, "wb") as opened:  # writes all of it or raises
+            opened.write(pem)
+            opened.flush()
+            os.fsync(descriptor)
     except BaseException:
         path.unlink()
         raise
-    finally:
-        os.close(descriptor)
     for folder in (path.parent, path.parent.parent, data):
         _sync(folder)
 

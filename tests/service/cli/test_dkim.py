@@ -96,12 +96,20 @@ def test_from_a_new_key_to_the_next_one(cli: Run, zone: Zone, domain: str) -> No
     assert states(cli) == [(first, "retiring"), (second, "active")]
     gone = cli("dkim", "revoke", domain, first)
     assert f'{first}._domainkey.{domain}. 3600 IN TXT "v=DKIM1; k=ed25519; p="' in gone.out
+    assert "unsigned" not in gone.out
     assert {(each["selector"], each["value"].endswith("p=")) for each in records(cli, domain)} == {
         (first, True),
         (second, False),
     }
     [shown, _] = json.loads(cli("dkim", "show", domain, "--json").out)
     assert (shown["state"], shown["private_key"]) == ("revoked", "destroyed")
+
+
+def test_who_revokes_the_last_key_is_told_that_mail_goes_unsigned(cli: Run, zone: Zone, domain: str) -> None:
+    [(selector, _)] = states(cli)
+    cli("dkim", "activate", domain, selector, "--force")
+    gone = cli("dkim", "revoke", domain, selector)
+    assert f"No key of {domain} signs now: its mail goes unsigned until a new one's record is published" in gone.out
 
 
 def test_a_key_can_be_used_unseen(cli: Run, zone: Zone, domain: str) -> None:

@@ -358,3 +358,14 @@ async def test_several_aliases_send_one_message(post: Post) -> None:
     await post.receive(to=[AWAY, "two@example.test"])
     assert sorted(entry.recipient for entry in await post.store.read(queue.list)) == [FRIEND, "other@far.example"]
     assert len(post.house.spool()) == 1
+
+
+async def test_who_is_behind_one_alias_is_not_told_of_the_other(post: Post) -> None:
+    """It may have been in Bcc."""
+    post.names.records[POLICY] = ["v=DMARC1; p=reject"]
+    await post.store.write(aliases.add, "two@example.test", ["other@far.example"])
+    await post.receive(MESSAGE, [AWAY, "two@example.test"])
+    [file] = post.house.spool()
+    assert b'From: "Xaver via example.test" <postmaster@example.test>\r\n' in file.read_bytes()
+    assert b"away@" not in file.read_bytes()
+    assert b"two@" not in file.read_bytes()
