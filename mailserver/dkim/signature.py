@@ -13,7 +13,6 @@ from mailserver.dkim.tags import BadTags
 MAX_NAMES = 200  # in h=
 MAX_NAME_OCTETS = 253  # of a DNS name
 SHOWN_OCTETS = 8  # of b=, RFC 6008 §4
-SHA256_OCTETS = 32
 
 RawField = tuple[bytes, bytes]  # name as written; value with its line ends
 

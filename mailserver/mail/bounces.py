@@ -248,9 +248,3 @@ def _content(message: bytes, entity: Entity) -> str:
     octets = transfer.decode(octets, entity.encoding.name)
     charset = entity.content.charset if entity.content.is_text else "utf-8"
     return charsets.decode(octets, charset) if charset else charsets.guess(octets)
-
-
-def is_automatic(header: Header) -> bool:
-    """Whether a message was made by a machine, so that nothing automatic may answer it. RFC 3834 §2."""
-    word = header.get(b"auto-submitted").lower()
-    return bool(word) and not word.startswith(b"no")

@@ -4,7 +4,7 @@ import re
 
 _ENCODED = re.compile(rb"\+([0-9A-Fa-f]{2})")
 _UNICODE = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
-_PLAIN = re.compile(r"[!-*,-<>-~]")
+_OTHER = re.compile(r"[^!-*,-<>-~]+")
 
 
 def decode(text: str) -> str:
@@ -15,10 +15,7 @@ def decode(text: str) -> str:
 
 def encode(text: str) -> str:
     """The ASCII form of any text; decode() undoes it."""
-    return "".join(
-        character if _PLAIN.fullmatch(character) else "".join(f"+{octet:02X}" for octet in character.encode("utf-8"))
-        for character in text
-    )
+    return _OTHER.sub(lambda found: "".join(f"+{octet:02X}" for octet in found[0].encode("utf-8")), text)
 
 
 def decode_utf8_address(text: str) -> str:
