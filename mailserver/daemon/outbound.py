@@ -1,23 +1,42 @@
-"""The way out: lanes, whoever carries mail along them, and the dispatcher that sends it on its way."""
+"""Sending: lanes, whoever carries mail along them (way_out.py), and the dispatcher that sends it on its way."""
 
 import asyncio
 import os
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
 from mailserver.clock import Clock
 from mailserver.config.tree import Config
+from mailserver.daemon.correspondence import Correspondence
 from mailserver.daemon.lane_notes import note_lanes
+from mailserver.dkim.sign import Signer
+from mailserver.dns.resolver import DnsResolver
 from mailserver.queue.dispatcher import Dispatcher
 from mailserver.queue.lanes import Lanes
-from mailserver.queue.seams import Carrier, Notices
+from mailserver.queue.seams import Carrier
 from mailserver.remote.consignment import Gates
 from mailserver.store.store import Store
 
 WORKER_OCTETS = 8
 
-MakeCarrier = Callable[[Store, Gates, Config, AsyncExitStack], Awaitable[Carrier]]
+TakeUp = Callable[[Config], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What stands before anything is sent, and serves those who take mail in as well."""
+
+    store: Store
+    resolver: DnsResolver
+    signer: Signer
+    letters: Correspondence
+    closing: AsyncExitStack  # whatever is to be closed at the end is registered here
+    take_up: list[TakeUp]  # who hears of a changed configuration
+
+
+MakeCarrier = Callable[[Ground, Gates, Config], Awaitable[Carrier]]
 
 
 class Outbound:
@@ -30,22 +49,24 @@ class Outbound:
     @classmethod
     async def open(
         cls,
-        store: Store,
+        ground: Ground,
         clock: Clock,
         config: Config,
         make: MakeCarrier,
-        notices: Notices,
-        closing: AsyncExitStack,
     ) -> "Outbound":
-        """Started: what is due goes at once. `make` registers what it wants closed. Raises Refusal."""
-        lanes = Lanes(clock, config.queue)
-        carrier = await make(store, lanes, config, closing)
+        """Started: what is due goes at once. Raises Refusal."""
+        store, lanes = ground.store, Lanes(clock, config.queue)
+        carrier = await make(ground, lanes, config)
         worker = f"{config.server.hostname}-{os.getpid()}-{secrets.token_hex(WORKER_OCTETS)}"
-        dispatcher = Dispatcher(store, clock, carrier, notices, config.queue, secrets.token_bytes, worker)
+        dispatcher = Dispatcher(
+            store, clock, carrier, ground.letters.notices, config.queue, secrets.token_bytes, worker
+        )
         await dispatcher.start()
         noting = asyncio.create_task(note_lanes(store, clock, lanes.state), name="note-lanes")
-        closing.push_async_callback(_end, noting)
-        return cls(lanes, dispatcher)
+        ground.closing.push_async_callback(_end, noting)
+        outbound = cls(lanes, dispatcher)
+        ground.take_up.append(outbound.reconfigure)
+        return outbound
 
     async def stop(self, seconds: float) -> None:
         await self.dispatcher.stop(seconds)

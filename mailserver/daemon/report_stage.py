@@ -11,6 +11,9 @@ class ReportStage:
 
     def __init__(self, store: Store, config: TlsReportsConfig) -> None:
         self._intake = ReportIntake(store)
+        self.reconfigure(config)
+
+    def reconfigure(self, config: TlsReportsConfig) -> None:
         self._address = config.address.lower()
 
     async def __call__(self, arriving: Arriving) -> Arriving:

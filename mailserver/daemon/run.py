@@ -27,7 +27,7 @@ from mailserver.daemon.condition import Condition
 from mailserver.daemon.correspondence import Correspondence
 from mailserver.daemon.counting import counting
 from mailserver.daemon.lock import Lock
-from mailserver.daemon.outbound import MakeCarrier, Outbound
+from mailserver.daemon.outbound import Ground, MakeCarrier, Outbound
 from mailserver.daemon.report_stage import ReportStage
 from mailserver.daemon.signing import Signing
 from mailserver.daemon.taken_up import taken_up
@@ -175,7 +175,7 @@ class Daemon:
         self._reconfigure.append(lambda new: authenticator.reconfigure(new.auth))
         resolver = DnsResolver(config.dns, clock)
         self._open.push_async_callback(resolver.close)
-        signing = Signing(store, clock, config)
+        signing = Signing(store, clock, resolver, config)
         self._open.push_async_callback(signing.close)
         self._reconfigure.append(signing.reconfigure)
         letters = await Correspondence.open(store, clock, config, resolver, signing.signer)
@@ -183,7 +183,8 @@ class Daemon:
         self._build_smtp(store, authenticator, live, signing.signer, letters)
         self._build_imap(store, mailboxes, authenticator, live)
         self._build_pop3(mailboxes, authenticator, live)
-        await self._build_outbound(store, letters)
+        ground = Ground(store, resolver, signing.signer, letters, self._open, self._reconfigure)
+        await self._build_outbound(ground)
 
     async def _watched(self) -> None:
         """Open before the store stands, and until it is closed: who watches sees both."""
@@ -247,6 +248,7 @@ class Daemon:
         self._reconfigure += [
             lambda new: delivery.reports.reconfigure(new.bounces),
             lambda new: submission.configure(new.submission),
+            lambda new: reports.reconfigure(new.tls_reports),
         ]
         self._servers |= {
             "smtp": lambda listener: _start(mx, listener),
@@ -275,13 +277,11 @@ class Daemon:
             "pop3s": lambda listener: _start(pop3, listener),
         }
 
-    async def _build_outbound(self, store: Store, letters: Correspondence) -> None:
+    async def _build_outbound(self, ground: Ground) -> None:
         """Last: what it starts to send needs nothing that is still to come."""
         if self._carrier is None:
             return
-        outbound = await Outbound.open(store, self._clock, self.config, self._carrier, letters.notices, self._open)
-        self._stopping.append(outbound)
-        self._reconfigure.append(outbound.reconfigure)
+        self._stopping.append(await Outbound.open(ground, self._clock, self.config, self._carrier))
 
     async def _listen(self) -> None:
         for name, listener in listeners(self.config).items():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mailserver.clock import Clock
 from mailserver.config.tree import Config
 from mailserver.dkim.sign import Signer
+from mailserver.dns.answers import Resolver
 from mailserver.store.store import Store
 
 if TYPE_CHECKING:
@@ -16,10 +17,11 @@ FIRST_LOOK_SECONDS = 2.0  # the server accepts before what computes is imported
 
 
 class Signing:
-    def __init__(self, store: Store, clock: Clock, config: Config) -> None:
+    def __init__(self, store: Store, clock: Clock, resolver: Resolver, config: Config) -> None:
         self.signer = Signer(store, clock, config.dkim)
         self._store = store
         self._clock = clock
+        self._resolver = resolver
         self._config = config
         self._rotation: Rotation | None = None
         self._task = asyncio.create_task(self._look_after_keys(), name="dkim")
@@ -39,14 +41,9 @@ class Signing:
         await self._clock.sleep(FIRST_LOOK_SECONDS)
         await self._store.in_thread(importlib.import_module, "mailserver.dkim.rotation")
         from mailserver.dkim.rotation import Rotation
-        from mailserver.dns.resolver import DnsResolver
 
-        resolver = DnsResolver(self._config.dns, self._clock)
-        try:
-            self._rotation = Rotation(self._store, self._clock, resolver, self._config.dkim)
-            await self._rotation.run(self._try_keys)
-        finally:
-            await resolver.close()
+        self._rotation = Rotation(self._store, self._clock, self._resolver, self._config.dkim)
+        await self._rotation.run(self._try_keys)
 
     async def _try_keys(self) -> None:
         """Every key is opened, so that the log says now which can not be used, and not with the next message."""

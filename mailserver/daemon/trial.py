@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from mailserver.config.tree import Config
 from mailserver.daemon.way_out import open_way_out
+from mailserver.dkim.sign import Signer
+from mailserver.dns.resolver import DnsResolver
 from mailserver.errors import BadAddress
 from mailserver.mail.dates import format_date
 from mailserver.mail.transaction import Body
@@ -52,9 +54,13 @@ async def send(store: Store, config: Config, message: Trial, listener: Listener)
     """What became of it; `listener` hears the conversation. Raises BadAddress for one that is here, BadValue."""
     destination = await _destination(store, config, message.recipient)
     async with AsyncExitStack() as closing:
-        way = await open_way_out(store, OpenGates(), config, closing)
+        resolver = DnsResolver(config.dns, store.clock)
+        closing.push_async_callback(resolver.close)
+        signer = Signer(store, store.clock, config.dkim)
+        closing.callback(signer.close)
+        way = await open_way_out(store, resolver, signer, OpenGates(), config, closing)
         header, body = _compose(store, config, message)
-        signature = await way.signer.sign_as_written(header, message.sender, [body])
+        signature = await signer.sign_as_written(header, message.sender, [body])
         staged = await store.stage_bytes(signature + header + b"\r\n" + body)
         worker = f"send-test-{os.getpid()}-{secrets.token_hex(8)}"
         entry = await store.write_prepared(

@@ -1,17 +1,17 @@
-"""Whoever takes mail to other servers, put together: DNS, TLS policies, keys for what must be signed anew.
+"""Whoever takes mail to other servers, put together from TLS policies and an SMTP client.
 
 The daemon gives it to its dispatcher; `mailserver send-test` has one of its own for one message.
 """
 
 import asyncio
 import secrets
-from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import structlog
 
 from mailserver.config.tree import Config
+from mailserver.daemon.outbound import Ground
 from mailserver.delivery.local_carrier import LocalCarrier
 from mailserver.dkim.sign import Signer
 from mailserver.dns.resolver import DnsResolver
@@ -26,19 +26,24 @@ _log = structlog.get_logger("dns")
 
 @dataclass(frozen=True, slots=True)
 class WayOut:
-    resolver: DnsResolver
     remote: Remote
     tls: OutboundTls
-    signer: Signer
+
+    def reconfigure(self, config: Config) -> None:
+        self.remote.reconfigure(config.outbound)
+        self.tls.reconfigure(config)
 
 
-async def carrier(store: Store, gates: Gates, config: Config, closing: AsyncExitStack) -> Carrier:
+async def carrier(ground: Ground, gates: Gates, config: Config) -> Carrier:
     """For the dispatcher: rows whose recipients became ours are delivered here. Raises BadValue."""
-    way = await open_way_out(store, gates, config, closing)
+    store, closing = ground.store, ground.closing
+    way = await open_way_out(store, ground.resolver, ground.signer, gates, config, closing)
     way.tls.start()
-    asking = asyncio.create_task(tell_about_dnssec(way.resolver), name="dnssec")
+    asking = asyncio.create_task(tell_about_dnssec(ground.resolver), name="dnssec")
     closing.callback(asking.cancel)
-    return LocalCarrier(store, store.clock, config.server.hostname, config.delivery, config.queue, way.remote)
+    here = LocalCarrier(store, store.clock, config.server.hostname, config.delivery, config.queue, way.remote)
+    ground.take_up.extend([way.reconfigure, lambda new: here.reconfigure(new.delivery, new.queue)])
+    return here
 
 
 async def tell_about_dnssec(resolver: DnsResolver) -> None:
@@ -50,24 +55,27 @@ async def tell_about_dnssec(resolver: DnsResolver) -> None:
         _log.warning("no DANE", reason=resolver.why_not)
 
 
-async def open_way_out(store: Store, gates: Gates, config: Config, closing: AsyncExitStack) -> WayOut:
+async def open_way_out(
+    store: Store, resolver: DnsResolver, signer: Signer, gates: Gates, config: Config, closing: AsyncExitStack
+) -> WayOut:
     """Registers with `closing` what it opened. Raises BadValue where the configuration can not be used."""
     clock = store.clock
-    resolver = DnsResolver(config.dns, clock)
-    closing.push_async_callback(resolver.close)
-    signer = Signer(store, clock, config.dkim)
-    closing.callback(signer.close)
 
     async def sign_report(header: bytes, reverse_path: str, body: bytes) -> bytes:
         return await signer.sign_as_written(header, reverse_path, [body])
 
-    async def sign(header: bytes, reverse_path: str, body: Iterable[bytes], octets: int) -> bytes:
-        return await signer.sign_as_written(header, reverse_path, body, octets)
-
     tls = await OutboundTls.open(store, clock, resolver, config, sign_report, secrets.token_bytes, config.outbound.port)
     closing.push_async_callback(tls.close)
     remote = Remote(
-        store, clock, resolver, tls.policies, gates, sign, config.outbound, config.server.hostname, secrets.token_bytes
+        store,
+        clock,
+        resolver,
+        tls.policies,
+        gates,
+        signer.sign_as_written,
+        config.outbound,
+        config.server.hostname,
+        secrets.token_bytes,
     )
     closing.push_async_callback(remote.close)
-    return WayOut(resolver, remote, tls, signer)
+    return WayOut(remote, tls)

@@ -12,6 +12,7 @@ from mailserver.config.tree import Config
 from mailserver.daemon.lifecycle import Lifecycle
 from mailserver.daemon.lock import Lock
 from mailserver.daemon.notify import Notifier
+from mailserver.daemon.outbound import Ground
 from mailserver.daemon.run import CannotListen, Daemon
 from mailserver.delivery.local_carrier import LocalCarrier
 from mailserver.demo import logins as accounts
@@ -42,9 +43,9 @@ async def run(data: Path, base: int, log: Log, started: Started, *, relaxed: boo
     async def furnish(store: Store, closing: AsyncExitStack) -> None:
         await seed(store, logins, config.auth, new_passwords=new)
 
-    async def carrier(store: Store, gates: Gates, config: Config, closing: AsyncExitStack) -> Carrier:
-        catcher = Catcher(store, data / CAUGHT)
-        return LocalCarrier(store, clock, HOSTNAME, config.delivery, config.queue, catcher)
+    async def carrier(ground: Ground, gates: Gates, config: Config) -> Carrier:
+        catcher = Catcher(ground.store, data / CAUGHT)
+        return LocalCarrier(ground.store, clock, HOSTNAME, config.delivery, config.queue, catcher)
 
     daemon = Daemon(config, clock, furnish, carrier)
     lifecycle = Lifecycle(daemon, log, Notifier(os.environ), lambda: Loaded(config, {}, None))

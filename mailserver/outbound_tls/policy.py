@@ -156,6 +156,10 @@ class TlsPolicies:
         self._tally = tally
         self._contexts = {level: contexts.for_level(level) for level in Level}
 
+    def use(self, *, sts: StsPolicies | None, tlsa: TlsaLookup | None) -> None:
+        """From the next message on."""
+        self._sts, self._tlsa = sts, tlsa
+
     async def for_domain(self, destination: str) -> DomainPolicy:
         """`destination`: A-labels, lower case."""
         return await self._sts.find(destination) if self._sts else DomainPolicy(destination)

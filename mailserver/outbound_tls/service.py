@@ -48,6 +48,7 @@ class OutboundTls:
         """`port`: where other servers take mail; TLSA records are per port."""
         self._clock = clock
         self._sts = StsCache(store, resolver, fetcher.get)
+        self._resolver = resolver
         self._memory = TlsMemory(store, config.outbound_tls.hold_days)
         self._tally = ResultTally(store, clock)
         self.policies = TlsPolicies(
@@ -78,6 +79,16 @@ class OutboundTls:
         """Raises BadValue where [outbound_tls] authorities can not be read."""
         authorities, fetcher = _outside(resolver, config)
         return cls(store, clock, resolver, config, sign, random, authorities, fetcher, port)
+
+    def reconfigure(self, config: Config) -> None:
+        """`authorities` and what else a connection is built with wait for the next start."""
+        self._memory.hold_days = config.outbound_tls.hold_days
+        self.reporting.reporter = Reporter(config.server.hostname, config.tls_reports.address)
+        self._tally.is_counting = self.reporting.is_reporting = config.tls_reports.enabled
+        self.policies.use(
+            sts=self._sts if config.outbound_tls.mta_sts else None,
+            tlsa=TlsaRecords(self._resolver, config.outbound.port) if config.outbound_tls.dane else None,
+        )
 
     def start(self) -> None:
         for name, work, seconds in (

@@ -23,7 +23,7 @@ from mailserver.clock import SystemClock
 from mailserver.config.tree import Config, DnsConfig, OutboundConfig, ServerConfig, StoreConfig
 from mailserver.daemon import way_out
 from mailserver.daemon.correspondence import Correspondence
-from mailserver.daemon.outbound import Outbound
+from mailserver.daemon.outbound import Ground, Outbound
 from mailserver.dkim.sign import Signer
 from mailserver.dns.resolver import DnsResolver
 from mailserver.log import Log
@@ -130,8 +130,11 @@ async def house(peer: Peer) -> AsyncIterator[House]:
         store = await Store.open(folder, clock, config=config.store, hostname=HOSTNAME, serving=True)
         closing.push_async_callback(store.close)
         resolver = DnsResolver(config.dns, clock)
-        letters = await Correspondence.open(store, clock, config, resolver, Signer(store, clock, config.dkim))
-        outbound = await Outbound.open(store, clock, config, way_out.carrier, letters.notices, closing)
+        closing.push_async_callback(resolver.close)
+        signer = Signer(store, clock, config.dkim)
+        letters = await Correspondence.open(store, clock, config, resolver, signer)
+        ground = Ground(store, resolver, signer, letters, closing, [])
+        outbound = await Outbound.open(ground, clock, config, way_out.carrier)
         closing.push_async_callback(outbound.stop, 10)
         yield House(store, config)
 

@@ -1,5 +1,6 @@
 """The whole server: an alias sends on with a sender of ours, and a bounce to it reaches who wrote."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import aiosmtplib
@@ -81,5 +82,21 @@ async def test_mail_goes_on_and_its_bounce_comes_back(tmp_path: Path, names: dic
             with pytest.raises(aiosmtplib.SMTPRecipientsRefused) as refused:
                 await hand_in(daemon.ports["smtp"], "spammer@far.example", forwarded.sender, BOUNCE)
             assert refused.value.recipients[0].code == 550
+        finally:
+            await daemon.stop()
+
+
+async def test_a_reload_reaches_whoever_sends(tmp_path: Path, names: dict[str, dict[str, str]]) -> None:
+    """[outbound] port: mail that found nobody at the old one is taken at the new one."""
+    async with Zone(names) as zone, Sink() as far:
+        before = config(tmp_path / "data", zone.port, far.port)
+        daemon = Daemon(replace(before, outbound=replace(before.outbound, port=1)), carrier=carrier)
+        await daemon.start()
+        try:
+            await daemon.store.write(furnish)
+            await daemon.reconfigure(before)
+            await hand_in(daemon.ports["smtp"], "x@origin.example", "away@example.test", MESSAGE)
+            (taken,) = await far.arrived(1)
+            assert taken.content.endswith(b"A line.\r\n")
         finally:
             await daemon.stop()

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from mailserver.config.tree import (
     TlsMode,
     WebConfig,
 )
+from mailserver.daemon.outbound import Ground
 from mailserver.daemon.run import Daemon
 from mailserver.remote.consignment import Consignment, Gates, Result, Verdict
 from mailserver.store import domains, mailboxes, messages, queue, queue_claim, users
@@ -51,7 +51,7 @@ class Carrier:
         ]
 
 
-async def carrier(store: Store, gates: Gates, config: Config, closing: AsyncExitStack) -> Carrier:
+async def carrier(ground: Ground, gates: Gates, config: Config) -> Carrier:
     return Carrier(gates)
 
 

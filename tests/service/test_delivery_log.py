@@ -3,13 +3,13 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from mailserver.auth.passwords import Passwords
 from mailserver.config.tree import Config
+from mailserver.daemon.outbound import Ground
 from mailserver.daemon.run import Daemon
 from mailserver.queue.seams import Carrier
 from mailserver.remote.consignment import Consignment, Gates, Result, Verdict
@@ -18,7 +18,6 @@ from mailserver.store.attempts import Attempt
 from mailserver.store.delivery_log import Delivery, Direction, Outcome
 from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event
-from mailserver.store.store import Store
 from tests.clients import Refused, SmtpClient
 from tests.service.test_watching import ANN, PASSWORD, config_of
 
@@ -41,7 +40,7 @@ class Scripted:
         return Result(entry.id, verdict, Attempt(1000, 10, "mx.else.test", "192.0.2.1", None, code, status, text))
 
 
-async def scripted(store: Store, gates: Gates, config: Config, closing: AsyncExitStack) -> Carrier:
+async def scripted(ground: Ground, gates: Gates, config: Config) -> Carrier:
     return Scripted()
 
 

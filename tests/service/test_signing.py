@@ -10,6 +10,7 @@ from mailserver.config.tree import Config, DkimConfig, DnsConfig, ServerConfig
 from mailserver.daemon.signing import FIRST_LOOK_SECONDS, Signing
 from mailserver.dkim.keyring import record_of
 from mailserver.dkim.rotation import INTERVAL_SECONDS
+from mailserver.dns.resolver import DnsResolver
 from mailserver.store import dkim_keys, domains
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
@@ -30,7 +31,9 @@ def configured(zone: Zone, *algorithms: str) -> Config:
 
 async def test_a_domain_gets_keys_that_sign_when_the_dns_has_them(store: Store, clock: FakeClock, zone: Zone) -> None:
     await store.write(domains.add, "example.test")
-    signing = Signing(store, clock, configured(zone, "Ed25519"))
+    config = configured(zone, "Ed25519")
+    resolver = DnsResolver(config.dns, clock)
+    signing = Signing(store, clock, resolver, config)
 
     async def until(count: int, state: str, step: float) -> None:
         async with asyncio.timeout(30):
@@ -52,10 +55,13 @@ async def test_a_domain_gets_keys_that_sign_when_the_dns_has_them(store: Store, 
                 await asyncio.sleep(0.01)
     finally:
         await signing.close()
+        await resolver.close()
 
 
 async def test_it_stops_at_any_moment(store: Store, clock: FakeClock, zone: Zone) -> None:
     for waited in (0.0, FIRST_LOOK_SECONDS):
-        signing = Signing(store, clock, configured(zone, "Ed25519"))
+        resolver = DnsResolver(DnsConfig(servers=(zone.server,)), clock)
+        signing = Signing(store, clock, resolver, configured(zone, "Ed25519"))
         await clock.advance(waited)
         await signing.close()
+        await resolver.close()
