@@ -39,7 +39,7 @@ class Correspondence:
         paths = ReturnPaths(Srs(key.derive("srs"), config.forwarding.srs_days))
         chains = Chains(resolver, clock, store.in_thread, signer)
         examiner = Examiner(resolver, Verifier(resolver, clock, store.in_thread), chains)
-        notices = Notices(store, clock, hostname, paths, config.queue, config.delivery, config.bounces)
+        notices = Notices(store, clock, hostname, paths, config.queue, config.delivery, config.bounces, signer=signer)
         marks = key.derive("forwarding marks")
         forwarding = Forwarding(
             store, clock, hostname, marks, paths, examiner, signer, secrets.token_bytes, config.forwarding

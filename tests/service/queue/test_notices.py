@@ -2,14 +2,14 @@
 
 import email
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from email.message import Message
 
 import pytest
 
 from mailserver.config.tree import BouncesConfig, DeliveryConfig, QueueConfig
-from mailserver.errors import InsufficientStorage
+from mailserver.errors import BadKey, InsufficientStorage
 from mailserver.mail.srs import Srs
 from mailserver.mail.transaction import Ret
 from mailserver.queue.notices import Notices
@@ -339,3 +339,36 @@ async def test_where_an_alias_forwards_to_is_not_told(office: Office) -> None:
     assert "private" not in report.as_string().lower()
     assert "Final-Recipient: rfc822; club@example.test" in report.as_string()
     assert "<club@example.test> is unknown" in report.as_string()
+
+
+class Pen:
+    def __init__(self, is_broken: bool = False) -> None:
+        self._is_broken = is_broken
+
+    async def sign_as_written(
+        self, header: bytes, reverse_path: str, body: Iterable[bytes], octets: int | None = None
+    ) -> bytes:
+        if self._is_broken:
+            raise BadKey
+        assert header.endswith(b"\r\n") and b"MAILER-DAEMON@" in header and b"".join(body)
+        return b"DKIM-Signature: ours\r\n"
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+async def test_a_notification_that_leaves_is_signed_where_it_can_be(office: Office, is_broken: bool) -> None:
+    office.notices = Notices(
+        office.store,
+        office.clock,
+        HOST,
+        RETURN_PATHS,
+        QueueConfig(),
+        DeliveryConfig(),
+        BouncesConfig(),
+        signer=Pen(is_broken),
+    )
+    await office.settle(await office.send("bob@far.example", sender="x@other.example"), Event.BOUNCE)
+    [row] = await office.waiting()
+    await office.store.settle()
+    octets = (office.store.maildir.spool / row.message_path).read_bytes()
+    assert octets.startswith(b"DKIM-Signature: ours\r\n") is not is_broken
+    assert octets.count(b"\r\nFrom: ") + octets.startswith(b"From: ") == 1
