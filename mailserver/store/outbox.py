@@ -19,7 +19,7 @@ from mailserver.store.staging import Staged
 CANCELLED = "Cancelled by the sender"
 RETRY = FlagSet.of(("\\Flagged", "$Retry"))  # any of them tries a message now
 SEEN = FlagSet.of(("\\Seen",))
-MAX_WAITING = 1000  # messages of all users looked at in one go
+MAX_WAITING = 1000  # messages of each user that are shown
 
 # Rows of users that wait; of those that have just come nobody needs to know yet.
 _WORTH_SHOWING = "attempts > 0 OR not_before IS NOT NULL OR held_at IS NOT NULL OR created_at <= ?"
@@ -49,9 +49,13 @@ class Shown:
 def list_waiting(rx: Rx, created_before: str) -> builtins.list[str]:
     """Transactions to be shown, the oldest first; those created later (UTC) only where there is more to say."""
     rows = rx.all(
-        f"""SELECT transaction_id FROM outbound_queue INDEXED BY idx_queue_expiry
-            WHERE ended_at IS NULL AND user_id IS NOT NULL AND transaction_id IS NOT NULL AND ({_WORTH_SHOWING})
-            GROUP BY transaction_id ORDER BY min(id) LIMIT ?""",
+        f"""SELECT transaction_id FROM (
+                SELECT transaction_id, min(id) AS first_id,
+                    row_number() OVER (PARTITION BY user_id ORDER BY min(id)) AS place
+                FROM outbound_queue INDEXED BY idx_queue_expiry
+                WHERE ended_at IS NULL AND user_id IS NOT NULL AND transaction_id IS NOT NULL AND ({_WORTH_SHOWING})
+                GROUP BY user_id, transaction_id)
+            WHERE place <= ? ORDER BY first_id""",
         created_before,
         MAX_WAITING,
     )

@@ -22,8 +22,10 @@ from mailserver.store import (
     queue_record,
     quota,
     subscriptions,
+    users,
 )
 from mailserver.store.attempts import Attempt
+from mailserver.store.database import Tx
 from mailserver.store.events import Event, MailboxesChanged, MessagesRemoved
 from mailserver.store.mailboxes import Mailbox
 from mailserver.store.messages import Message
@@ -31,7 +33,7 @@ from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event as QueueEvent
 from mailserver.store.queue_states import State
 from mailserver.store.store import Store
-from tests.fakes import FakeClock
+from tests.fakes import START, FakeClock
 from tests.service.delivery.house import ANN, BOB, House, furnish
 
 MESSAGE = (
@@ -412,3 +414,22 @@ async def test_the_copy_stays_where_rows_were_deleted_for_good(house: House, box
     await box.catch_up()
     assert await shown(house) == []
     assert len(await house.inbox(ANN, "Sent")) == 1
+
+
+async def test_who_has_very_much_waiting_hides_nobody_elses(house: House) -> None:
+    """And is shown the oldest of his own."""
+
+    def wait(tx: Tx) -> None:
+        at = (START + timedelta(days=1)).timestamp() * 1000
+        rows = [(house.ann.user_id, f"ann-{number}", at) for number in range(outbox.MAX_WAITING + 5)]
+        tx.many(
+            """INSERT INTO outbound_queue
+                   (sender, recipient, message_path, user_id, transaction_id, not_before, expires_at)
+               VALUES ('a@example.test', 'x@far.example', 'none', ?, ?, ?, 1)""",
+            [*rows, (users.get(tx, BOB).id, "bob-1", at)],
+        )
+
+    await house.store.write(wait)
+    shown_of = await house.store.read(outbox.list_waiting, "2000-01-01 00:00:00")
+    assert len(shown_of) == outbox.MAX_WAITING + 1
+    assert (shown_of[0], shown_of[-1]) == ("ann-0", "bob-1")
