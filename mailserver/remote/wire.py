@@ -140,13 +140,17 @@ class Wire(SMTPProtocol):
         if not self.is_fresh or self.transport is None:
             self.close()
             raise WireFailed(self._fault or "The server sent more than its 220 before TLS stood: not trusted")
-        secured = await self._loop.start_tls(
-            cast(asyncio.Transport, self.transport),
-            self,
-            context,
-            server_hostname=name,
-            ssl_handshake_timeout=seconds,
-        )
+        try:
+            secured = await self._loop.start_tls(
+                cast(asyncio.Transport, self.transport),
+                self,
+                context,
+                server_hostname=name,
+                ssl_handshake_timeout=seconds,
+            )
+        except ValueError:  # DNS allows more in a name than TLS can ask for
+            self.close()
+            raise WireFailed("TLS can not be begun with a host of this name") from None
         if secured is None:
             raise WireFailed(self._fault or "The connection broke in the TLS handshake")
         self.transport = secured

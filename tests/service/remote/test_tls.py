@@ -152,3 +152,13 @@ async def test_policies_hear_how_each_session_went(world: World) -> None:
         (HOST, "127.0.0.2", True),
     ]
     assert world.noted[0][2].result_type is ResultType.VALIDATION_FAILURE
+
+
+async def test_a_host_whose_name_tls_can_not_ask_for_is_passed_over(world: World) -> None:
+    tls = self_signed(HOST).server_context()
+    async with Sink(tls=tls) as sink, Sink(address="127.0.0.3", port=sink.port, tls=tls) as second:
+        world.sink_at(sink, "\\001" * 20 + ".example.net")
+        world.sink_at(second, "mx2.example.net", 20)
+        result = await world.send_one()
+        assert (sink.messages, len(second.messages)) == ([], 1)
+    assert result.verdict is Verdict.DELIVERED
