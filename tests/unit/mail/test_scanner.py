@@ -274,7 +274,7 @@ def test_a_file_that_is_read_in_pieces_does_not_stay_in_memory(tmp_path: Path) -
         windows, before = octets.MappedOctets(mapped), mapped_octets()
         for start in range(100, len(windows), octets.LARGE):
             assert not any(windows[start : start + octets.LARGE])
-        assert mapped_octets() - before < 8 * octets.WINDOW
+        assert mapped_octets() - before < 32 * octets.WINDOW  # the libraries in memory are files too
 
 
 # --- beside the standard library, on messages that it makes itself ---
