@@ -174,13 +174,13 @@ def delete(context: Context, entry_ids: tuple[int, ...]) -> None:
 @click.pass_obj
 def stats(context: Context, as_json: bool) -> None:
     """How much waits, since when, for whom, and why."""
-    from mailserver.queue.outbound import OutboundQueue
-    from mailserver.store import lanes
+    from mailserver.store import lanes, queue_watch
     from mailserver.store.queue_watch import Stats
     from mailserver.store.store import Store
 
     async def read(store: Store) -> tuple[Stats, list[lanes.Lane]]:
-        return await OutboundQueue(store).stats(), await store.read(lanes.list)
+        now_ms = int(store.clock.now().timestamp() * 1000)
+        return await store.read(queue_watch.stats, now_ms), await store.read(lanes.list)
 
     queue_show.stats(*context.run(read), as_json)
 

@@ -105,15 +105,20 @@ def _check_time(leaf: x509.Certificate, now: datetime) -> None:
         raise CertificateRefused(f"the certificate is good from {begins} only", ResultType.VALIDATION_FAILURE)
 
 
-def _held_name(leaf: x509.Certificate, names: Sequence[str]) -> str:
-    """Only subjectAltName counts, never the common name. RFC 8461 §4.1"""
+def alternative_names(leaf: x509.Certificate) -> list[str]:
+    """The host names in subjectAltName, as they stand there. Raises CertificateRefused."""
     try:
         extension = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-        patterns = extension.value.get_values_for_type(x509.DNSName)
+        return extension.value.get_values_for_type(x509.DNSName)
     except x509.ExtensionNotFound:
-        patterns = []
+        return []
     except ValueError as fault:
         raise CertificateRefused(f"the certificate can not be read: {fault}", ResultType.VALIDATION_FAILURE) from fault
+
+
+def _held_name(leaf: x509.Certificate, names: Sequence[str]) -> str:
+    """Only subjectAltName counts, never the common name. RFC 8461 §4.1"""
+    patterns = alternative_names(leaf)
     for name in names:
         if any(matches(pattern, name) for pattern in patterns) and not _is_address(name):
             return name

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, Store, VerificationError
 
-from mailserver.outbound_tls.certificates import matches
+from mailserver.outbound_tls.certificates import alternative_names, matches
 from mailserver.outbound_tls.results import CertificateRefused, ResultType
 
 MAX_NAMES_SHOWN = 5
@@ -73,15 +73,8 @@ def _or_none(der: bytes) -> x509.Certificate | None:
 
 
 def _names(leaf: x509.Certificate) -> list[str]:
-    try:
-        extension = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-        found = extension.value.get_values_for_type(x509.DNSName)
-    except x509.ExtensionNotFound:
-        found = []
-    except ValueError as fault:
-        raise CertificateRefused(f"the certificate can not be read: {fault}", ResultType.VALIDATION_FAILURE) from fault
     common = leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return found or [str(attribute.value) for attribute in common]
+    return alternative_names(leaf) or [str(attribute.value) for attribute in common]
 
 
 def _may_issue(policy: Policy, certificate: x509.Certificate, constraints: x509.BasicConstraints | None) -> None:

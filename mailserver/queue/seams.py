@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from mailserver.remote.consignment import Consignment, Result
-from mailserver.store import queue_record
 from mailserver.store.queue_record import Settled
-from mailserver.store.store import Store
 
 
 class Carrier(Protocol):
@@ -22,13 +20,3 @@ class Notices(Protocol):
         DELIVER and RELAY are successes, BOUNCE and EXPIRE failures, WARN a delay; DEFER, RETURN and LOSE tell nobody.
         Called again with the same after a Refusal, when it is not known whether it was written.
         """
-
-
-class Recorder:
-    """Notices of a server that notifies nobody."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    async def settle(self, worker: str, consignment: Consignment, settled: Sequence[Settled]) -> None:
-        await self._store.write(queue_record.record, worker, settled)

@@ -17,7 +17,6 @@ from mailserver.clock import SystemClock
 from mailserver.config.tree import QueueConfig, StoreConfig
 from mailserver.errors import Refusal
 from mailserver.queue.dispatcher import Dispatcher
-from mailserver.queue.seams import Recorder
 from mailserver.remote.consignment import Consignment, Result, Verdict
 from mailserver.store import migrate, queue, queue_claim, queue_record, queue_watch, spool
 from mailserver.store.attempts import Attempt
@@ -26,6 +25,7 @@ from mailserver.store.queue import Outgoing, QueueRecipient
 from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event
 from mailserver.store.store import Store
+from tests.queue_hands import Recorder
 
 WAITING, DUE, FINISHED = 10_000, 100, 1_000_000
 RUNS = 15

@@ -10,9 +10,9 @@ from typing import TypeVar
 from mailserver.clock import SystemClock
 from mailserver.config.tree import StoreConfig
 from mailserver.errors import InUse
-from mailserver.queue.outbound import OutboundQueue
 from mailserver.store.queue import Status
 from mailserver.store.store import Store
+from tests.queue_hands import OutboundQueue
 
 T = TypeVar("T")
 

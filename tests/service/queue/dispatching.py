@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 
 from mailserver.config.tree import QueueConfig
 from mailserver.queue.dispatcher import Dispatcher
-from mailserver.queue.seams import Notices, Recorder
+from mailserver.queue.seams import Notices
 from mailserver.remote.consignment import Consignment, CutShort, Result, Verdict
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Rx
 from mailserver.store.queue_record import Settled
 from mailserver.store.store import Store
 from tests.fakes import START, FakeClock
+from tests.queue_hands import Recorder
 
 MINUTE = 60.0
 HOUR = 3600.0

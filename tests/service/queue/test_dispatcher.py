@@ -12,13 +12,13 @@ from mailserver.config.tree import QueueConfig, RetrySchedule, StoreConfig
 from mailserver.errors import InsufficientStorage, Unavailable
 from mailserver.queue.dispatcher import LONGEST_SLEEP, Dispatcher
 from mailserver.queue.grouping import consignments
-from mailserver.queue.outbound import OutboundQueue
 from mailserver.remote.consignment import Consignment, Result, Verdict
 from mailserver.store import delivery_log, queue, queue_claim, spool
 from mailserver.store.attempts import Attempt
 from mailserver.store.queue import Entry, Outgoing, Priority, QueueRecipient
 from mailserver.store.queue_states import State
 from mailserver.store.store import Store
+from tests.queue_hands import OutboundQueue
 from tests.service.queue.dispatching import (
     BUSY,
     DELIVERED,

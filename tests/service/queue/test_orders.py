@@ -3,7 +3,6 @@
 import pytest
 
 from mailserver.errors import NoSuchQueueEntry, WrongState
-from mailserver.queue.outbound import OutboundQueue
 from mailserver.store import (
     delivery_log,
     domains,
@@ -21,6 +20,7 @@ from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event, State
 from mailserver.store.store import Store
 from tests.fakes import START, FakeClock
+from tests.queue_hands import OutboundQueue
 from tests.service.queue.test_queue import ids, put, spooled
 
 NOON = int(START.timestamp() * 1000)

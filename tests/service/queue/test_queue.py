@@ -10,7 +10,6 @@ import pytest
 from mailserver.clock import SystemClock
 from mailserver.config.tree import StoreConfig
 from mailserver.errors import NoSuchQueueEntry
-from mailserver.queue.outbound import LEASE_SECONDS, OutboundQueue
 from mailserver.store import delivery_log, disk_jobs, domains, queue, queue_record, spool, users
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Rx, Tx
@@ -19,6 +18,7 @@ from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event
 from mailserver.store.store import Store
 from tests.fakes import START, FakeClock
+from tests.queue_hands import LEASE_SECONDS, OutboundQueue
 
 NOON = int(START.timestamp() * 1000)
 LATER = NOON + 3_600_000

@@ -1,7 +1,8 @@
-"""The outbound queue as a service: show it, order about its rows, lease them to whoever sends them, end them."""
+"""The verbs of the outbound queue at a test's hand, and notices that only write down."""
 
 from collections.abc import Iterable, Sequence
 
+from mailserver.remote.consignment import Consignment
 from mailserver.store import attempts, queue, queue_claim, queue_orders, queue_record, queue_watch
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Tx
@@ -96,3 +97,13 @@ class OutboundQueue:
             raise ValueError(f"a row does not end as {status}")
         settled = [Settled(entry.id, _ENDS[status], text=error or "") for entry in entries]
         return len(await self._store.write(queue_record.record, self._worker, settled))
+
+
+class Recorder:
+    """Notices of a server that notifies nobody."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def settle(self, worker: str, consignment: Consignment, settled: Sequence[Settled]) -> None:
+        await self._store.write(queue_record.record, worker, settled)
