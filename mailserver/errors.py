@@ -236,3 +236,12 @@ class BadKey(Refusal):
     """A private key of ours can not be used: missing, damaged, readable by others, or two copies that differ."""
 
     smtp, http, exit, text = "451 4.3.0", 503, 78, "A private key can not be used"
+
+
+# --- calendars -----------------------------------------------------------------------------------------------
+
+
+class InvalidCalendarData(Refusal):
+    """iCalendar that can not be read; the text names the line or the property. RFC 4791 §5.3.2.1."""
+
+    http, text = 403, "Not valid iCalendar"
