@@ -5,16 +5,12 @@ precondition   the element in DAV:error that a program acts on; none where no RF
 text           a sentence for a person, after it
 """
 
-from collections.abc import Callable
 from typing import ClassVar
 
 from mailserver import errors
 from mailserver.dav import xml_writer
 from mailserver.dav.names import Name, caldav, carddav, dav
-from mailserver.dav.response import Headers, Response
 from mailserver.errors import Refusal
-
-REALM = "Mail address and password, or an access token"
 
 
 class DavRefusal(Refusal):
@@ -126,24 +122,13 @@ _OF_ADDRESSES: dict[type[Refusal], Name] = {
     errors.NoUidConflict: carddav("no-uid-conflict"),
     errors.ObjectTooLarge: carddav("max-resource-size"),
 }
-_HEADERS: dict[type[Refusal], Callable[..., Headers]] = {
-    errors.AuthenticationFailed: lambda _: (("WWW-Authenticate", f'Basic realm="{REALM}", charset="UTF-8"'),),
-    errors.MethodNotAllowed: lambda refusal: (("Allow", ", ".join(refusal.allowed)),),
-    errors.Unavailable: lambda _: (("Retry-After", "30"),),
-    errors.InUse: lambda _: (("Retry-After", "5"),),
-    errors.AuthenticationDelayed: lambda refusal: (("Retry-After", str(round(refusal.seconds or 60))),),
-}
-
-
-def answer(refusal: Refusal, base: str = "") -> Response:
-    """The whole answer to a request that is refused.
-
-    `base`: path of the collection it was about, for refusals that name one of its members, percent-encoded.
-    """
-    return Response(refusal.http, body(refusal, base), xml_writer.CONTENT_TYPE, _headers(refusal))
 
 
 def body(refusal: Refusal, base: str = "") -> bytes:
+    """The document that answers a refused request.
+
+    `base`: the path that was asked for or that of its collection, percent-encoded, for refusals that name a member.
+    """
     return xml_writer.document(dav("error"), conditions(refusal, base))
 
 
@@ -179,8 +164,3 @@ def _inner(refusal: Refusal, base: str) -> bytes:
         folder = base if base.endswith("/") else base.rpartition("/")[0] + "/"
         return xml_writer.href(folder + resources.segment(refusal.href) if refusal.href else folder)
     return b""
-
-
-def _headers(refusal: Refusal) -> Headers:
-    kind = next((kind for kind in type(refusal).__mro__ if kind in _HEADERS), None)
-    return _HEADERS[kind](refusal) if kind else ()
