@@ -34,7 +34,7 @@ _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")  # no XML answer can ca
 _ENCODINGS = frozenset({"QUOTED-PRINTABLE", "BASE64", "8BIT", "7BIT"})
 
 
-class BadCard(ValueError):
+class BadCard(ValueError):  # noqa: N818 - a finding
     """What is wrong, and at which line of the input, from 1."""
 
     def __init__(self, reason: str, number: int) -> None:
@@ -124,10 +124,12 @@ def read(data: bytes) -> Card:
     return Card(version, tuple([line for line in lines if line.name != "VERSION"]))
 
 
-def _body(cards: Iterator[tuple[bytes, int]], number: int) -> tuple[list[bytes], list[int], int]:
+def _body(cards: Iterator[tuple[bytes, int]], begun: int) -> tuple[list[bytes], list[int], int]:
     """(lines of the card itself, their numbers, number of the END line)."""
     kept, numbers, depth = list[bytes](), list[int](), 1
-    for line, number in cards:
+    number = begun
+    for line, at in cards:
+        number = at
         if line[:1] in b"eE" and _END.match(line):
             depth -= 1
             if not depth:
