@@ -17,8 +17,8 @@ Needles = tuple[str, ...]  # one of these is in the search text
 
 
 def searched(card: Card) -> str | None:
-    """The folded text of a card's names, addresses and numbers, one property a line; None: too long."""
-    found = "\n".join([fold(text(line.value)) for line in card.lines if line.name in SEARCHED])
+    """The folded text of a card's names, addresses and numbers, a line feed before each; None: too long."""
+    found = "".join(["\n" + fold(text(line.value)) for line in card.lines if line.name in SEARCHED])
     return found if len(found) <= MAX_SEARCHED else None
 
 
