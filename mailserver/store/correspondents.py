@@ -5,8 +5,8 @@ counts halves with every half-life, and nothing has to be reckoned again as time
 """
 
 import builtins
-from math import log2
 from dataclasses import dataclass
+from math import log2
 
 from mailserver.store.database import Row, Rx, Tx
 

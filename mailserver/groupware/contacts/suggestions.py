@@ -1,11 +1,11 @@
 """Completion: whom the user means when he begins to write a name or an address.
 
-    found    correspondents, and contacts of every book in the user's home (his own, shared ones, the directory), with
-             a word of the name, the nickname, the organisation or the address that begins with what was written; of
-             several words each must begin one
-    order    those written to, by their rank (store/correspondents.py); then the others: those whose name or address
-             begins so before those with a later word, by name
-    once     each address, with the name the user's own contact has for it, else how it was written last
+found    correspondents, and contacts of every book in the user's home (his own, shared ones, the directory), with
+         a word of the name, the nickname, the organisation or the address that begins with what was written; of
+         several words each must begin one
+order    those written to, by their rank (store/correspondents.py); then the others: those whose name or address
+         begins so before those with a later word, by name
+once     each address, with the name the user's own contact has for it, else how it was written last
 """
 
 import re
@@ -102,9 +102,7 @@ def _source(kind: Kind) -> Source | None:
 
 
 def _correspondent(person: Correspondent, now_ms: int) -> Suggestion:
-    return Suggestion(
-        person.name, person.address, Source.CORRESPONDENT, correspondents.score(person.rank, now_ms)
-    )
+    return Suggestion(person.name, person.address, Source.CORRESPONDENT, correspondents.score(person.rank, now_ms))
 
 
 def _begins(words: list[str], texts: Iterable[str]) -> bool:
