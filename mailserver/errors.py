@@ -269,15 +269,6 @@ class BadKey(Refusal):
     smtp, http, exit, text = "451 4.3.0", 503, 78, "A private key can not be used"
 
 
-# --- calendars -----------------------------------------------------------------------------------------------
-
-
-class InvalidCalendarData(Refusal):
-    """iCalendar that can not be read; the text names the line or the property. RFC 4791 §5.3.2.1."""
-
-    http, text = 403, "Not valid iCalendar"
-
-
 # --- calendars and contacts --------------------------------------------------------------------------------------
 # The preconditions of RFC 4791, 6352, 6578 and 4918 that go with them are a column of the DAV face.
 
