@@ -30,6 +30,12 @@ class SentCopies(StrEnum):
     DEDUPE = "dedupe"
 
 
+class DirectoryScope(StrEnum):
+    OFF = "off"
+    DOMAIN = "domain"  # everybody sees the accounts of the own domain
+    SERVER = "server"  # everybody sees all accounts
+
+
 class RetrySchedule(StrEnum):
     SQUARES = "squares"  # 1, 4, 9, 16 … minutes, at most a day
     STEPS = "steps"  # 5, 15, 30 minutes, then 1, 2, 4, 8, 16, 24 hours
@@ -243,6 +249,15 @@ class WebConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactsConfig:
+    """What the server adds to the address books of its users."""
+
+    collect: bool = True  # whom a user writes to, for completion; accounts may choose otherwise
+    birthdays: bool = True  # a calendar of the birthdays in a user's contacts; accounts may choose otherwise
+    directory: DirectoryScope = DirectoryScope.OFF  # an address book of the accounts here: "domain" or "server"
+
+
+@dataclass(frozen=True, slots=True)
 class BouncesConfig:
     suppress_after: int = 3  # hard bounces of an address before submission refuses it for a while; 0: never
     within_days: float = 30.0  # in which they add up
@@ -291,6 +306,7 @@ class Config:
     dkim: DkimConfig = field(default_factory=DkimConfig)
     web: WebConfig = field(default_factory=WebConfig)
     bounces: BouncesConfig = field(default_factory=BouncesConfig)
+    contacts: ContactsConfig = field(default_factory=ContactsConfig)
     forwarding: ForwardingConfig = field(default_factory=ForwardingConfig)
     outbound_tls: OutboundTlsConfig = field(default_factory=OutboundTlsConfig)
     tls_reports: TlsReportsConfig = field(default_factory=TlsReportsConfig)

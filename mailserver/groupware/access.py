@@ -33,7 +33,7 @@ Privileges = frozenset[Privilege]
 SEEING: Privileges = frozenset({Privilege.READ, Privilege.READ_FREE_BUSY, Privilege.WRITE_PROPERTIES})
 WRITING: Privileges = SEEING | {Privilege.WRITE_CONTENT, Privilege.BIND, Privilege.UNBIND}
 OWNING: Privileges = WRITING | {Privilege.SHARE}
-FILLED_BY_SERVER = frozenset({Kind.SUBSCRIPTION, Kind.BIRTHDAYS})  # nobody else writes members
+FILLED_BY_SERVER = frozenset({Kind.SUBSCRIPTION, Kind.BIRTHDAYS, Kind.DIRECTORY})  # nobody else writes members
 
 _WORDS = {
     Privilege.WRITE_PROPERTIES: "change properties of",

@@ -58,6 +58,7 @@ class Kind(StrEnum):
     SUBSCRIPTION = "subscription"  # an outside feed; only the server writes
     BIRTHDAYS = "birthdays"  # made from contacts; only the server writes
     COLLECTED = "collected"  # the book of correspondents
+    DIRECTORY = "directory"  # the accounts of this server; only the server writes
 
 
 ALL_COMPONENTS = ("VEVENT", "VTODO", "VJOURNAL")  # what a calendar takes that was made without a choice
@@ -123,6 +124,12 @@ def list(rx: Rx, family: Family, user_id: int) -> builtins.list[Collection]:
         " c.id",
         user_id,
     )
+    return [_collection(family, row) for row in rows]
+
+
+def list_of_kind(rx: Rx, family: Family, kind: Kind) -> builtins.list[Collection]:
+    """Of all users, the oldest first."""
+    rows = rx.all(f"{_select(family)} WHERE c.kind = ? AND {_HERE} ORDER BY c.id", kind)
     return [_collection(family, row) for row in rows]
 
 

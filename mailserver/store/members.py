@@ -52,7 +52,8 @@ DERIVED: Mapping[Family, tuple[str, ...]] = {
         "summary", "description", "location", "start_time", "end_time", "all_day", "recurrence_rule",
     ),
     Family.ADDRESSBOOKS: (
-        "full_name", "given_name", "family_name", "nickname", "emails", "phones", "organization",
+        "full_name", "given_name", "family_name", "nickname", "emails", "phones", "organization", "search_text",
+        "birthday", "anniversary",
     ),
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ Groups do not matter here: `item1.EMAIL` is an EMAIL.
 """
 
 import re
+from calendar import isleap
 from dataclasses import dataclass
 
 from mailserver.vcard.lines import Card, Line
@@ -75,6 +76,8 @@ def day(value: str) -> Day | None:
     year = None if found[1] == "--" else int(found[1])
     month, number = int(found[2]), int(found[3])
     if not 1 <= month <= 12 or not 1 <= number <= _LENGTHS[month - 1] or year == 0:
+        return None
+    if (month, number) == (2, 29) and year is not None and not isleap(year):
         return None
     return Day(year, month, number)
 

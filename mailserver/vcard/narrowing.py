@@ -5,7 +5,8 @@ the filter: who passes the filter passes it too.
 """
 
 from mailserver.mail.casemap import fold
-from mailserver.vcard.filters import Filter, PropertyFilter
+from mailserver.vcard.collations import Collation
+from mailserver.vcard.filters import Filter, PropertyFilter, TextMatch
 from mailserver.vcard.lines import Card
 from mailserver.vcard.values import text
 
@@ -16,8 +17,8 @@ Needles = tuple[str, ...]  # one of these is in the search text
 
 
 def searched(card: Card) -> str | None:
-    """The folded text of a card's names, addresses and numbers, one property a line; None: too long."""
-    found = fold("\n".join([text(line.value) for line in card.lines if line.name in SEARCHED]))
+    """The folded text of a card's names, addresses and numbers, a line feed before each; None: too long."""
+    found = "".join(["\n" + fold(text(line.value)) for line in card.lines if line.name in SEARCHED])
     return found if len(found) <= MAX_SEARCHED else None
 
 
@@ -33,15 +34,20 @@ def needles(wanted: Filter) -> Needles | None:
 
 
 def _of_property(wanted: PropertyFilter) -> Needles | None:
-    """i;octet and i;ascii-casemap match only where the folded texts match too: folding is done letter by letter."""
+    """Of i;octet and i;ascii-casemap ASCII texts only: folding may put marks of other letters into another order."""
     if wanted.name not in SEARCHED or wanted.is_not_defined:
         return None
-    found = [fold(each.text) for each in wanted.texts if not each.is_negated and each.text]
+    found = [fold(each.text) for each in wanted.texts if _is_told(each)]
     if wanted.needs_all:
         return (max(found, key=len),) if found else None
     if wanted.parameters or not found or len(found) < len(wanted.texts):
         return None
     return tuple(found)
+
+
+def _is_told(match: TextMatch) -> bool:
+    folds_alike = match.collation is Collation.UNICODE_CASEMAP or match.text.isascii()
+    return bool(match.text) and folds_alike and not match.is_negated
 
 
 def _selectivity(one: Needles) -> int:
