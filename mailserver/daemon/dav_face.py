@@ -7,12 +7,22 @@ from mailserver.dav.app import DavApp
 from mailserver.dav.discovery import lead
 from mailserver.dav.logins import Logins
 from mailserver.dav.services import Services
+from mailserver.groupware.calendars.accept import accept as accept_event
+from mailserver.groupware.collections import Collections
+from mailserver.groupware.contacts.accept import accept as accept_contact
+from mailserver.groupware.locks import Locks
+from mailserver.groupware.members import Members
+from mailserver.groupware.properties import Properties
+from mailserver.groupware.sharing import Sharing
+from mailserver.groupware.sync import Sync
+from mailserver.store.collections import Family
 from mailserver.web.mounts import Mounts
 from mailserver.web.server import WebServer
 
 DAV = "/dav"
 WAYS_IN = ("/.well-known/caldav", "/.well-known/carddav", "/principals", "/")
 MOUNTS = (DAV, *WAYS_IN)
+ACCEPT = {Family.CALENDARS: accept_event, Family.ADDRESSBOOKS: accept_contact}
 SECRET_OCTETS = 32
 
 
@@ -40,9 +50,25 @@ async def build(house: House, web: Mounts | None) -> None:
         [
             lambda new: logins.reconfigure(new.auth.cache_seconds, allow_plain_auth=new.web.allow_plain_auth),
             lambda new: https.reconfigure(new.web),
+            lambda new: app.configure(new.dav),
         ]
     )
 
 
 def services(house: House) -> Services:
-    return Services(house.store)
+    store, config = house.store, house.config.dav
+    collections = Collections(store, config)
+    members = Members(store, ACCEPT, config=config)
+    sharing = Sharing(store, config)
+    house.take_up.extend([lambda new, each=each: each.configure(new.dav) for each in (collections, members, sharing)])
+    return Services(
+        store,
+        config,
+        collections,
+        members,
+        Properties(store),
+        sharing,
+        Sync(store),
+        Locks(store, secrets.token_bytes),
+        secrets.token_bytes,
+    )
