@@ -1,6 +1,6 @@
 """DAV as an ASGI application: who is it, which resource, which method; and the one place where refusals are worded.
 
-    401 before anything of the request is looked at, 404 or 400 for the path, 405 for the method; then the method runs.
+401 before anything of the request is looked at, 404 or 400 for the path, 405 for the method; then the method runs.
 """
 
 import time

@@ -1,5 +1,6 @@
 """What the face calls: the services of calendars and contacts, given by the daemon."""
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,4 +24,4 @@ class Services:
     sharing: Sharing
     sync: Sync
     locks: Locks
-    random: Callable[[int], bytes]
+    random: Callable[[int], bytes] = secrets.token_bytes

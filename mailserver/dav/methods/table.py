@@ -1,6 +1,6 @@
 """All methods. A new one is a new file and a line here."""
 
-from mailserver.dav.methods import copy_move, delete, get, locking, options, put
+from mailserver.dav.methods import copy_move, delete, get, locking, options, propfind, put, report
 from mailserver.dav.resources import Resource
 from mailserver.dav.row import Row
 
@@ -9,6 +9,8 @@ METHODS: dict[str, Row] = {
     **get.ROWS,
     **put.ROWS,
     **delete.ROWS,
+    **propfind.ROWS,
+    **report.ROWS,
     **copy_move.ROWS,
     **locking.ROWS,
 }

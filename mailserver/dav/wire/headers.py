@@ -60,7 +60,7 @@ def timeout(value: str | None) -> int:
 def lock_token(value: str | None) -> str:
     """The URI of Lock-Token. Raises BadRequest. RFC 4918 §10.5."""
     token = (value or "").strip()
-    if len(token) < 3 or token[0] != "<" or token[-1] != ">":  # noqa: PLR2004
+    if len(token) < 3 or token[0] != "<" or token[-1] != ">":
         raise BadRequest("Lock-Token is a URI in angle brackets")
     return token[1:-1]
 

@@ -17,7 +17,9 @@ from mailserver.errors import BadRequest
 
 MAX_CONDITIONS = 200
 
-_TOKEN = re.compile(r'[ \t]*(?:(?P<uri><[^<>\s]*>)|(?P<etag>\[[ \t]*(?:W/)?"[^"]*"[ \t]*\])|(?P<word>\(|\)|Not\b))', re.I)
+_TOKEN = re.compile(
+    r'[ \t]*(?:(?P<uri><[^<>\s]*>)|(?P<etag>\[[ \t]*(?:W/)?"[^"]*"[ \t]*\])|(?P<word>\(|\)|Not\b))', re.I
+)
 
 
 @dataclass(frozen=True, slots=True)
