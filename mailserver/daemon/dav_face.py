@@ -60,7 +60,13 @@ def services(house: House) -> Services:
     collections = Collections(store, config)
     members = Members(store, ACCEPT, config=config)
     sharing = Sharing(store, config)
-    house.take_up.extend([lambda new, each=each: each.configure(new.dav) for each in (collections, members, sharing)])
+    house.take_up.extend(
+        [
+            lambda new: collections.configure(new.dav),
+            lambda new: members.configure(new.dav),
+            lambda new: sharing.configure(new.dav),
+        ]
+    )
     return Services(
         store,
         config,

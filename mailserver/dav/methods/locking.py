@@ -12,6 +12,7 @@ from mailserver.dav.wire import headers
 from mailserver.dav.wire.headers import Depth
 from mailserver.dav.xml_reader import Element
 from mailserver.errors import BadRequest, NoSuchLock, NoSuchMember
+from mailserver.groupware.conditions import Conditions
 from mailserver.groupware.locks import LockRequest
 from mailserver.store.dav_locks import Lock
 
@@ -65,7 +66,7 @@ class NoSuchLockHere(NoSuchLock):
     http = 412
 
 
-async def _when(request: DavRequest, ref: MemberRef | CollectionRef) -> conditions.Conditions:
+async def _when(request: DavRequest, ref: MemberRef | CollectionRef) -> Conditions:
     if isinstance(ref, MemberRef):
         return await conditions.of_member(request)
     return await conditions.of_folder(request, exists=True)
