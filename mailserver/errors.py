@@ -108,6 +108,32 @@ class BadAddress(BadValue):
     smtp, text = "501 5.1.3", "Not an address"
 
 
+# --- requests over HTTP --------------------------------------------------------------------------------------
+
+
+class BadRequest(Refusal):
+    """A header or body that no standard allows; the text names it and says what is allowed."""
+
+    http, text = 400, "Bad request"
+
+
+class MethodNotAllowed(Refusal):
+    http, text = 405, "This can not be done here"
+
+    def __init__(self, allowed: tuple[str, ...], text: str | None = None) -> None:
+        """`allowed`: methods that can be used on the resource. RFC 9110 §15.5.6."""
+        self.allowed = allowed
+        super().__init__(text)
+
+
+class BodyTooBig(Refusal):
+    http, text = 413, "The request's body is too big"
+
+
+class UnsupportedMediaType(Refusal):
+    http, text = 415, "This kind of content is not taken here"
+
+
 # --- recipients and senders --------------------------------------------------------------------------------
 
 
@@ -207,6 +233,11 @@ class AuthenticationFailed(Refusal):
 class AuthenticationDelayed(Refusal):
     imap, smtp, http, exit = "UNAVAILABLE", "454 4.7.0", 429, 75
     text = "Too many failed logins; try again later"
+
+    def __init__(self, seconds: float | None = None) -> None:
+        """`seconds`: how long this client has to wait; None where nobody can say."""
+        self.seconds = seconds
+        super().__init__()
 
 
 class PrivacyRequired(Refusal):

@@ -13,6 +13,7 @@ from prometheus_client.metrics_core import Metric
 PREFIX = "mailserver"
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 DELIVERY_BUCKETS = tuple(0.1 * 2**power for power in range(10))  # seconds: 0.1 to 51.2
+REQUEST_BUCKETS = tuple(0.001 * 4**power for power in range(8))  # seconds: 0.001 to 16.4
 
 _CREATED = "_created"  # when each counter was made: twice the lines, and nobody asks
 
@@ -40,6 +41,15 @@ class Metrics:
         self.connections = self._counter("connections", "Connections let in", "protocol")
         self.auth_attempts = self._counter("auth_attempts", "Logins tried", "result", "protocol")
         self.imap_commands = self._counter("imap_commands", "IMAP commands run", "command")
+        self.http_requests = self._counter("http_requests", "Requests to calendars and contacts", "method", "status")
+        self.http_duration = Histogram(
+            "http_duration_seconds",
+            "Requests to calendars and contacts, from their header to the end of the answer",
+            ("method",),
+            namespace=PREFIX,
+            buckets=REQUEST_BUCKETS,
+            registry=self._registry,
+        )
         self.quota_exceeded = self._counter("quota_exceeded", "Messages refused for want of room in a mailbox")
         self.uptime = self._gauge("uptime_seconds", "Since the server was started")
         self.errors = self._counter("errors", "Errors logged, by part and class of the fault", "component", "type")

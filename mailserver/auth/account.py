@@ -11,3 +11,4 @@ class Account:
     is_admin: bool
     token_id: int | None = None  # of the access token it logged in with; the session ends with the token
     imap_without: tuple[str, ...] = ()  # capabilities its clients are not told of, upper case
+    token_ends_ms: int | None = None  # epoch milliseconds, when that token expires; None: never

@@ -65,8 +65,8 @@ class Entrance:
             raise AuthenticationFailed
         self.throttle.succeeded(claim.name, claim.peer)
         await self.note(claim, None, token)
-        token_id = token.id if token else None
-        return Account(user.id, user.address, user.display_name, user.is_admin, token_id, user.imap_without)
+        token_id, ends_ms = (token.id, token.expires_at) if token else (None, None)
+        return Account(user.id, user.address, user.display_name, user.is_admin, token_id, user.imap_without, ends_ms)
 
     async def refuse(self, claim: Claim, reason: str, attempt: bytes | None = None) -> NoReturn:
         """`attempt` stands for what was tried and is counted; None: it was counted already."""

@@ -87,8 +87,9 @@ class Throttle:
     def check(self, account: str, address: str) -> None:
         """Raises AuthenticationDelayed while this client has to wait."""
         now = self._clock.monotonic()
-        if any(counter.blocked_until > now for counter in self._counters(account, network_of(address))):
-            raise AuthenticationDelayed
+        until = max((counter.blocked_until for counter in self._counters(account, network_of(address))), default=now)
+        if until > now:
+            raise AuthenticationDelayed(until - now)
 
     @asynccontextmanager
     async def turn(self, account: str, address: str) -> AsyncIterator[None]:

@@ -274,6 +274,12 @@ class DnsConfig:
     timeout_seconds: float = 10.0  # for one question, all tries and servers together
 
 
+class PrincipalScope(StrEnum):
+    OWN = "own"  # a user finds nobody but himself
+    DOMAIN = "domain"  # and the users of his domain
+    SERVER = "server"  # and everybody with an account here
+
+
 @dataclass(frozen=True, slots=True)
 class DavConfig:
     max_object_octets: int = 10_485_760  # 10 MiB; of one event, task or contact, announced as max-resource-size
@@ -281,6 +287,7 @@ class DavConfig:
     max_members: int = 100_000  # objects of one calendar or address book
     max_collections: int = 200  # calendars of one user, and as many address books; those others share count as well
     max_sharees: int = 100  # users one calendar or address book is shared with
+    principals: PrincipalScope = PrincipalScope.DOMAIN  # whom users find to share with and to invite
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,18 @@ def list(rx: Rx, domain: str | None = None) -> builtins.list[Alias]:
     return [_alias(rx, row) for row in rows]
 
 
+def list_of_user(rx: Rx, user_id: int) -> builtins.list[str]:
+    """Addresses of the active aliases that have this user among their destinations, without catch-alls."""
+    rows = rx.all(
+        """SELECT a.source_address || '@' || d.name FROM aliases a JOIN domains d ON d.id = a.domain_id
+           WHERE a.id IN (SELECT id FROM aliases WHERE destination_user_id = ?1
+                          UNION SELECT alias_id FROM alias_targets WHERE user_id = ?1)
+           AND a.is_active IS TRUE AND d.deleted_at IS NULL AND a.source_address <> '*' ORDER BY 1""",
+        user_id,
+    )
+    return [row[0] for row in rows]
+
+
 def targets(rx: Rx, alias_id: int) -> builtins.list[Target]:
     return [Target(*row) for row in rx.all(_TARGETS, alias_id)]
 

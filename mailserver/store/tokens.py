@@ -10,7 +10,7 @@ from mailserver.store.database import Rx, Tx
 from mailserver.store.events import AccountsChanged
 from mailserver.store.scram_keys import ScramKeys
 
-PROTOCOLS = ("imap", "smtp", "pop3")  # that a scope may name
+PROTOCOLS = ("imap", "smtp", "pop3", "dav")  # that a scope may name
 MAX_NAME = 100  # characters
 MAX_TOKENS = 100  # of one account: a SCRAM login looks at each
 USED_EVERY = 60_000  # milliseconds: a use is noted so often at most

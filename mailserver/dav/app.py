@@ -1,0 +1,136 @@
+"""DAV as an ASGI application: who is it, which resource, which method; and the one place where refusals are worded.
+
+401 before anything of the request is looked at, 404 or 400 for the path, 405 for the method; then the method runs.
+"""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from mailserver.auth.account import Account
+from mailserver.dav import refused, resources
+from mailserver.dav.body import Body, ClientGone
+from mailserver.dav.logins import Logins
+from mailserver.dav.methods.table import METHODS, allowed
+from mailserver.dav.request import DavRequest
+from mailserver.dav.response import Answer, Response, Streamed, text
+from mailserver.dav.services import Services
+from mailserver.errors import MethodNotAllowed, Refusal
+from mailserver.metrics import Metrics
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+SERVER_BUG = text(500, "The server made a mistake; its log tells more")
+
+_log = structlog.get_logger("dav")
+
+
+class DavApp:
+    def __init__(
+        self, services: Services, logins: Logins, metrics: Metrics, monotonic: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._services = services
+        self._logins = logins
+        self._metrics = metrics
+        self._monotonic = monotonic
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began, method = self._monotonic(), str(scope["method"])
+        try:
+            answer = await self._answer(method, scope, receive)
+            await _send(answer, send, with_body=method != "HEAD")
+        except ClientGone:
+            _log.debug("client gone", method=method)
+            return
+        name = method if method in METHODS else "other"
+        self._metrics.http_requests.labels(name, str(answer.status)).inc()
+        self._metrics.http_duration.labels(name).observe(self._monotonic() - began)
+
+    async def _answer(self, method: str, scope: Scope, receive: Receive) -> Answer:
+        peer = str((scope.get("client") or ("",))[0])
+        viewer: Account | None = None
+        try:
+            headers = _headers(scope["headers"])
+            private = scope["scheme"] == "https"
+            viewer = await self._logins.log_in(headers.get("authorization"), peer, private=private)
+            path = scope["raw_path"].decode("latin-1")
+            resource = resources.parse(path)
+            row = METHODS.get(method)
+            if row is None or not isinstance(resource, row.on):
+                raise MethodNotAllowed(allowed(resource))
+            request = DavRequest(
+                method,
+                path,
+                scope["query_string"].decode("latin-1"),
+                resource,
+                viewer,
+                headers,
+                Body(receive, headers),
+                self._services,
+                scope["scheme"],
+            )
+            return await _begun(await row.run(request))
+        except Refusal as fault:
+            user = viewer.address if viewer else None
+            answer = refused.answer(fault)
+            kind = type(fault).__name__
+            _log.info("request refused", method=method, status=answer.status, reason=kind, user=user, peer=peer)
+            return answer
+        except ClientGone:
+            raise
+        except Exception:  # our bug: told without its inner text, RFC 9110 §15.6.1
+            _log.exception("request failed", method=method, peer=peer)
+            return SERVER_BUG
+
+
+async def _send(answer: Answer, send: Send, *, with_body: bool) -> None:
+    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers]
+    if answer.content_type is not None:
+        headers.append((b"content-type", answer.content_type.encode()))
+    start: MutableMapping[str, Any] = {"type": "http.response.start", "status": answer.status, "headers": headers}
+    if isinstance(answer, Response):
+        if answer.status not in {204, 304}:  # RFC 9110 §8.6
+            headers.append((b"content-length", b"%d" % len(answer.body)))
+        await send(start)
+        await send({"type": "http.response.body", "body": answer.body if with_body else b""})
+        return
+    await _stream(answer, start, send)
+
+
+async def _begun(answer: Answer) -> Answer:
+    """The first piece is made before the status is sent: what is refused until then still gets its answer."""
+    if isinstance(answer, Response):
+        return answer
+    pieces = aiter(answer.pieces)
+    first = await anext(pieces, b"")
+    return replace(answer, pieces=_after(first, pieces))
+
+
+async def _after(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in pieces:
+        yield piece
+
+
+async def _stream(answer: Streamed, start: MutableMapping[str, Any], send: Send) -> None:
+    """`send` waits while the client does not read; a fault on the way ends the connection, so that nobody takes what
+    came for the whole."""
+    await send(start)
+    async for piece in answer.pieces:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Names in lower case; several of one name are joined, RFC 9110 §5.3."""
+    headers = dict[str, str]()
+    for octets, value in raw:
+        name = octets.decode("latin-1")
+        decoded = value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {decoded}" if name in headers else decoded
+    return headers

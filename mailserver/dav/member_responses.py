@@ -1,0 +1,170 @@
+"""Responses about many members of one collection, written as fast as octets can be joined.
+
+What is the same for all members is worded once; what differs comes from the member's row alone. PROPFIND, multiget,
+queries and sync-collection use it; data (calendar-data, address-data) is worded by the report that knows how.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from mailserver.dav import propstats, xml_writer
+from mailserver.dav.asked import Asked, Mode
+from mailserver.dav.facts import Facts
+from mailserver.dav.names import Name, caldav, dav
+from mailserver.dav.properties import calendars, webdav
+from mailserver.dav.properties.table import PROPERTIES
+from mailserver.dav.resources import CollectionRef, MemberRef, href, segment
+from mailserver.dav.subjects import Subject, subject_of
+from mailserver.store.members import Member
+
+Data = Callable[[Member, bytes], bytes]
+"""The XML inside calendar-data or address-data of a member with these octets."""
+
+_OK = xml_writer.propstat(200, b"\0").split(b"\0")
+_MISSING = xml_writer.propstat(404, b"\0").split(b"\0")
+_ETAG = dav("getetag")
+
+# Properties that differ between members, from the row alone; all others are the same for every member.
+_VARYING: Mapping[Name, Callable[[Member], bytes | None]] = {
+    _ETAG: webdav.etag,
+    dav("getcontenttype"): webdav.content_type,
+    dav("getcontentlength"): webdav.size,
+    dav("getlastmodified"): webdav.modified,
+    dav("creationdate"): webdav.created,
+    caldav("schedule-tag"): calendars.schedule_tag,
+}
+
+
+class MemberResponses:
+    def __init__(
+        self,
+        asked: Asked,
+        folder: Facts,
+        *,
+        minimal: bool = False,
+        dead: Mapping[str, Mapping[Name, bytes]] | None = None,
+        data: Mapping[Name, Data] | None = None,
+    ) -> None:
+        """`folder`: of the collection, with what `propstats.needs` says; `dead`: by href; `data`: by property."""
+        if not isinstance(folder.resource, CollectionRef):
+            raise TypeError(f"{folder.resource} has no members")
+        self._asked = asked
+        self._minimal = minimal or asked.mode is Mode.ALL
+        self._folder = folder
+        self._ref = folder.resource
+        self._base = href(folder.resource).encode("ascii")
+        self._dead = dead or {}
+        self._data = data or {}
+        self._sample = replace(
+            folder, resource=MemberRef(self._ref.family, self._ref.user, self._ref.slug, ""), dead={}
+        )
+        self._subject: Subject = subject_of(self._sample.resource)
+        self._names = propstats.wanted(asked, self._subject)
+        self._slow = bool(self._dead) or bool(folder.locks) or asked.mode is Mode.NAMES
+        self._compile()
+
+    @property
+    def needs_data(self) -> bool:
+        """Octets of members are wanted: `response` is to be given them."""
+        return asked_data(self._asked, self._data)
+
+    @property
+    def needs_etags_only(self) -> bool:
+        """`etags` answers all that is asked."""
+        return not self._slow and not self.needs_data and [name for name, _ in self._varying] == [_ETAG]
+
+    def response(self, member: Member, data: bytes | None = None) -> bytes:
+        """One member's; `data` where `needs_data`."""
+        if self._slow:
+            return self._slowly(member, data)
+        found, missing = [self._fixed], self._missing
+        for name, value in self._varying:
+            inner = value(member)
+            if inner is not None:
+                found.append(xml_writer.element(name, inner))
+            elif not self._minimal:
+                missing += xml_writer.element(name)
+        if data is not None:
+            found.extend(self._worded(member, data))
+        return self._framed(segment(member.href), b"".join(found), missing)
+
+    def etags(self, rows: Iterable[tuple[str, str]]) -> bytes:
+        """Responses of (href, etag) rows, where `needs_etags_only`."""
+        start = (b"<D:response><D:href>" + self._base).decode()
+        missing = _MISSING[0] + self._missing + _MISSING[1] if self._missing else b""
+        between = (b"</D:href>" + _OK[0] + self._fixed + b'<D:getetag>"').decode()
+        end = (b'"</D:getetag>' + _OK[1] + missing + b"</D:response>").decode()
+        return "".join([f"{start}{segment(name)}{between}{etag}{end}" for name, etag in rows]).encode()
+
+    @property
+    def folder(self) -> str:
+        """The collection's own path."""
+        return self._base.decode("ascii")
+
+    def removed(self, name: str, status: int = 404) -> bytes:
+        """Of an href that leads to no member."""
+        return xml_writer.status_response(self.path(name), status)
+
+    def path(self, name: str) -> str:
+        return self._base.decode("ascii") + segment(name)
+
+    # ---- inside ----
+
+    def _compile(self) -> None:
+        live = PROPERTIES[self._subject]
+        fixed, missing = list[bytes](), list[bytes]()
+        varying = list[tuple[Name, Callable[[Member], bytes | None]]]()
+        for name in self._names:
+            if name in _VARYING and name in live:
+                varying.append((name, _VARYING[name]))
+                continue
+            if name in self._data:
+                continue
+            value = live[name].value(self._sample) if name in live else None
+            if value is not None:
+                fixed.append(xml_writer.element(name, value))
+            else:
+                missing.append(xml_writer.element(name))
+        self._fixed, self._varying = b"".join(fixed), tuple(varying)
+        self._missing = b"" if self._minimal else b"".join(missing)
+
+    def _worded(self, member: Member, data: bytes) -> list[bytes]:
+        return [
+            xml_writer.element(name, word(member, data)) for name, word in self._data.items() if self._asked.wants(name)
+        ]
+
+    def _framed(self, name: str, found: bytes, missing: bytes) -> bytes:
+        return b"<D:response><D:href>%b%b</D:href>%b</D:response>" % (
+            self._base,
+            name.encode("ascii"),
+            propstats.joined(found, missing),
+        )
+
+    def _slowly(self, member: Member, data: bytes | None) -> bytes:
+        """As any resource is answered: some member has locks or dead properties."""
+        facts = replace(
+            self._sample,
+            resource=MemberRef(self._ref.family, self._ref.user, self._ref.slug, member.href),
+            member=member,
+            dead=self._dead.get(member.href, {}),
+        )
+        asked = Asked(self._asked.mode, tuple(name for name in self._asked.names if name not in self._data))
+        answered = propstats.of(asked, facts, minimal=self._minimal)
+        if data is not None and (worded := self._worded(member, data)):
+            answered = xml_writer.propstat(200, b"".join(worded)) + answered
+        return b"<D:response><D:href>%b%b</D:href>%b</D:response>" % (
+            self._base,
+            segment(member.href).encode("ascii"),
+            answered,
+        )
+
+
+def asked_data(asked: Asked, data: Iterable[Name]) -> bool:
+    return any(asked.wants(name) for name in data)
+
+
+def has_dead_names(asked: Asked, subject: Subject, data: Iterable[Name] = ()) -> bool:
+    """Dead properties of members may be wanted: everything, or a name that is not live."""
+    if asked.mode is not Mode.NAMED:
+        return True
+    return any(name not in PROPERTIES[subject] and name not in data for name in asked.names)

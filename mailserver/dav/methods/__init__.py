@@ -1,0 +1,1 @@
+"""One file for each method, or few that are one idea; each has its rows."""

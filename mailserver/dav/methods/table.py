@@ -1,0 +1,12 @@
+"""All methods. A new one is a new file and a line here."""
+
+from mailserver.dav.methods import options, propfind, report
+from mailserver.dav.resources import Resource
+from mailserver.dav.row import Row
+
+METHODS: dict[str, Row] = {**options.ROWS, **propfind.ROWS, **report.ROWS}
+
+
+def allowed(resource: Resource) -> tuple[str, ...]:
+    """Methods of this kind of resource, for Allow."""
+    return tuple(name for name, row in METHODS.items() if isinstance(resource, row.on))

@@ -1,0 +1,1 @@
+"""Request headers as values: pure, on text alone."""
