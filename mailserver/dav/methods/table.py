@@ -1,10 +1,19 @@
 """All methods. A new one is a new file and a line here."""
 
-from mailserver.dav.methods import options, propfind, report
+from mailserver.dav.methods import copy_move, delete, get, locking, options, propfind, put, report
 from mailserver.dav.resources import Resource
 from mailserver.dav.row import Row
 
-METHODS: dict[str, Row] = {**options.ROWS, **propfind.ROWS, **report.ROWS}
+METHODS: dict[str, Row] = {
+    **options.ROWS,
+    **get.ROWS,
+    **put.ROWS,
+    **delete.ROWS,
+    **propfind.ROWS,
+    **report.ROWS,
+    **copy_move.ROWS,
+    **locking.ROWS,
+}
 
 
 def allowed(resource: Resource) -> tuple[str, ...]:
