@@ -238,10 +238,135 @@ class BadKey(Refusal):
     smtp, http, exit, text = "451 4.3.0", 503, 78, "A private key can not be used"
 
 
-# --- calendars -----------------------------------------------------------------------------------------------
+# --- calendars and contacts --------------------------------------------------------------------------------------
+# The preconditions of RFC 4791, 6352, 6578 and 4918 that go with them are a column of the DAV face.
 
 
-class InvalidCalendarData(Refusal):
-    """iCalendar that can not be read; the text names the line or the property. RFC 4791 §5.3.2.1."""
+class NoSuchCollection(Refusal):
+    http, exit, text = 404, 65, "No such calendar or address book"
 
-    http, text = 403, "Not valid iCalendar"
+
+class NoSuchMember(Refusal):
+    http, exit, text = 404, 65, "No such object in this calendar or address book"
+
+
+class CollectionExists(AlreadyThere):
+    http, text = 405, "A calendar or address book of this name exists"
+
+
+class MemberExists(AlreadyThere):
+    http, text = 412, "An object of this name exists"
+
+
+class DefaultNeeded(Refusal):
+    """RFC 6638 §4.2 default-calendar-needed, and the same for address books."""
+
+    http, text = 403, "This is the default one: make another the default before it is removed"
+
+
+class NoUidConflict(Refusal):
+    """An object of the same UID is at another href, or the object at this href has another UID."""
+
+    http, text = 409, "The UID belongs to another object of this collection"
+
+    def __init__(self, href: str, text: str | None = None) -> None:
+        """`href`: of the member that has the UID, in the same collection; decoded."""
+        self.href = href
+        super().__init__(text)
+
+
+class InvalidCalendarData(BadValue):
+    """Text that is no calendar object resource; says what rule it breaks and where."""
+
+    http, text = 403, "Not a calendar object"
+
+
+class InvalidAddressData(BadValue):
+    http, text = 403, "Not a vCard"
+
+
+class UnsupportedComponent(Refusal):
+    http, text = 403, "This calendar does not take components of that type"
+
+
+class ObjectTooLarge(TooBig):
+    text = "The object is larger than this server keeps"
+
+
+class TooManyInstances(Refusal):
+    http, text = 403, "The object recurs more often than this server can count"
+
+
+class TooManyMembers(LimitReached):
+    http, text = 507, "The collection is full"
+
+
+class TooManyProperties(LimitReached):
+    http, text = 507, "Too many properties, or too large ones, on one resource"
+
+
+class BadSyncToken(Refusal):
+    http, text = 403, "The sync token is not valid (any more): start anew without one"
+
+
+class PreconditionFailed(Refusal):
+    http, text = 412, "The object is not as the request expects it"
+
+
+class Locked(Refusal):
+    """Somebody holds a write lock, RFC 4918 §7; `href` of the locked member, None for the collection."""
+
+    http, text = 423, "Locked by another client"
+
+    def __init__(self, href: str | None = None, text: str | None = None) -> None:
+        self.href = href
+        super().__init__(text)
+
+
+class NoSuchLock(Refusal):
+    http, text = 409, "No such lock here"
+
+
+# --- scheduling ----------------------------------------------------------------------------------------------
+# Preconditions of RFC 6638 §3.2.4 and RFC 4791 §5.3.2.1.
+
+
+class UniqueSchedulingObject(Refusal):
+    """unique-scheduling-object-resource: the same event is in another calendar of the user."""
+
+    http, text = 403, "This event is in another of your calendars already"
+
+    def __init__(self, slug: str, href: str) -> None:
+        """Where it is, in the home of the calendar's owner; both decoded."""
+        self.slug, self.href = slug, href
+        super().__init__(f"This event is in another of your calendars already: {slug}/{href}")
+
+
+class SameOrganizerNeeded(Refusal):
+    """same-organizer-in-all-components"""
+
+    http, text = 403, "All components of an event have the same organizer"
+
+
+class OrganizerChange(Refusal):
+    """allowed-organizer-scheduling-object-change"""
+
+    http, text = 403, "The organizer of an event can not be made another person"
+
+
+class AttendeeChange(Refusal):
+    """allowed-attendee-scheduling-object-change"""
+
+    http, text = 403, "Only the organizer may change this; your answer, alarms and notes are yours"
+
+
+class TooManyAttendees(LimitReached):
+    """max-attendees-per-instance"""
+
+    http, text = 403, "The event invites more people than this server writes to"
+
+
+class BadSchedulingMessage(BadValue):
+    """valid-calendar-data of a POST to the outbox, valid-scheduling-message."""
+
+    http, text = 403, "Not a scheduling message this server takes"

@@ -274,6 +274,11 @@ RULES: dict[str, Rule] = {
     "forwarding.srs_days": Between(6, 365),  # longer than the queue of the server that bounces
     "dns.servers": Resolvers(),
     "dns.timeout_seconds": Between(0.01, 60),
+    "dav.max_object_octets": Between(KIB, 100 * MIB),
+    "dav.max_octets": Between(MIB, 2**50),
+    "dav.max_members": Between(1, 10_000_000),
+    "dav.max_collections": Between(1, 10_000),
+    "dav.max_sharees": Between(0, 10_000),
 }
 
 

@@ -260,6 +260,15 @@ class DnsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DavConfig:
+    max_object_octets: int = 10_485_760  # 10 MiB; of one event, task or contact, announced as max-resource-size
+    max_octets: int = 1_073_741_824  # of all calendars of one user together, and of all address books
+    max_members: int = 100_000  # objects of one calendar or address book
+    max_collections: int = 200  # calendars of one user, and as many address books; those others share count as well
+    max_sharees: int = 100  # users one calendar or address book is shared with
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     server: ServerConfig
     log: LogConfig = field(default_factory=LogConfig)
@@ -282,3 +291,4 @@ class Config:
     tls_reports: TlsReportsConfig = field(default_factory=TlsReportsConfig)
     fetching: FetchingConfig = field(default_factory=FetchingConfig)
     dns: DnsConfig = field(default_factory=DnsConfig)
+    dav: DavConfig = field(default_factory=DavConfig)

@@ -93,6 +93,16 @@ class DkimKeysChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class CollectionChanged:
+    """A calendar or address book, a member of it, or who sees it; also that it came or went."""
+
+    user_id: int  # the owner
+    family: str  # "calendars" or "addressbooks"
+    collection_id: int
+    modseq: int  # the owner's change number
+
+
+@dataclass(frozen=True, slots=True)
 class ForeignCommit:
     """Another process wrote to the database; anything may have changed."""
 
@@ -108,5 +118,6 @@ Event = (
     | QueueChanged
     | DkimKeysChanged
     | QueueSettled
+    | CollectionChanged
     | ForeignCommit
 )
