@@ -28,15 +28,14 @@ def build(house: House, signer: Signer, letters: Correspondence) -> None:
         forwards=letters.forwarding,
         notifier=letters.notices,
         bounces=config.bounces,
+        marks=letters.marks,
     )
     submission = Submission(
         store, clock, hostname, *limits, signer, submission=config.submission, notifier=letters.notices
     )
     admission = Admission(config.smtp)
     house.faces.add(_server(house, SmtpRole.MX, delivery, refusals, admission), "smtp")
-    house.faces.add(
-        _server(house, SmtpRole.SUBMISSION, submission, refusals, admission), "submission", "submissions"
-    )
+    house.faces.add(_server(house, SmtpRole.SUBMISSION, submission, refusals, admission), "submission", "submissions")
     house.take_up.extend(
         [
             lambda new: delivery.reports.reconfigure(new.bounces),
