@@ -1,9 +1,9 @@
 """`mailserver queue`: mail on its way to other servers. A running server hears of every order at once."""
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from mailserver.cli import queue_show
 from mailserver.cli.context import Context
@@ -219,6 +219,6 @@ def _why(row: dict[str, Any]) -> str | None:
 
 def fields(entry: "Entry") -> dict[str, Any]:
     """The columns of the row and its state; times as UTC text."""
-    columns = dataclasses.asdict(entry)
+    columns = msgspec.structs.asdict(entry)
     times = {name: moment(columns[name]) or None for name in MOMENTS}
     return columns | times | {"status": entry.status.value, "state": entry.state.value}

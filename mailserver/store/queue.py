@@ -12,9 +12,11 @@ transaction, so a crash loses neither side.
 import builtins
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
+
+import msgspec
 
 from mailserver.errors import NoSuchQueueEntry
 from mailserver.mail.transaction import Body, Ret
@@ -70,8 +72,9 @@ class Outgoing:
     tls_optional: bool = False  # "TLS-Required: No", RFC 8689
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
+    """A row. Not a dataclass: those take twenty times as long to be made, and a hundred are for each claim."""
+
     id: int
     sender: str
     recipient: str
@@ -119,7 +122,7 @@ class Entry:
         return State.PENDING if self.held_at is None else State.HELD
 
 
-FIELDS = [field.name for field in fields(Entry)]
+FIELDS = Entry.__struct_fields__
 COLUMNS = ", ".join(FIELDS)
 _STATUS, _ENDED_AS = FIELDS.index("status"), FIELDS.index("ended_as")
 _BOOLEANS = [FIELDS.index(name) for name in ("smtputf8", "require_tls", "tls_optional")]
