@@ -1,10 +1,10 @@
 """All methods. A new one is a new file and a line here."""
 
-from mailserver.dav.methods import options, propfind, report
+from mailserver.dav.methods import options, propfind, proppatch, report
 from mailserver.dav.resources import Resource
 from mailserver.dav.row import Row
 
-METHODS: dict[str, Row] = {**options.ROWS, **propfind.ROWS, **report.ROWS}
+METHODS: dict[str, Row] = {**options.ROWS, **propfind.ROWS, **proppatch.ROWS, **report.ROWS}
 
 
 def allowed(resource: Resource) -> tuple[str, ...]:
