@@ -8,7 +8,7 @@ from mailserver.dav import conditions, multistatus, resources, xml_body, xml_wri
 from mailserver.dav.errors import BadXml, DavRefusal, NotFound
 from mailserver.dav.gather import require_own
 from mailserver.dav.names import XML_LANG, caldav, dav
-from mailserver.dav.properties.table import PROPERTIES
+from mailserver.dav.properties.table import PROPERTIES, PROTECTED
 from mailserver.dav.request import DavRequest
 from mailserver.dav.resources import CollectionRef, Home, Inbox, MemberRef, Principal, Resource
 from mailserver.dav.response import Answer, Response
@@ -97,12 +97,12 @@ def _remove(setting: Setting, subject: Subject, properties: Iterable[Element]) -
     for name in (element.name for element in properties):
         row = PROPERTIES[subject].get(name)
         setting.names.append(name)
-        if row is None:
-            setting.dead[key(name)] = None
-        elif row.live is not None:
+        if row is not None and row.live is not None:
             setting.live[row.live.field] = None
-        else:
+        elif row is not None or name in PROTECTED:
             setting.refused[name] = Protected()
+        else:
+            setting.dead[key(name)] = None
 
 
 async def _judge(request: DavRequest, setting: Setting) -> None:
