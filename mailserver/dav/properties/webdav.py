@@ -136,7 +136,8 @@ def _add_member(facts: Facts) -> bytes:
 
 ROWS = (
     Property(dav("resourcetype"), ALL, resourcetype, in_allprop=True),
-    Property(dav("displayname"), ALL, displayname, in_allprop=True, live=Live("name", name_text)),
+    Property(dav("displayname"), COLLECTIONS, displayname, in_allprop=True, live=Live("name", name_text)),
+    Property(dav("displayname"), ALL - COLLECTIONS - MEMBERS, displayname, in_allprop=True),
     Property(dav("getetag"), MEMBERS, lambda f: etag(f.member) if f.member else None, in_allprop=True),
     Property(dav("getcontenttype"), MEMBERS, lambda f: content_type(f.member) if f.member else None, in_allprop=True),
     Property(dav("getcontentlength"), MEMBERS, lambda f: size(f.member) if f.member else None, in_allprop=True),
