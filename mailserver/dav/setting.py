@@ -15,6 +15,7 @@ from mailserver.dav.properties.table import PROPERTIES
 from mailserver.dav.subjects import Subject
 from mailserver.dav.xml_reader import Element
 
+_LIVE = frozenset(name for rows in PROPERTIES.values() for name in rows)  # of whatever kind of resource
 NO_OTHERS: Mapping[Name, Live] = {}
 
 
@@ -38,7 +39,7 @@ class Setting:
             self.names.append(name)
             if live is not None:
                 self._parse(live, element)
-            elif row is not None:
+            elif name in _LIVE:
                 self.refused[name] = Protected()
             else:
                 self.dead[key(name)] = xml_kept.written(element)
