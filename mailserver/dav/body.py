@@ -8,7 +8,7 @@ from mailserver.errors import BodyTooBig, Refusal, UnsupportedMediaType
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
-class ClientGone(ConnectionError):
+class ClientGone(ConnectionError):  # noqa: N818 - nothing went wrong here
     """The client hung up in the middle of its request: nobody is left to be answered."""
 
 

@@ -23,7 +23,7 @@ def escaped(text: str) -> str:
 
 def line(name: str, value: str, params: Mapping[str, str] | None = None) -> bytes:
     """One content line; `value` is as it shall stand there, parameters get quotes and carets. RFC 6868."""
-    return folded("".join((name, *(f";{key}={_quoted(text)}" for key, text in (params or {}).items()), ":", value)))
+    return folded("".join((name, *(f";{key}={quoted(text)}" for key, text in (params or {}).items()), ":", value)))
 
 
 def folded(content: str) -> bytes:
@@ -62,6 +62,7 @@ def rewritten(tree: Component) -> bytes:
     return component(tree.name, map(relined, tree.lines), map(rewritten, tree.components))
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A parameter value as it is written."""
     careted = _TO_CARET.sub(lambda match: _CARETED[match[0]], _CONTROL.sub("", text))
     return f'"{careted}"' if _TO_QUOTE.search(careted) else careted

@@ -1,7 +1,7 @@
 """Connections that are kept for a moment after a message: a hundred messages to one host need few of them.
 
-Kept per host, address, policy, source and login, and only when nothing is owed on them; RSET parts the messages and
-shows whether the server is still there.
+Kept per host, address, policy, source and login, and only when nothing is owed on them. Whether the server is still
+there the next message shows: nothing is lost where it is not, and another connection takes its place.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from mailserver.remote.wire import WireFailed
 IDLE_SECONDS = 5.0  # a server's own patience is counted in minutes; ours costs it a connection
 MAX_IDLE = 50  # of all hosts together; the one that idles longest makes room
 MAX_MESSAGES = 100  # over one connection
+MAX_OVERRUN = 1000  # hosts that are remembered as not up to PIPELINING
 
 
 class Connections:
@@ -35,29 +36,28 @@ class Connections:
         self._idle: defaultdict[tuple[object, ...], list[Session]] = defaultdict(list)
         self._timers: dict[Session, asyncio.TimerHandle] = {}
         self._leaving: set[asyncio.Task[None]] = set()
+        self._overrun: dict[str, None] = {}  # hosts that promise PIPELINING and lose their way in it, in order
         self._closed = False
 
-    async def reuse(self, target: Target, listener: Listener = nobody) -> Session | None:
-        """One that was kept and still answers, the one used last."""
+    def reuse(self, target: Target, listener: Listener = nobody) -> Session | None:
+        """One that was kept and is open as far as is known here, the one used last."""
         while kept := self._idle.get(target.shared_by):
             session = kept.pop()
             self._forget(session)
-            session.target = target
-            session.wire.listener = listener
-            session.wire.note(f"Going on with the connection to {target}")
-            try:
-                is_good = await session.reset()
-            except BaseException:
-                session.wire.abort()
-                raise
-            if is_good:
+            if session.wire.is_fresh:
+                session.target = target
+                session.is_unproven = True
+                session.wire.listener = listener
+                session.wire.note(f"Going on with the connection to {target}")
                 return session
             session.wire.close()
         return None
 
     async def open(self, target: Target, listener: Listener = nobody) -> Session:
         """A new one. Raises what session.open_session does."""
-        return await open_session(target, self._judge, self._helo, self._deadlines, listener)
+        session = await open_session(target, self._judge, self._helo, self._deadlines, listener)
+        session.pipelines = session.offered.offers("PIPELINING") and target.host not in self._overrun
+        return session
 
     async def probe(self, target: Target, listener: Listener) -> str:
         """Up to where MAIL would come, and QUIT; "" or what went wrong."""
@@ -80,6 +80,14 @@ class Connections:
         self._idle[session.target.shared_by].append(session)
         loop = asyncio.get_running_loop()
         self._timers[session] = loop.call_later(self._idle_seconds, self._expire, session)
+
+    def drop(self, session: Session) -> None:
+        """After a failure. A host that lost its way in PIPELINING hears one command at a time from now on."""
+        if session.was_overrun:
+            self._overrun[session.target.host] = None
+            if len(self._overrun) > MAX_OVERRUN:
+                del self._overrun[next(iter(self._overrun))]
+        session.wire.abort()
 
     async def close(self) -> None:
         """End what is kept; nothing is kept any more."""

@@ -7,10 +7,10 @@ one of them may take the mail later it waits, and only when all of them said nev
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from mailserver.remote.answers import Answer
 from mailserver.remote.consignment import Result, Verdict
 from mailserver.remote.replies import Meaning
 from mailserver.remote.session import Session
-from mailserver.remote.transaction import Answer
 from mailserver.store.attempts import Attempt
 
 MAX_TEXT = 1000  # characters of an attempt's text

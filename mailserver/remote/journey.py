@@ -15,6 +15,7 @@ from mailserver.clock import Clock
 from mailserver.config.tree import TlsMode
 from mailserver.dns.resolver import DnsFailure
 from mailserver.outbound_tls.policy import DomainPolicy, HostPolicy, Level, NotAllowed, TlsOutcome, TlsPolicies
+from mailserver.remote.answers import Answer, Answers
 from mailserver.remote.connections import Connections
 from mailserver.remote.consignment import Consignment, GateClosed, Gates, Visit
 from mailserver.remote.dialling import alternating
@@ -25,7 +26,7 @@ from mailserver.remote.routes import NoRoute, Routes, Way
 from mailserver.remote.session import Refused, Session, TalksToItself, TlsFailed
 from mailserver.remote.spooled import Content, Sign
 from mailserver.remote.target import Target
-from mailserver.remote.transaction import Answer, Answers, hand_over
+from mailserver.remote.transaction import hand_over
 from mailserver.remote.transcript import Direction, Line, Listener
 from mailserver.remote.wire import WireFailed
 from mailserver.store.relays import Departure
@@ -126,7 +127,7 @@ class Journey:
 
     async def _call(self, way: Way, target: Target, visit: Visit) -> bool:
         """Whether other addresses of the host need not be tried."""
-        kept = await self._means.connections.reuse(target, self._listener)
+        kept = self._means.connections.reuse(target, self._listener)
         if kept is not None and await self._speak(kept, visit, is_reused=True):
             visit.went_on()
             return True
@@ -184,7 +185,7 @@ class Journey:
             if is_whole:
                 self._means.connections.give_back(session)
             else:
-                session.wire.abort()
+                self._means.connections.drop(session)
         if is_reused and not answers:
             return False
         self._sessions += 1

@@ -67,10 +67,14 @@ class Session:
     offered: Extensions
     tls: TlsOutcome
     messages: int = 0  # transactions that were begun
+    pipelines: bool = False  # commands that need no answer first leave together, RFC 2920
+    is_unproven: bool = False  # kept for a while, and not heard since
+    was_overrun: bool = False  # the server lost its way where they did
 
     @property
-    def is_reused(self) -> bool:
-        return self.messages > 0
+    def is_ours(self) -> bool:
+        """A demand for login or TLS is about our settings, or about TLS that could not be had."""
+        return self.target.is_relay or bool(self.target.gave_up)
 
     @property
     def tls_words(self) -> str:
@@ -79,15 +83,6 @@ class Session:
             return f"clear text ({self.target.policy.reason})"
         what = self.tls.words if self.tls.is_encrypted else f"clear text: {self.tls.words}"
         return f"{what} ({self.target.policy.reason})"
-
-    async def reset(self) -> bool:
-        """Whether a connection that was kept is still good for another message."""
-        if not self.wire.is_fresh:
-            return False
-        try:
-            return (await self.wire.command(b"RSET", self.deadlines.reset)).is_ok
-        except WireFailed:
-            return False
 
     async def end(self) -> None:
         """Say QUIT, as one should, and do not insist on an answer."""

@@ -9,7 +9,7 @@ import asyncio
 import re
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import cast
 
 from aiosmtplib.errors import SMTPException
@@ -23,8 +23,10 @@ from mailserver.remote.transcript import Direction, Line, Listener, nobody
 WRITE_HIGH_WATER = 262_144  # octets the server has not read; then sending waits
 CLOSE_SECONDS = 5.0  # for the last octets to go out
 MAX_HELD = 10  # replies that came before they were asked for; more is a flood
+CRLF = b"\r\n"
 
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_ENDS_COMMAND = re.compile(rb"[\x00\r\n]")
 
 
 class WireFailed(Exception):  # noqa: N818 - what the peer or the network did
@@ -35,12 +37,20 @@ class StepTimeout(WireFailed):
     pass
 
 
+class Unpaired(WireFailed):
+    """Replies do not belong to what was asked: none of them can be relied on."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(f"The server answered what it was not asked: {reply}")
+
+
 class Wire(SMTPProtocol):
     def __init__(self) -> None:
         super().__init__(asyncio.get_running_loop())
         self.listener: Listener = nobody
         self._reader = ReplyReader()
         self._replies: deque[Reply] = deque()
+        self._expected = 0  # replies to commands that were sent
         self._fault: str | None = None  # why no more replies come
         self._news = asyncio.Event()
         self.sent_octets = 0  # of the message's content in the running transaction
@@ -57,7 +67,7 @@ class Wire(SMTPProtocol):
             return
         try:
             replies = self._reader.feed(data)
-            if len(self._replies) + len(replies) > MAX_HELD:
+            if len(self._replies) + len(replies) > self._expected + MAX_HELD:
                 raise BadReply("replies to commands that were never sent")
         except BadReply as fault:
             self._fail(f"The server's answer could not be read: {fault}")
@@ -94,10 +104,22 @@ class Wire(SMTPProtocol):
         return str(name[0]) if name else ""
 
     def note(self, text: str) -> None:
-        self.listener(Line(Direction.NOTE, _UNSEEN.sub("?", text)))
+        self._show(Direction.NOTE, text)
 
     async def reply(self, seconds: float) -> Reply:
         """The next one. Raises WireFailed."""
+        if not self._replies and self._fault is None:
+            await self._news_within(seconds)
+        if not self._replies:
+            raise WireFailed(self._fault or "")
+        reply = self._replies.popleft()
+        self._expected = max(self._expected - 1, 0)
+        for place, line in enumerate(reply.lines, 1):
+            between = " " if place == len(reply.lines) else "-"
+            self._show(Direction.RECEIVED, f"{reply.code}{between}{line}")
+        return reply
+
+    async def _news_within(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
                 while not self._replies and self._fault is None:
@@ -105,13 +127,6 @@ class Wire(SMTPProtocol):
                     await self._news.wait()
         except TimeoutError:
             raise StepTimeout(f"The server did not answer within {seconds:g} seconds") from None
-        if not self._replies:
-            raise WireFailed(self._fault or "")
-        reply = self._replies.popleft()
-        for place, line in enumerate(reply.lines, 1):
-            between = " " if place == len(reply.lines) else "-"
-            self.listener(Line(Direction.RECEIVED, f"{reply.code}{between}{_UNSEEN.sub('?', line)}"))
-        return reply
 
     async def read_response(self, timeout: float | None = None) -> SMTPResponse:  # noqa: ASYNC109 - theirs
         """For what of aiosmtplib waits for a reply."""
@@ -120,20 +135,30 @@ class Wire(SMTPProtocol):
 
     async def command(self, command: bytes, seconds: float, shown: str | None = None) -> Reply:
         """`shown`: what stands in the transcript where the command is a secret. Raises WireFailed."""
-        self.listener(Line(Direction.SENT, _UNSEEN.sub("?", shown or command.decode("utf-8", "replace"))))
-        if self._replies:  # said between commands: the server takes its leave, or nothing pairs any more
-            return self._out_of_turn(await self.reply(seconds))
-        try:
-            response = await self.execute_command(command, timeout=seconds)
-        except SMTPException:
-            raise WireFailed(self._fault or "The connection is closed") from None
-        return Reply(response.code, tuple(response.message.split("\n")))
+        self.say([command], shown)
+        return await self.reply(seconds)
 
-    def _out_of_turn(self, reply: Reply) -> Reply:
-        self.close()
-        if reply.code != CLOSING:
-            raise WireFailed(f"The server answered what it was not asked: {reply}")
-        return reply
+    def say(self, commands: Sequence[bytes], shown: str | None = None) -> None:
+        """All in one go; `reply` gives the answers in their order, RFC 2920. Raises WireFailed.
+
+        Where the server took its leave before, nothing is sent and its 421 is the first answer.
+        """
+        for command in commands:
+            if _ENDS_COMMAND.search(command):
+                raise ValueError("a command in a command")
+            self._show(Direction.SENT, shown or command)
+        if self._replies:  # said between commands: the server takes its leave, or nothing pairs any more
+            self.close()
+            if self._replies[0].code != CLOSING:
+                raise Unpaired(self._replies[0])
+            return
+        self._expected += len(commands)
+        self._put(CRLF.join([*commands, b""]))
+
+    def _show(self, direction: Direction, text: str | bytes) -> None:
+        if self.listener is not nobody:
+            words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+            self.listener(Line(direction, _UNSEEN.sub("?", words)))
 
     async def secure(self, context: ssl.SSLContext, name: str, seconds: float) -> None:
         """The handshake after the 220 of STARTTLS. Raises WireFailed, OSError (ssl.SSLError among them)."""
@@ -162,20 +187,26 @@ class Wire(SMTPProtocol):
 
         An answer before the end of data is a refusal: the rest is not sent, the connection is good for nothing more.
         """
-        stuffer, self.sent_octets, self.sent_end = DotStuffer(), 0, False
+        stuffer, held, self.sent_octets, self.sent_end = DotStuffer(), b"", 0, False
         async for piece in pieces:
-            await self._write(stuffer.feed(piece), seconds)
-            if self._replies or self._fault is not None:
+            if held:
+                await self._write(held, seconds)
+            if self._is_interrupted:
                 return await self._early_answer()
+            held = stuffer.feed(piece)
             self.sent_octets += len(piece)
-        if self._replies or self._fault is not None:
+        if self._is_interrupted:
             return await self._early_answer()
-        end = stuffer.finish()
-        self.listener(Line(Direction.NOTE, f"{self.sent_octets} octets of message"))
-        self.listener(Line(Direction.SENT, "."))
+        self.note(f"{self.sent_octets} octets of message")
+        self._show(Direction.SENT, ".")
         self.sent_end = True
-        await self._write(end, seconds)
+        self._expected += 1
+        await self._write(held + stuffer.finish(), seconds)  # in one: a packet less, and a call
         return await self.reply(end_seconds)
+
+    @property
+    def _is_interrupted(self) -> bool:
+        return bool(self._replies) or self._fault is not None
 
     async def _early_answer(self) -> Reply:
         self.close()
@@ -185,14 +216,26 @@ class Wire(SMTPProtocol):
         return reply
 
     async def _write(self, data: bytes, seconds: float) -> None:
+        self._put(data)
+        if not self._paused:
+            return
         try:
-            self.write(data)
             async with asyncio.timeout(seconds):
                 await self._drain_helper()
         except TimeoutError:
             raise StepTimeout(f"The server took nothing for {seconds:g} seconds") from None
-        except (SMTPException, OSError):
+        except OSError:
             raise WireFailed(self._fault or "The connection broke") from None
+
+    def _put(self, data: bytes) -> None:
+        try:
+            self.write(data)
+        except SMTPException:
+            raise WireFailed(self._fault or "The connection is closed") from None
+
+    def leave_if_told(self, reply: Reply) -> None:
+        if reply.code == CLOSING:
+            self.close()
 
     def close(self) -> None:
         """Send what is left, then hang up; at once where nobody reads it."""

@@ -34,13 +34,15 @@ class Count:
 
 
 class Host(asyncio.Protocol):
-    """Takes everything at once; keeps no more of a message than its last octets."""
+    """Takes everything at once, PIPELINING included; keeps no more of a message than its last octets."""
 
     def __init__(self, count: Count, tls: ssl.SSLContext | None) -> None:
         self._count = count
         self._tls = tls
         self._is_secure = False
         self._pending = b""
+        self._replies = b""
+        self._is_leaving = False
         self._take: Callable[[bytes], None] = self._commands
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -54,24 +56,29 @@ class Host(asyncio.Protocol):
 
     def _commands(self, data: bytes) -> None:
         *lines, self._pending = (self._pending + data).split(b"\r\n")
+        self._replies = b""
         for line in lines:
             self._command(line[:4].upper())
+        self._transport.write(self._replies)
+        if self._is_leaving:
+            self._transport.close()
 
     def _command(self, verb: bytes) -> None:
         if verb == b"EHLO":
             offer = b"250-STARTTLS\r\n" if self._tls is not None and not self._is_secure else b""
-            self._transport.write(b"250-mx.test\r\n" + offer + b"250-SIZE 99999999\r\n250-8BITMIME\r\n250 DSN\r\n")
+            self._replies += b"250-mx.test\r\n250-PIPELINING\r\n" + offer
+            self._replies += b"250-SIZE 99999999\r\n250-8BITMIME\r\n250 DSN\r\n"
         elif verb == b"STAR":
-            self._transport.write(b"220 2.0.0 go ahead\r\n")
+            self._replies += b"220 2.0.0 go ahead\r\n"
             self._securing = asyncio.ensure_future(self._secure())
         elif verb == b"DATA":
             self._take = self._content
-            self._transport.write(b"354 go ahead\r\n")
+            self._replies += b"354 go ahead\r\n"
         elif verb == b"QUIT":
-            self._transport.write(b"221 2.0.0 bye\r\n")
-            self._transport.close()
+            self._replies += b"221 2.0.0 bye\r\n"
+            self._is_leaving = True
         else:
-            self._transport.write(b"250 2.0.0 ok\r\n")
+            self._replies += b"250 2.0.0 ok\r\n"
 
     def _content(self, data: bytes) -> None:
         self._count.octets += len(data)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from mailserver.config.tree import TlsMode
 from mailserver.outbound_tls.certificates import Authorities
 from mailserver.outbound_tls.policy import HostPolicy, Level, TlsPolicies
+from mailserver.remote.answers import Answers
 from mailserver.remote.connections import Connections
 from mailserver.remote.content import Facts
 from mailserver.remote.deadlines import Deadlines
@@ -17,7 +18,7 @@ from mailserver.remote.replies import Meaning
 from mailserver.remote.session import Refused, TalksToItself, TlsFailed
 from mailserver.remote.spooled import Content, unsigned
 from mailserver.remote.target import Login, Target
-from mailserver.remote.transaction import Answers, hand_over
+from mailserver.remote.transaction import hand_over
 from mailserver.remote.wire import WireFailed
 from tests.fakes import FakeClock
 

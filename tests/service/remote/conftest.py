@@ -34,7 +34,7 @@ SHORT = Deadlines(
     end=HOLD, reset=HOLD, quit=HOLD, whole=60.0,
 )  # fmt: skip
 HASTY = replace(
-    SHORT, greeting=0.3, hello=0.3, handshake=0.3, mail=0.3, rcpt=0.3, data=0.3, block=0.3, end=0.3, quit=0.3
+    SHORT, greeting=0.3, hello=0.3, handshake=0.3, mail=0.3, rcpt=0.3, data=0.3, block=0.3, end=0.3, reset=0.3, quit=0.3
 )
 
 

@@ -81,6 +81,8 @@ def _value(name: str, kind: str, number: int) -> Any:
     match kind:
         case "DATETIME":
             return TIME
+        case "REAL":
+            return float(number)
         case "INTEGER":
             return number if not name.startswith(("has_", "is_")) else 1
         case "BLOB":
