@@ -28,6 +28,7 @@ TAKEN_UP = (
     "tls_reports.",
     "web.metrics_token_file",
     "bounces.",
+    "contacts.",
     "forwarding.spam",
     "forwarding.rewrite_from",
     "forwarding.seal",
