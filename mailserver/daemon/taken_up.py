@@ -30,6 +30,7 @@ TAKEN_UP = (
     "web.max_",
     "web.allow_plain_auth",
     "bounces.",
+    "contacts.",
     "forwarding.spam",
     "forwarding.rewrite_from",
     "forwarding.seal",
