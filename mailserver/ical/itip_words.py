@@ -39,7 +39,7 @@ class Words:
 
     @property
     def text(self) -> str:
-        lines = [self.opening, "", *(f"{name + ":":<9}{value}" for name, value in self.facts)]
+        lines = [self.opening, "", *(f"{name}:".ljust(9) + value for name, value in self.facts)]
         return "\n".join([*lines, *(["", self.notes] if self.notes else [])]) + "\n"
 
 
