@@ -400,4 +400,6 @@ class TooManyAttendees(LimitReached):
 class BadSchedulingMessage(BadValue):
     """valid-calendar-data of a POST to the outbox, valid-scheduling-message."""
 
+    """valid-calendar-data and valid-scheduling-message of a POST to the outbox, RFC 6638 §5."""
+
     http, text = 403, "Not a scheduling message this server takes"

@@ -2,7 +2,8 @@
 --
 -- scheduling_inbox       messages that came for a user, until a client removes them; data is the iTIP message
 -- scheduling_mail        messages for people elsewhere, from the commit that made them until they are in the outbound
---                        queue: the row goes in the transaction that queues the mail. user_id is whose event it is
+--                        queue: the row goes in the transaction that queues the mail. user_id is whose event it is;
+--                        is_automatic: an answer the server gave for him
 -- scheduling_attendees   what an organizer's side remembers of each attendee: sent_sequence is the SEQUENCE he was last
 --                        told (recurrence ''), stamp the DTSTAMP of his last answer for the instance
 -- scheduling_settings    a user's own choice: invitations by mail (NULL: as the server's configuration says), and
@@ -32,6 +33,7 @@ CREATE TABLE scheduling_mail (
     recipient TEXT NOT NULL,
     uid TEXT NOT NULL,
     data BLOB NOT NULL,
+    is_automatic INTEGER NOT NULL DEFAULT 0 CHECK (is_automatic IN (0, 1)),
     created_ms INTEGER NOT NULL
 ) STRICT;
 

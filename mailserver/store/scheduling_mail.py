@@ -16,19 +16,23 @@ class Waiting:
     recipient: str
     uid: str
     data: bytes  # the iTIP message
+    is_automatic: bool  # the server answered for him
     created_ms: int  # epoch
 
 
-def add(tx: Tx, user_id: int, method: str, sender: str, recipient: str, uid: str, data: bytes) -> int:
+def add(
+    tx: Tx, user_id: int, method: str, sender: str, recipient: str, uid: str, data: bytes, *, is_automatic: bool = False
+) -> int:
     waiting_id = tx.insert(
-        """INSERT INTO scheduling_mail (user_id, method, sender, recipient, uid, data, created_ms)
-           VALUES (?, ?, ?, ?, ?, ?, ?)""",
+        """INSERT INTO scheduling_mail (user_id, method, sender, recipient, uid, data, is_automatic, created_ms)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
         user_id,
         method,
         sender,
         recipient,
         uid,
         data,
+        int(is_automatic),
         tx.now_ms,
     )
     tx.tell(SchedulingMailAdded())
@@ -38,8 +42,8 @@ def add(tx: Tx, user_id: int, method: str, sender: str, recipient: str, uid: str
 def list(rx: Rx, after: int, limit: int) -> builtins.list[Waiting]:
     """By id, the oldest first."""
     rows = rx.all(
-        """SELECT id, user_id, method, sender, recipient, uid, data, created_ms FROM scheduling_mail
-           WHERE id > ? ORDER BY id LIMIT ?""",
+        """SELECT id, user_id, method, sender, recipient, uid, data, is_automatic IS TRUE, created_ms
+           FROM scheduling_mail WHERE id > ? ORDER BY id LIMIT ?""",
         after,
         limit,
     )

@@ -3,15 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mailserver.config.tree import Invitations
 from mailserver.store.database import Rx, Tx
-
-
-class Invitations(StrEnum):
-    """Which of those that come by mail go into the calendar."""
-
-    ALL = "all"
-    KNOWN = "known"  # from people in his address books
-    OFF = "off"
 
 
 class AutoReply(StrEnum):

@@ -10,6 +10,7 @@ Whose calendar it lies in counts, not who writes: somebody who may write in it a
 from collections.abc import Iterable
 from dataclasses import replace
 
+from mailserver.config.tree import SchedulingConfig
 from mailserver.errors import (
     AttendeeChange,
     OrganizerChange,
@@ -24,7 +25,6 @@ from mailserver.ical import itip_attendee, itip_organizer, itip_tree
 from mailserver.ical.itip_answers import keep_answers
 from mailserver.ical.itip_incoming import Result
 from mailserver.ical.itip_messages import Message, Method, with_status, without_force
-from mailserver.ical.itip_organizer import MAX_ATTENDEES
 from mailserver.ical.itip_parties import Status, attendee, attendees, components, organizers
 from mailserver.ical.itip_tree import Part
 from mailserver.ical.itip_views import organizer_address
@@ -35,10 +35,9 @@ from mailserver.store.database import Tx
 class ImplicitScheduling:
     """As groupware.scheduled.Scheduling."""
 
-    def __init__(self, deliveries: Deliveries, *, sends_mail: bool = True) -> None:
-        """`sends_mail`: whether people elsewhere are told."""
-        self._deliveries = deliveries
-        self.sends_mail = sends_mail
+    def __init__(self, deliveries: Deliveries, config: SchedulingConfig) -> None:
+        self.deliveries = deliveries
+        self.config = config
 
     def stored(self, tx: Tx, change: Change) -> Settled:
         if change.data is None or change.accepted is None:
@@ -47,7 +46,7 @@ class ImplicitScheduling:
         before = None if change.before is None else itip_tree.parse(change.before[1])
         after = itip_tree.parse(change.data)
         self._require_one_organizer(after)
-        own = self._deliveries.users.own(tx, owner, [before, after])
+        own = self.deliveries.users.own(tx, owner, [before, after])
         was, becomes = organizer_address(before), organizer_address(after)
         if was and becomes and was != becomes:
             raise OrganizerChange if was in own else AttendeeChange("Only the organizer can make another one")
@@ -60,7 +59,7 @@ class ImplicitScheduling:
         else:
             return Settled(change.data, change.accepted, None)
         data = settled.render()
-        tag = self._deliveries.copies.new_tag(settled) if becomes else None
+        tag = self.deliveries.copies.new_tag(settled) if becomes else None
         return Settled(data, change.accepted, tag)
 
     def removed(self, tx: Tx, change: Change) -> None:
@@ -68,28 +67,28 @@ class ImplicitScheduling:
             return
         owner = change.seen.collection.user_id
         before = itip_tree.parse(change.before[1])
-        own = self._deliveries.users.own(tx, owner, [before])
+        own = self.deliveries.users.own(tx, owner, [before])
         if organizer_address(before) in own:
             for message in itip_organizer.messages(before, None, own, now(tx)):
-                self._send(tx, owner, message)
+                self.send(tx, owner, message)
             scheduling_attendees.forget(tx, owner, change.before[0].uid)
         elif _takes_part(before, own):
             found = itip_attendee.messages(before, None, own, now(tx), wants_reply=change.options.reply)
             for message in found:
-                self._send(tx, owner, message)
+                self.send(tx, owner, message)
 
     # ---- the organizer ----
 
     def _by_organizer(self, tx: Tx, owner: int, before: Part | None, after: Part, own: frozenset[str]) -> Part:
-        if len(attendees(after)) > MAX_ATTENDEES:
-            raise TooManyAttendees(f"An event invites at most {MAX_ATTENDEES} people")
+        if len(attendees(after)) > self.config.max_attendees:
+            raise TooManyAttendees(f"An event invites at most {self.config.max_attendees} people")
         if before is not None:
             after = keep_answers(before, after, own)
         told = after if organizer_address(after) else None  # without an organizer nobody is invited any more
         after, statuses = without_force(after), dict[str, str]()
         answers: list[Message] = []
         for message in itip_organizer.messages(before, told, own, now(tx)):
-            status, answer = self._send(tx, owner, message)
+            status, answer = self.send(tx, owner, message)
             if message.method is Method.REQUEST:
                 scheduling_attendees.set_sent(tx, owner, message.uid, message.recipient, message.sequence)
             statuses[message.recipient] = status
@@ -100,12 +99,12 @@ class ImplicitScheduling:
         """Of those who answer by themselves, as they are invited."""
         results: list[tuple[Result, Message]] = []
         for answer in answers:
-            result = self._deliveries.reply_to(tx, owner, calendar, answer)
+            result = self.deliveries.reply_to(tx, owner, calendar, answer)
             if result.calendar is not None:
                 calendar = result.calendar
                 results.append((result, answer))
         for result, answer in results:
-            self._deliveries.tell_others(tx, replace(result, calendar=calendar), answer)
+            self.deliveries.tell_others(tx, replace(result, calendar=calendar), answer)
         return calendar
 
     # ---- whoever is invited ----
@@ -121,25 +120,34 @@ class ImplicitScheduling:
             after = keep_answers(before, after, own, all_of_them=True)
         statuses: dict[str, str] = {}
         for message in itip_attendee.messages(before, after, own, now(tx)):
-            statuses[message.recipient], _ = self._send(tx, owner, message)
+            statuses[message.recipient], _ = self.send(tx, owner, message)
         return with_status(without_force(after), statuses)
 
     # ---- both ----
 
-    def _send(self, tx: Tx, owner: int, message: Message) -> tuple[str, Message | None]:
-        """SCHEDULE-STATUS, and what a recipient answers by himself."""
-        to = self._deliveries.users.whose(tx, message.recipient)
+    def send(self, tx: Tx, owner: int, message: Message, *, is_automatic: bool = False) -> tuple[str, Message | None]:
+        """SCHEDULE-STATUS, and what a recipient answers by himself. `is_automatic`: nobody asked for this message."""
+        to = self.deliveries.users.whose(tx, message.recipient)
         if to is Where.NOBODY:
             return Status.INVALID_USER, None
         if to is Where.ELSEWHERE:
-            return self._mail(tx, owner, message), None
-        delivered = self._deliveries.deliver(tx, to, message)
+            return self._mail(tx, owner, message, is_automatic), None
+        delivered = self.deliveries.deliver(tx, to, message)
         return delivered.status, delivered.answer
 
-    def _mail(self, tx: Tx, owner: int, message: Message) -> str:
-        if not self.sends_mail:
+    def _mail(self, tx: Tx, owner: int, message: Message, is_automatic: bool) -> str:
+        if not self.config.mail:
             return Status.NO_SCHEDULING
-        scheduling_mail.add(tx, owner, message.method, message.sender, message.recipient, message.uid, message.data)
+        scheduling_mail.add(
+            tx,
+            owner,
+            message.method,
+            message.sender,
+            message.recipient,
+            message.uid,
+            message.data,
+            is_automatic=is_automatic,
+        )
         return Status.PENDING
 
     def _require_one_organizer(self, after: Part) -> None:

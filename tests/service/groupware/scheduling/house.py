@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import dataclass
 
-from mailserver.config.tree import DavConfig
+from mailserver.config.tree import DavConfig, SchedulingConfig
 from mailserver.groupware.accepted import Accepted
 from mailserver.groupware.conditions import NONE, Conditions
 from mailserver.groupware.members import Members
@@ -103,7 +103,7 @@ async def furnish(store: Store, occupied: Occupied | None = None) -> House:
     names = CalendarUsers(HOSTNAME, 10)
     copies = Copies(accept, lambda octets: next(counter).to_bytes(octets, "big"), DavConfig())
     deliveries = Deliveries(names, copies, occupied or NeverBusy())
-    scheduling = ImplicitScheduling(deliveries)
+    scheduling = ImplicitScheduling(deliveries, SchedulingConfig())
     members_ = Members(store, {Family.CALENDARS: accept}, scheduling, DavConfig())
     ids, slugs = await store.write(_people)
     return House(store, members_, deliveries, scheduling, ids, slugs)
