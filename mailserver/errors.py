@@ -150,7 +150,7 @@ class RecipientSuppressed(Refusal):
 
 
 class BadReturnAddress(Refusal):
-    """A rewritten sender of ours (SRS) that is not valid, or is written to by somebody who is no mail server."""
+    """A return address of ours (SRS, or a marked reverse-path) that is not valid, or that people write to."""
 
     smtp, http, text = "550 5.7.1", 403, "This return address is not valid"
 

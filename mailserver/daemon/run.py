@@ -240,6 +240,7 @@ class Daemon:
             forwards=letters.forwarding,
             notifier=letters.notices,
             bounces=config.bounces,
+            marks=letters.marks,
         )
         submission = Submission(
             store, clock, hostname, *limits, signer, submission=config.submission, notifier=letters.notices

@@ -19,7 +19,7 @@ from mailserver.errors import OverQuota, Refusal
 from mailserver.mail import reports
 from mailserver.mail.editing import HeaderBlock
 from mailserver.mail.transaction import Body, Ret
-from mailserver.remote.consignment import Consignment, Result, Verdict
+from mailserver.remote.consignment import Consignment, Result, Taken, Verdict, unheard
 from mailserver.store import local_handovers, spool
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Rx, Tx, as_refusal
@@ -39,7 +39,7 @@ _log = structlog.get_logger("delivery")
 
 
 class Carrier(Protocol):
-    async def carry(self, consignment: Consignment) -> Sequence[Result]: ...
+    async def carry(self, consignment: Consignment, taken: Taken = unheard) -> Sequence[Result]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class LocalCarrier:
         self._max_depth = delivery.max_alias_depth
         self._expire_ms = int(queue.expire_days * DAY_MS)
 
-    async def carry(self, consignment: Consignment) -> Sequence[Result]:
+    async def carry(self, consignment: Consignment, taken: Taken = unheard) -> Sequence[Result]:
         """One result for each row; a refusal or a fault of the disk is one too."""
         known = await self._store.read(self._look, consignment)
         results = [self._result(entry, *DELIVERED) for entry in known.done]
@@ -81,7 +81,7 @@ class LocalCarrier:
         if known.here:
             results += await self._deliver(known.here)
         if known.away:
-            results += await self._remote.carry(replace(consignment, entries=known.away))
+            results += await self._remote.carry(replace(consignment, entries=known.away), taken)
         return results
 
     def _look(self, rx: Rx, consignment: Consignment) -> _Known:

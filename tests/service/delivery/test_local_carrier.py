@@ -12,7 +12,7 @@ from mailserver.delivery.local_carrier import LocalCarrier
 from mailserver.mail.reports import Action
 from mailserver.mail.transaction import Notify
 from mailserver.queue.told import line_for
-from mailserver.remote.consignment import Consignment, Result, Verdict
+from mailserver.remote.consignment import Consignment, Result, Taken, Verdict, unheard
 from mailserver.store import aliases, domains, queue_claim, queue_record, users
 from mailserver.store.database import Rx, Tx
 from mailserver.store.queue import Entry
@@ -31,7 +31,7 @@ class Away:
 
     entries: list[Entry] = field(default_factory=list)
 
-    async def carry(self, consignment: Consignment) -> Sequence[Result]:
+    async def carry(self, consignment: Consignment, taken: Taken = unheard) -> Sequence[Result]:
         self.entries += consignment.entries
         return [Result(entry.id, Verdict.DEFERRED, None) for entry in consignment.entries]
 

@@ -10,6 +10,7 @@ import pytest
 
 from mailserver.config.tree import BouncesConfig, DeliveryConfig, QueueConfig
 from mailserver.errors import BadKey, InsufficientStorage
+from mailserver.mail.marked_paths import Marks
 from mailserver.mail.srs import Srs
 from mailserver.mail.transaction import Ret
 from mailserver.queue.notices import Notices
@@ -29,7 +30,7 @@ HOST, WORKER = "mail.example.test", "worker-1"
 ANN = "ann@example.test"
 MESSAGE = b"From: Ann <ann@example.test>\r\nSubject: lunch\r\nMessage-ID: <1@example.test>\r\n\r\nLunch?\r\n"
 REFUSED = Attempt(1_772_366_400_000, 10, "mx.far.example", "192.0.2.1", None, 550, "5.1.1", "5.1.1 No such user")
-RETURN_PATHS = ReturnPaths(Srs(b"k" * 32, 21))
+RETURN_PATHS = ReturnPaths(Srs(b"k" * 32, 21), Marks(b"m" * 32, 21))
 
 
 @dataclass

@@ -150,7 +150,7 @@ class World:
         self, *recipients: str | QueueRecipient, remote: Remote | None = None, **options: Any
     ) -> Sequence[Result]:
         consignment = await self.consignment(*(recipients or (BOB,)), **options)
-        return await (remote or self.remote()).carry(consignment, self.conversation.append)
+        return await (remote or self.remote()).carry(consignment, listener=self.conversation.append)
 
     async def send_one(self, *recipients: str | QueueRecipient, **options: Any) -> Result:
         [result] = await self.send(*recipients, **options)
