@@ -28,6 +28,7 @@ from mailserver.mail.dsn import MAX_HEADER_OCTETS, MAX_RETURNED_OCTETS
 from mailserver.mail.reports import Report
 from mailserver.mail.transaction import Body, Ret
 from mailserver.queue import told
+from mailserver.queue.composing import Compose, composed
 from mailserver.remote.consignment import Consignment
 from mailserver.store import bounces, handover, queue_record, recipients, spool
 from mailserver.store.bounces import Policy, Returned, Source
@@ -74,8 +75,10 @@ class Notices:
         random: Callable[[int], bytes] = secrets.token_bytes,
         *,
         signer: Signs | None = None,
+        compose: Compose = dsn.compose,
     ) -> None:
         """`signer`: for notifications that leave; None leaves them unsigned."""
+        self._compose = compose
         self._store = store
         self._clock = clock
         self._hostname = hostname
@@ -111,7 +114,8 @@ class Notices:
             _log.warning("nobody to notify", sender=report.sender)
             await self._store.write(check)
             return
-        note = await self._store.in_thread(dsn.compose, report, original, size, int(now.timestamp()), self._random)
+        epoch = int(now.timestamp())
+        note = await self._store.in_thread(composed, report, original, size, epoch, self._random, self._compose)
         name = self._random(ID_OCTETS).hex()
         header = trace.return_path("")
         signature = await self._signature(note.octets) if to.remote else b""
