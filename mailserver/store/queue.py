@@ -183,6 +183,16 @@ def list(
     return [entry_of(row) for row in rows]
 
 
+def list_of(rx: Rx, transaction_id: str) -> builtins.list[tuple[int, str]]:
+    """Id and recipient of the rows of one message that were not taken back and did not fail."""
+    rows = rx.all(
+        """SELECT id, recipient FROM outbound_queue
+           WHERE transaction_id = ? AND coalesce(ended_as, 'delivered') IN ('delivered', 'relayed') ORDER BY id""",
+        transaction_id,
+    )
+    return [(int(entry_id), str(recipient)) for entry_id, recipient in rows]
+
+
 def destination_of(address: str) -> str:
     """The domain a recipient's mail goes to, as lanes and rows name it."""
     try:
