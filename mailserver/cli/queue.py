@@ -1,6 +1,5 @@
 """`mailserver queue`: mail on its way to other servers. A running server hears of every order at once."""
 
-import dataclasses
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 

@@ -29,8 +29,9 @@ from mailserver.mail.reports import Report
 from mailserver.mail.transaction import Body, Ret
 from mailserver.queue import told
 from mailserver.queue.composing import Compose, composed
+from mailserver.queue.desk import Desk
 from mailserver.remote.consignment import Consignment
-from mailserver.store import bounces, handover, queue_record, recipients, spool
+from mailserver.store import bounces, handover, queue_record, queue_taken, recipients, spool
 from mailserver.store.bounces import Policy, Returned, Source
 from mailserver.store.database import Rx, Tx, as_refusal
 from mailserver.store.handover import Local, Remote
@@ -85,6 +86,7 @@ class Notices:
         self._return_paths = return_paths
         self._random = random
         self._signer = signer
+        self._desk = Desk(store)
         self.reconfigure(queue, delivery, bounces)
 
     def reconfigure(self, queue: QueueConfig, delivery: DeliveryConfig, bounces: BouncesConfig) -> None:
@@ -162,6 +164,9 @@ class Notices:
         found = {each.entry_id: told.line_for(by_id[each.entry_id], each, self._hostname) for each in told_of}
         lines = {entry_id: line for entry_id, line in found.items() if line is not None}
         record = partial(self._record, worker=worker, settled=settled, expected=frozenset(lines))
+        if not lines and all(each.event in queue_taken.EVENTS for each in settled):
+            await self._desk.record(worker, settled)
+            return
         if not lines:
             await self._store.write(record)
             return

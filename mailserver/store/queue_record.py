@@ -57,11 +57,12 @@ def record(tx: Tx, worker: str, results: Sequence[Settled]) -> list[Entry]:
             attempts.add(tx, [(settled.entry_id, settled.attempt)])
     unspool(tx, {entry.message_path for entry in changed if entry.ended_at is not None})
     tx.tell(QueueChanged())
-    tx.tell(QueueSettled(tuple(events), _seconds(results)))
+    tx.tell(QueueSettled(tuple(events), seconds_of(results)))
     return changed
 
 
-def _seconds(results: Sequence[Settled]) -> tuple[float, ...]:
+def seconds_of(results: Sequence[Settled]) -> tuple[float, ...]:
+    """How long their attempts took, each once: recipients of one transaction share it."""
     attempts = [each.attempt for each in results if each.attempt is not None]
     return tuple(seconds for _, seconds, _ in {(a.started_at, a.duration_ms / 1000, a.host) for a in attempts})
 
