@@ -31,7 +31,9 @@ Rows = list[dict[str, Any]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--only", choices=["smtp", "imap", "search", "peer", "memory", "queries", "queue", "outbound"], action="append"
+        "--only",
+        choices=["smtp", "imap", "search", "peer", "memory", "queries", "queue", "outbound", "dav"],
+        action="append",
     )
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--scale", type=float, default=1.0, help="size of the databases for the queries")
@@ -45,6 +47,7 @@ def main() -> None:
         "queries": lambda: queries(wanted.scale),
         "queue": lambda: queue(wanted.scale),
         "outbound": outbound,
+        "dav": dav,
     }
     result: dict[str, Rows] = {}
     for name, part in parts.items():
@@ -136,6 +139,12 @@ def outbound() -> Rows:
     from tests.bench import outbound as part
 
     return part.measure() + part.memory()
+
+
+def dav() -> Rows:
+    from tests.bench import dav as part
+
+    return part.measure()
 
 
 async def _big_message(demo: Demo) -> dict[str, Any]:
