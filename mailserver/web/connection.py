@@ -9,7 +9,7 @@ import asyncio
 from asyncio import TimerHandle, Transport
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -46,8 +46,7 @@ class HttpConnection(HttpToolsProtocol):
         self._watch: TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, Transport)  # noqa: S101 - of a stream
-        super().connection_made(transport)
+        super().connection_made(cast(Transport, transport))  # uvloop's is none by inheritance
         self._metrics.entered(PROTOCOL)
         self._begin()
 
