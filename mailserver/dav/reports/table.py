@@ -3,11 +3,22 @@
 from collections.abc import Mapping
 
 from mailserver.dav.names import Name
-from mailserver.dav.reports import expand, principal_match, principal_search, sync_collection
+from mailserver.dav.reports import (
+    calendar_multiget,
+    calendar_query,
+    expand,
+    free_busy,
+    principal_match,
+    principal_search,
+    sync_collection,
+)
 from mailserver.dav.reports.row import ReportRow
 
 REPORTS: Mapping[Name, ReportRow] = {
     **sync_collection.ROWS,
+    **calendar_query.ROWS,
+    **calendar_multiget.ROWS,
+    **free_busy.ROWS,
     **expand.ROWS,
     **principal_match.ROWS,
     **principal_search.ROWS,
