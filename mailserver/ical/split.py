@@ -6,7 +6,7 @@ no other. A component without UID gets one made of its octets, so that a second 
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 _BORDER = re.compile(rb"^[ \t]*(BEGIN|END)[ \t]*:[ \t]*([A-Za-z0-9-]+)[ \t]*\r?$", re.IGNORECASE)
@@ -16,7 +16,7 @@ _TZID = re.compile(rb"^TZID(?:;[^:\r\n]*)?:([^\r\n]*)", re.IGNORECASE | re.MULTI
 _NAMED_ZONE = re.compile(rb';TZID=(?:"([^"\r\n]*)"|([^":;,\r\n]*))', re.IGNORECASE)
 _BOM = b"\xef\xbb\xbf"
 
-_HEAD = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//mailserver//import//EN\r\n"
+_HEAD = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//mailserver//EN\r\n"
 _END = b"END:VCALENDAR\r\n"
 CALENDAR, TIMEZONE = b"VCALENDAR", b"VTIMEZONE"
 
@@ -58,22 +58,21 @@ def split(data: bytes) -> list[Piece]:
     return [_piece(uid, those, zones) for uid, those in groups.items()]
 
 
-def joined(objects: Iterable[bytes], name: str) -> Iterator[bytes]:
-    """One VCALENDAR of all these objects, piece by piece; `name`: of the calendar, without line breaks.
+def begin(name: str) -> bytes:
+    """The first lines of a file of many objects; END:VCALENDAR is its last. `name`: what people call it."""
+    return _HEAD + b"X-WR-CALNAME:" + _escaped(name) + b"\r\n"
 
-    A time zone is written before the first object that names it, and once.
-    """
-    yield _HEAD + b"X-WR-CALNAME:" + _escaped(name) + b"\r\n"
-    written: set[bytes] = set()
-    for each in objects:
-        for found in _components(each):
-            zone = _named(found.data, _TZID)
-            if found.name == TIMEZONE and zone in written:
-                continue
-            if found.name == TIMEZONE:
-                written.add(zone)
-            yield found.data
-    yield _END
+
+def added(data: bytes, written: set[bytes]) -> bytes:
+    """What stands in an object's VCALENDAR, but for time zones in `written`, which it adds its own to."""
+    kept = list[bytes]()
+    for found in _components(data):
+        zone = _named(found.data, _TZID) if found.name == TIMEZONE else None
+        if zone not in written:
+            kept.append(found.data)
+        if zone is not None:
+            written.add(zone)
+    return b"".join(kept)
 
 
 def _escaped(text: str) -> bytes:
