@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "addressbook": ("mailserver.cli.collection:addressbook", "Address books of a user, and who else sees them."),
     "dav": ("mailserver.cli.dav:dav", "Files of events and contacts in and out."),
     "alias": ("mailserver.cli.alias:alias", "Addresses that stand for other addresses."),
+    "contact": ("mailserver.cli.contact:contact", "People that users write to."),
     "dkim": ("mailserver.cli.dkim:dkim", "Keys that mail is signed with, and their DNS records."),
     "relay": ("mailserver.cli.relay:relay", "Servers that send our mail on."),
     "queue": ("mailserver.cli.queue:queue", "Mail on its way to other servers."),

@@ -259,6 +259,9 @@ RULES: dict[str, Rule] = {
     "dkim.expire_days": ZeroOrMore(1, 3650),
     "web.port": Between(0, 65_535),
     "web.addresses": Addresses(),
+    "web.max_connections": Between(1, 100_000),
+    "web.max_connections_per_address": Between(1, 100_000),
+    "web.max_connection_rate": Between(1, 1_000_000),
     "queue.max_connections": Between(1, 10_000),
     "queue.max_connections_per_destination": Between(1, 10_000),
     "queue.max_connections_per_host": Between(1, 10_000),
@@ -279,6 +282,8 @@ RULES: dict[str, Rule] = {
     "dav.max_members": Between(1, 10_000_000),
     "dav.max_collections": Between(1, 10_000),
     "dav.max_sharees": Between(0, 10_000),
+    "scheduling.max_attendees": Between(1, 10_000),
+    "scheduling.max_message_octets": Between(KIB, 16 * MIB),
 }
 
 

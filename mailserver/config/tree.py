@@ -36,9 +36,21 @@ class DirectoryScope(StrEnum):
     SERVER = "server"  # everybody sees all accounts
 
 
+class Invitations(StrEnum):
+    ALL = "all"
+    KNOWN = "known"  # from people one has written to, or has in an address book
+    OFF = "off"
+
+
 class RetrySchedule(StrEnum):
     SQUARES = "squares"  # 1, 4, 9, 16 … minutes, at most a day
     STEPS = "steps"  # 5, 15, 30 minutes, then 1, 2, 4, 8, 16, 24 hours
+
+
+class UniqueSenders(StrEnum):
+    OFF = "off"
+    BULK = "bulk"  # mail for many, or of a list
+    ON = "on"
 
 
 class LogLevel(StrEnum):
@@ -86,6 +98,7 @@ class ListenersConfig:
     imaps: ListenerConfig = ListenerConfig(993, TlsMode.IMPLICIT)
     pop3: ListenerConfig = ListenerConfig(110, TlsMode.STARTTLS)
     pop3s: ListenerConfig = ListenerConfig(995, TlsMode.IMPLICIT)
+    https: ListenerConfig = ListenerConfig(443, TlsMode.IMPLICIT)  # calendars and contacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,12 +248,16 @@ class DeliveryConfig:
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
-    """Health, readiness and metrics for programs that watch the server."""
+    """Health, readiness and metrics for programs that watch the server; calendars and contacts as over https."""
 
     enabled: bool = True  # false: the port stays closed
     port: int = 8080  # 0: any free port, reported in the log
     addresses: tuple[str, ...] = ("127.0.0.1",)  # where to listen
     metrics_token_file: Path | None = None  # has the bearer token for /metrics; without it loopback only
+    max_connections: int = 500  # at once, on this port and on that of https each
+    max_connections_per_address: int = 100  # at once, of one address
+    max_connection_rate: int = 1200  # new connections of one address in a minute
+    allow_plain_auth: bool = False  # login without TLS, from loopback only
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +274,7 @@ class BouncesConfig:
     suppress_after: int = 3  # hard bounces of an address before submission refuses it for a while; 0: never
     within_days: float = 30.0  # in which they add up
     suppress_days: float = 14.0  # how long it is refused, if nobody releases it
+    unique_senders: UniqueSenders = UniqueSenders.OFF  # a reverse-path for each recipient, so that any bounce is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +309,17 @@ class DavConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class SchedulingConfig:
+    """Who is invited to an event is told by the server, and answers reach the organizer. RFC 6638, RFC 6047."""
+
+    enabled: bool = True  # False: clients have to send invitations themselves
+    mail: bool = True  # people at other servers get invitations and answers as mail
+    invitations: Invitations = Invitations.ALL  # by mail, that go into the calendar; a user's own choice goes first
+    max_attendees: int = 500  # of one event
+    max_message_octets: int = 1_048_576  # 1 MiB; larger calendar parts of mail are left alone
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     server: ServerConfig
     log: LogConfig = field(default_factory=LogConfig)
@@ -315,3 +344,4 @@ class Config:
     fetching: FetchingConfig = field(default_factory=FetchingConfig)
     dns: DnsConfig = field(default_factory=DnsConfig)
     dav: DavConfig = field(default_factory=DavConfig)
+    scheduling: SchedulingConfig = field(default_factory=SchedulingConfig)

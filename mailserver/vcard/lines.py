@@ -22,7 +22,7 @@ _LINE = re.compile(
     r'(?:([A-Za-z0-9_-]++)\.)?([A-Za-z0-9_-]++)[ \t]*+((?:;[^:;"]*+(?:"[^"]*+"[^:;"]*+)*+)*+):(.*)', re.DOTALL
 )
 _PLAIN = re.compile(r"(?:([A-Za-z0-9_-]++)\.)?([A-Za-z0-9_-]++)((?:;[^:;]*+)*+):(.*)", re.DOTALL)  # a quote is a letter
-_PARAMETER = re.compile(r';([^=;]*)(?:=((?:"[^"]*"|[^;"])*))?')
+_PARAMETER = re.compile(r';([^=;]*+)(?:=((?:"[^"]*+"|[^;])*+))?')
 _PARAMETER_VALUE = re.compile(r'"([^"]*)"|([^",]+)')
 _CARET = re.compile(r"\^([n^'])")
 _CARETS = {"n": "\n", "^": "^", "'": '"'}
@@ -185,7 +185,7 @@ def _decoded(lines: list[bytes], numbers: list[int]) -> list[str]:
     return texts
 
 
-_CHARSET = re.compile(rb"^[^:]*;CHARSET=\"?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
+_CHARSET = re.compile(rb"^[^:]*;CHARSET=\"?([A-Za-z0-9_.-]{1,40})", re.IGNORECASE)
 
 
 def _decode_one(line: bytes, number: int) -> str:

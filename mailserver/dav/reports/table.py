@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from mailserver.dav.names import Name
 from mailserver.dav.reports import (
+    addressbook_multiget,
+    addressbook_query,
     calendar_multiget,
     calendar_query,
     expand,
@@ -22,4 +24,6 @@ REPORTS: Mapping[Name, ReportRow] = {
     **expand.ROWS,
     **principal_match.ROWS,
     **principal_search.ROWS,
+    **addressbook_query.ROWS,
+    **addressbook_multiget.ROWS,
 }
