@@ -33,9 +33,7 @@ async def lock(request: DavRequest) -> Answer:
     wanted = LockRequest(exclusive, is_deep, owner, seconds)
     when = await _when(request, ref)
     exists = await _exists(request, ref)
-    made = await request.services.locks.add(
-        request.viewer.user_id, ref.family, ref.slug, _href(ref), wanted, when
-    )
+    made = await request.services.locks.add(request.viewer.user_id, ref.family, ref.slug, _href(ref), wanted, when)
     return _answer(request, ref, made, 200 if exists else 201, (("Lock-Token", f"<{made.token}>"),))
 
 
