@@ -11,11 +11,10 @@ from mailserver.dav import xml_kept, xml_writer
 from mailserver.dav.errors import DavRefusal
 from mailserver.dav.names import Name, dav
 from mailserver.dav.properties.property import Live
-from mailserver.dav.properties.table import PROPERTIES
+from mailserver.dav.properties.table import PROPERTIES, PROTECTED
 from mailserver.dav.subjects import Subject
 from mailserver.dav.xml_reader import Element
 
-_LIVE = frozenset(name for rows in PROPERTIES.values() for name in rows)  # of whatever kind of resource
 NO_OTHERS: Mapping[Name, Live] = {}
 
 
@@ -39,7 +38,7 @@ class Setting:
             self.names.append(name)
             if live is not None:
                 self._parse(live, element)
-            elif name in _LIVE:
+            elif row is not None or name in PROTECTED:
                 self.refused[name] = Protected()
             else:
                 self.dead[key(name)] = xml_kept.written(element)

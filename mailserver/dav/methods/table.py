@@ -1,6 +1,6 @@
 """All methods. A new one is a new file and a line here."""
 
-from mailserver.dav.methods import copy_move, delete, get, locking, making, options, propfind, put, report
+from mailserver.dav.methods import copy_move, delete, get, locking, making, options, propfind, proppatch, put, report
 from mailserver.dav.resources import Resource
 from mailserver.dav.row import Row
 
@@ -10,6 +10,7 @@ METHODS: dict[str, Row] = {
     **put.ROWS,
     **delete.ROWS,
     **propfind.ROWS,
+    **proppatch.ROWS,
     **report.ROWS,
     **copy_move.ROWS,
     **making.ROWS,

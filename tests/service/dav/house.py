@@ -13,7 +13,7 @@ from mailserver.dav.resources import MemberRef
 from mailserver.dav.services import Services
 from mailserver.dav.xml_reader import Element, read
 from mailserver.groupware.accepted import Accepted
-from mailserver.groupware.collections import Collections
+from mailserver.groupware.collections import Collections, NewCollection
 from mailserver.groupware.locks import Locks
 from mailserver.groupware.members import Members
 from mailserver.groupware.properties import Properties
@@ -83,6 +83,18 @@ class House:
         )
         self.users: dict[str, Account] = {}
         self._app = DavApp(self.services, _Doorman(self.users), Metrics(), lambda: 0.0)  # type: ignore[arg-type]
+
+    @classmethod
+    async def furnished(cls, store: Store) -> "House":
+        """Ann, with a calendar "work" and a book "people"; Bob of the same domain; Eve of another one."""
+        house = cls(store, DavConfig())
+        ann = await house.add_user(ANN, "Ann <Example>")
+        await house.add_user(BOB, "Bob B. Beta")
+        await house.add_user(EVE)
+        work = NewCollection("Work & Play", color="#FF0000FF", position=3)
+        await house.services.collections.create(ann.user_id, Family.CALENDARS, "work", work)
+        await house.services.collections.create(ann.user_id, Family.ADDRESSBOOKS, "people", NewCollection("People"))
+        return house
 
     async def add_user(self, address: str, name: str = "") -> Account:
         user = await self.store.write(_added, address, name)
