@@ -41,6 +41,7 @@ ALL = frozenset(Subject)
 HOMES = frozenset({S.CALENDAR_HOME, S.ADDRESSBOOK_HOME})
 COLLECTIONS = frozenset({S.CALENDAR, S.ADDRESSBOOK})
 MEMBERS = frozenset({S.EVENT, S.CONTACT})
+OBJECTS = MEMBERS | {S.INBOX_ITEM}  # what is GET as iCalendar or vCard
 
 _ALONE: dict[type, Subject] = {
     Root: S.ROOT,

@@ -1,5 +1,6 @@
 """Calendars and address books for several users: read, or read and write. Who is given one has it at once."""
 
+from collections.abc import Mapping
 from itertools import count
 
 from mailserver.config.tree import DavConfig
@@ -32,6 +33,13 @@ class Sharing:
     async def unshare(self, viewer: int, family: Family, slug: str, address: str) -> None:
         """Raises NoSuchCollection, NotPermitted, NoSuchUser (also where it was not shared with him)."""
         await self._store.write(unshare, viewer, family, slug, address)
+
+    async def replace(self, viewer: int, family: Family, slug: str, wanted: Mapping[str, bool]) -> None:
+        """With these addresses and nobody else, all or nothing; address → may write.
+
+        Raises NoSuchCollection, NotPermitted (not the owner), NoSuchUser, BadValue, LimitReached.
+        """
+        await self._store.write(replace, viewer, family, slug, wanted, self._config)
 
     async def list(self, viewer: int, family: Family, slug: str) -> list[Share]:
         """Who sees it beside the owner, by address; only the owner is told. Raises NoSuchCollection, NotPermitted."""
@@ -78,6 +86,18 @@ def unshare(tx: Tx, viewer: int, family: Family, slug: str, address: str) -> Non
     shares.remove(tx, had.id)
     for each in (collection.user_id, user_id):
         collections.announce(tx, collection, each)
+
+
+def replace(tx: Tx, viewer: int, family: Family, slug: str, wanted: Mapping[str, bool], config: DavConfig) -> None:
+    """As Sharing.replace."""
+    users_wanted = {_user(tx, address): (address, may_write) for address, may_write in wanted.items()}
+    for had in sharees(tx, viewer, family, slug):
+        if had.user_id not in users_wanted:
+            unshare(tx, viewer, family, slug, had.address)
+        elif users_wanted[had.user_id][1] is had.may_write:
+            del users_wanted[had.user_id]
+    for address, may_write in users_wanted.values():
+        share(tx, viewer, family, slug, address, may_write, config)
 
 
 def sharees(rx: Rx, viewer: int, family: Family, slug: str) -> list[Share]:

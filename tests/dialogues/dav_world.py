@@ -1,4 +1,4 @@
-"""The house that DAV dialogues happen in: real store, services, application and server on loopback; only time is not."""
+"""The house that DAV dialogues happen in: real store, services, application and server; only time is not."""
 
 import shutil
 from contextlib import AsyncExitStack

@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from mailserver.dav import conditions, member_headers, resources
-from mailserver.dav.errors import DavRefusal, NotFound
+from mailserver.dav import conditions, invitations, member_headers, resources, xml_body
+from mailserver.dav.errors import BadXml, DavRefusal, NotFound
 from mailserver.dav.names import caldav, carddav
 from mailserver.dav.request import DavRequest
 from mailserver.dav.resources import CollectionRef, MemberRef
@@ -21,6 +21,7 @@ TYPES = {
     Family.ADDRESSBOOKS: frozenset({"", "text/vcard", "text/x-vcard", "text/directory"}),
 }
 ENDINGS = {Family.CALENDARS: ".ics", Family.ADDRESSBOOKS: ".vcf"}
+XML_TYPES = frozenset({"application/xml", "text/xml"})
 CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
 
 
@@ -53,12 +54,22 @@ async def post(request: DavRequest) -> Answer:
     folder = request.resource
     if not isinstance(folder, CollectionRef):
         raise NotFound
+    if headers.media_type(request.headers.get("content-type")) in XML_TYPES:
+        return await _share(request, folder)
     name = UUID(bytes=request.services.random(NAME_OCTETS), version=4)
     ref = MemberRef(folder.family, folder.user, folder.slug, f"{name}{ENDINGS[folder.family]}")
     stored, data = await _store(request, ref, conditions.submitted(request))
     location = ("Location", resources.href(ref))
     answer = await _answer(request, ref, stored, data, 201)
     return Response(answer.status, answer.body, answer.content_type, (*answer.headers, location))
+
+
+async def _share(request: DavRequest, folder: CollectionRef) -> Answer:
+    """What Apple's clients post to a collection."""
+    root = await xml_body.element(request)
+    if root is None:
+        raise BadXml("The body of POST is CS:share, or an object to be stored")
+    return await invitations.share(request, folder, root)
 
 
 async def _store(request: DavRequest, ref: MemberRef, when: Conditions) -> tuple[Stored, bytes]:

@@ -1,11 +1,24 @@
 """All methods. A new one is a new file and a line here."""
 
-from mailserver.dav.methods import copy_move, delete, get, locking, making, options, propfind, proppatch, put, report
+from mailserver.dav.methods import (
+    acl,
+    copy_move,
+    delete,
+    get,
+    locking,
+    making,
+    options,
+    propfind,
+    proppatch,
+    put,
+    report,
+)
 from mailserver.dav.resources import Resource
 from mailserver.dav.row import Row
 
 METHODS: dict[str, Row] = {
     **options.ROWS,
+    **acl.ROWS,
     **get.ROWS,
     **put.ROWS,
     **delete.ROWS,

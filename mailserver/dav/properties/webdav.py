@@ -11,13 +11,13 @@ from mailserver.dav.properties import locks
 from mailserver.dav.properties.parse import name_text
 from mailserver.dav.properties.property import Live, Need, Property
 from mailserver.dav.resources import DIRECTORY, CollectionRef, Principal, href
-from mailserver.dav.subjects import ALL, COLLECTIONS, HOMES, MEMBERS, Subject
+from mailserver.dav.subjects import ALL, COLLECTIONS, HOMES, MEMBERS, OBJECTS, Subject
 from mailserver.dav.xml_writer import element, escape
 from mailserver.dav.xml_writer import href as href_element
 from mailserver.store.members import Member
 
 S = Subject
-FOLDERS = ALL - MEMBERS - {S.INBOX_ITEM, S.ATTACHMENT}
+FOLDERS = ALL - OBJECTS - {S.ATTACHMENT}
 
 _COLLECTION = element(dav("collection"))
 _TYPES = {
@@ -138,11 +138,11 @@ ROWS = (
     Property(dav("resourcetype"), ALL, resourcetype, in_allprop=True),
     Property(dav("displayname"), COLLECTIONS, displayname, in_allprop=True, live=Live("name", name_text)),
     Property(dav("displayname"), ALL - COLLECTIONS - MEMBERS, displayname, in_allprop=True),
-    Property(dav("getetag"), MEMBERS, lambda f: etag(f.member) if f.member else None, in_allprop=True),
-    Property(dav("getcontenttype"), MEMBERS, lambda f: content_type(f.member) if f.member else None, in_allprop=True),
-    Property(dav("getcontentlength"), MEMBERS, lambda f: size(f.member) if f.member else None, in_allprop=True),
-    Property(dav("getlastmodified"), MEMBERS | COLLECTIONS, _modified, in_allprop=True),
-    Property(dav("creationdate"), MEMBERS, lambda f: created(f.member) if f.member else None, in_allprop=True),
+    Property(dav("getetag"), OBJECTS, lambda f: etag(f.member) if f.member else None, in_allprop=True),
+    Property(dav("getcontenttype"), OBJECTS, lambda f: content_type(f.member) if f.member else None, in_allprop=True),
+    Property(dav("getcontentlength"), OBJECTS, lambda f: size(f.member) if f.member else None, in_allprop=True),
+    Property(dav("getlastmodified"), OBJECTS | COLLECTIONS, _modified, in_allprop=True),
+    Property(dav("creationdate"), OBJECTS, lambda f: created(f.member) if f.member else None, in_allprop=True),
     Property(dav("supportedlock"), MEMBERS | COLLECTIONS, locks.supported, in_allprop=True),
     Property(dav("lockdiscovery"), MEMBERS | COLLECTIONS, locks.discovery, in_allprop=True, needs=Need.LOCKS),
     Property(dav("supported-report-set"), ALL, _reports),
