@@ -5,7 +5,6 @@ first is answered. Every CHECK_SECONDS the client has to have done its part: a h
 a body or a response has moved by MIN_OCTETS; what the server itself works on is never cut off.
 """
 
-import asyncio
 from asyncio import TimerHandle, Transport
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -47,8 +46,7 @@ class HttpConnection(HttpToolsProtocol):
         self._moved = 0  # octets, since the last look
         self._watch: TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, Transport)  # noqa: S101 - of a stream
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(transport)
         self._metrics.entered(PROTOCOL)
         self._begin()

@@ -90,7 +90,8 @@ def test_who_is_nobody_is_asked_to_log_in_and_sends_no_body(house: Served) -> No
 
 
 def test_a_host_name_is_enough(house: Served) -> None:
-    status, text = Curl(house)("PROPFIND", "/.well-known/caldav", None, "--location", "--header", "Depth: 0")
+    body = b'<propfind xmlns="DAV:"><prop><current-user-principal/></prop></propfind>'
+    status, text = Curl(house)("PROPFIND", "/.well-known/caldav", body, "--location", "--header", "Depth: 0")
     assert status == 301
     assert "HTTP/1.1 207" in text
     assert f"/dav/principals/{ANN}/" in text
@@ -127,7 +128,7 @@ def test_passwords_are_not_taken_on_the_plain_port(house: Served) -> None:
 def test_a_token_for_calendars_logs_in_until_it_is_removed(house: Served) -> None:
     words = [*command(house.folder), "token"]
     made = subprocess.run(
-        [*words, "add", ANN, "Phone", "--scope", "dav"], capture_output=True, check=True
+        [*words, "add", ANN, "--name", "Phone", "--scope", "dav"], capture_output=True, check=True
     ).stdout.decode()
     token = next(word for word in made.split() if word.startswith("mst_"))
     curl = Curl(house, ANN, token)
