@@ -86,7 +86,7 @@ def collect(tx: Tx, user_id: int, found: Written, kept: int = MAX_CORRESPONDENTS
             correspondents.count_message(tx, there, name, found.weight)
             if name and name != there.name:
                 _rename(tx, there, name)
-    if None in known.values():
+    if None in known.values() and correspondents.count(tx, user_id) > kept:
         for each in correspondents.list_beyond(tx, user_id, kept):
             forget(tx, each)
 
