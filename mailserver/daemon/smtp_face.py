@@ -34,9 +34,7 @@ def build(house: House, signer: Signer, letters: Correspondence) -> None:
     )
     admission = Admission(config.smtp)
     house.faces.add(_server(house, SmtpRole.MX, delivery, refusals, admission), "smtp")
-    house.faces.add(
-        _server(house, SmtpRole.SUBMISSION, submission, refusals, admission), "submission", "submissions"
-    )
+    house.faces.add(_server(house, SmtpRole.SUBMISSION, submission, refusals, admission), "submission", "submissions")
     house.take_up.extend(
         [
             lambda new: delivery.reports.reconfigure(new.bounces),

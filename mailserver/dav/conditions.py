@@ -122,6 +122,6 @@ def _schedule_tag(value: str | None) -> str | None:
     if value is None:
         return None
     tag = value.strip()
-    if len(tag) < 2 or tag[0] != '"' or tag[-1] != '"' or '"' in tag[1:-1]:  # noqa: PLR2004
+    if len(tag) < 2 or tag[0] != '"' or tag[-1] != '"' or '"' in tag[1:-1]:
         raise BadRequest("If-Schedule-Tag-Match is one tag in quotes")
     return tag[1:-1]

@@ -64,5 +64,3 @@ def key(name: Name) -> str:
 def _propstat(name: Name, refusal: DavRefusal) -> bytes:
     error = xml_writer.element(refusal.precondition) if refusal.precondition is not None else b""
     return xml_writer.propstat(refusal.http, xml_writer.element(name), error, refusal.text)
-
-

@@ -127,9 +127,9 @@ class HttpConnection(HttpToolsProtocol):
             return await receive()
 
         async def told(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                if (expects and not has_received) or self._framing.left > MAX_UNREAD:
-                    message["headers"] = [*message["headers"], (b"connection", b"close")]
+            is_last = (expects and not has_received) or self._framing.left > MAX_UNREAD
+            if is_last and message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"connection", b"close")]
             await send(message)
 
         await self._app(scope, heard, told)

@@ -1,6 +1,6 @@
 """What is served over HTTP, as one table of mounts; whoever adds a face adds rows.
 
-A name that ends in "/" is that path alone; any other is the path and all below it. What is in the table and not open
+The name "/" is that path alone; any other is the path and all below it. What is in the table and not open
 (the server starts or stops) is answered 503 in words.
 """
 
@@ -35,11 +35,12 @@ class Mounts:
 
     def _find(self, path: str) -> str | None:
         """The longest that fits."""
-        while path:
-            if path in self._apps:
-                return path
-            path = path.rstrip("/").rpartition("/")[0]
-        return None
+        if path in self._apps:
+            return path
+        path = path.rstrip("/")
+        while path and path not in self._apps:
+            path = path.rpartition("/")[0]
+        return path or None
 
 
 _CLOSED = PlainTextResponse(

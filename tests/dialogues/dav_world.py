@@ -1,4 +1,4 @@
-"""The house that DAV dialogues happen in: real store, services, application and server on loopback; only time is not."""
+"""The house that DAV dialogues happen in: real store, services, application and server; only time is not."""
 
 import shutil
 from contextlib import AsyncExitStack
@@ -14,6 +14,7 @@ from mailserver.config.tree import (
     ListenerConfig,
     ServerConfig,
     StoreConfig,
+    TlsConfig,
     TlsMode,
     WebConfig,
 )
@@ -24,7 +25,6 @@ from mailserver.store import domains, users
 from mailserver.store import tokens as token_rows
 from mailserver.store.store import Store
 from mailserver.tls.contexts import TlsContexts
-from mailserver.config.tree import TlsConfig
 from mailserver.web.mounts import Mounts
 from mailserver.web.server import WebServer
 from tests.fakes import FakeClock
@@ -70,9 +70,7 @@ class World:
             clock, metrics = FakeClock(), Metrics()
             store = await Store.open(data, clock, config=STORE)
             stack.push_async_callback(store.close)
-            authenticator = await Authenticator.open(
-                store, clock, AUTH, b"s" * 32, random=not_random, metrics=metrics
-            )
+            authenticator = await Authenticator.open(store, clock, AUTH, b"s" * 32, random=not_random, metrics=metrics)
             stack.push_async_callback(authenticator.close)
             live = LiveSessions(store)
             stack.push_async_callback(live.close)

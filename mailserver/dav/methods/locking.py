@@ -1,4 +1,4 @@
-"""LOCK and UNLOCK: write locks on an object, a name where one may come to be, or a collection. RFC 4918 §9.10, §9.11."""
+"""LOCK and UNLOCK: write locks on an object, on a name where one may come to be, on a collection. RFC 4918 §9.10."""
 
 from mailserver.dav import conditions, xml_kept, xml_reader, xml_writer
 from mailserver.dav.errors import BadXml, NotFound
@@ -33,9 +33,7 @@ async def lock(request: DavRequest) -> Answer:
     wanted = LockRequest(exclusive, is_deep, owner, seconds)
     when = await _when(request, ref)
     exists = await _exists(request, ref)
-    made = await request.services.locks.add(
-        request.viewer.user_id, ref.family, ref.slug, _href(ref), wanted, when
-    )
+    made = await request.services.locks.add(request.viewer.user_id, ref.family, ref.slug, _href(ref), wanted, when)
     return _answer(request, ref, made, 200 if exists else 201, (("Lock-Token", f"<{made.token}>"),))
 
 

@@ -1,5 +1,7 @@
 """Requests are cut out of a stream in one way only; whatever could be cut in two ways is refused."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +31,7 @@ def taken(framing: Framing) -> list[bytes]:
         if framing.in_head:
             requests.append(request)
             request = b""
-    return requests + [request] if request else requests
+    return [*requests, request] if request else requests
 
 
 def head(*lines: str, method: str = "PUT") -> bytes:
@@ -55,7 +57,7 @@ def test_the_next_request_waits_until_it_may_begin() -> None:
 def test_borders_of_reads_do_not_matter(cuts: list[int]) -> None:
     framing, got, begun = Framing(), b"", False
     edges = [0, *sorted(cuts), len(STREAM)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         framing.add(STREAM[start:end])
         while piece := framing.take(may_begin=not begun):
             got += piece
