@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from mailserver.config.tree import ContactsConfig
 from mailserver.groupware.contacts.accept import accept
 from mailserver.groupware.contacts.cards import Person, card, uid
 from mailserver.mail import addresses, encoded_words
@@ -59,6 +60,9 @@ class Collecting:
 
     def __init__(self, is_on: bool) -> None:
         self.is_on = is_on
+
+    def configure(self, config: ContactsConfig) -> None:
+        self.is_on = config.collect
 
     def prepare(
         self, user_id: int, block: HeaderBlock, recipients: Iterable[str], own: Iterable[str]
