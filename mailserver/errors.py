@@ -150,7 +150,7 @@ class RecipientSuppressed(Refusal):
 
 
 class BadReturnAddress(Refusal):
-    """A rewritten sender of ours (SRS) that is not valid, or is written to by somebody who is no mail server."""
+    """A return address of ours (SRS, or a marked reverse-path) that is not valid, or that people write to."""
 
     smtp, http, text = "550 5.7.1", 403, "This return address is not valid"
 
@@ -356,3 +356,50 @@ class Locked(Refusal):
 
 class NoSuchLock(Refusal):
     http, text = 409, "No such lock here"
+
+
+# --- scheduling ----------------------------------------------------------------------------------------------
+# Preconditions of RFC 6638 §3.2.4 and RFC 4791 §5.3.2.1.
+
+
+class UniqueSchedulingObject(Refusal):
+    """unique-scheduling-object-resource: the same event is in another calendar of the user."""
+
+    http, text = 403, "This event is in another of your calendars already"
+
+    def __init__(self, slug: str, href: str) -> None:
+        """Where it is, in the home of the calendar's owner; both decoded."""
+        self.slug, self.href = slug, href
+        super().__init__(f"This event is in another of your calendars already: {slug}/{href}")
+
+
+class SameOrganizerNeeded(Refusal):
+    """same-organizer-in-all-components"""
+
+    http, text = 403, "All components of an event have the same organizer"
+
+
+class OrganizerChange(Refusal):
+    """allowed-organizer-scheduling-object-change"""
+
+    http, text = 403, "The organizer of an event can not be made another person"
+
+
+class AttendeeChange(Refusal):
+    """allowed-attendee-scheduling-object-change"""
+
+    http, text = 403, "Only the organizer may change this; your answer, alarms and notes are yours"
+
+
+class TooManyAttendees(LimitReached):
+    """max-attendees-per-instance"""
+
+    http, text = 403, "The event invites more people than this server writes to"
+
+
+class BadSchedulingMessage(BadValue):
+    """valid-calendar-data of a POST to the outbox, valid-scheduling-message."""
+
+    """valid-calendar-data and valid-scheduling-message of a POST to the outbox, RFC 6638 §5."""
+
+    http, text = 403, "Not a scheduling message this server takes"

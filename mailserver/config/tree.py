@@ -36,9 +36,21 @@ class DirectoryScope(StrEnum):
     SERVER = "server"  # everybody sees all accounts
 
 
+class Invitations(StrEnum):
+    ALL = "all"
+    KNOWN = "known"  # from people one has written to, or has in an address book
+    OFF = "off"
+
+
 class RetrySchedule(StrEnum):
     SQUARES = "squares"  # 1, 4, 9, 16 … minutes, at most a day
     STEPS = "steps"  # 5, 15, 30 minutes, then 1, 2, 4, 8, 16, 24 hours
+
+
+class UniqueSenders(StrEnum):
+    OFF = "off"
+    BULK = "bulk"  # mail for many, or of a list
+    ON = "on"
 
 
 class LogLevel(StrEnum):
@@ -262,6 +274,7 @@ class BouncesConfig:
     suppress_after: int = 3  # hard bounces of an address before submission refuses it for a while; 0: never
     within_days: float = 30.0  # in which they add up
     suppress_days: float = 14.0  # how long it is refused, if nobody releases it
+    unique_senders: UniqueSenders = UniqueSenders.OFF  # a reverse-path for each recipient, so that any bounce is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +309,17 @@ class DavConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class SchedulingConfig:
+    """Who is invited to an event is told by the server, and answers reach the organizer. RFC 6638, RFC 6047."""
+
+    enabled: bool = True  # False: clients have to send invitations themselves
+    mail: bool = True  # people at other servers get invitations and answers as mail
+    invitations: Invitations = Invitations.ALL  # by mail, that go into the calendar; a user's own choice goes first
+    max_attendees: int = 500  # of one event
+    max_message_octets: int = 1_048_576  # 1 MiB; larger calendar parts of mail are left alone
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     server: ServerConfig
     log: LogConfig = field(default_factory=LogConfig)
@@ -320,3 +344,4 @@ class Config:
     fetching: FetchingConfig = field(default_factory=FetchingConfig)
     dns: DnsConfig = field(default_factory=DnsConfig)
     dav: DavConfig = field(default_factory=DavConfig)
+    scheduling: SchedulingConfig = field(default_factory=SchedulingConfig)

@@ -29,6 +29,7 @@ def build(house: House, signer: Signer, letters: Correspondence) -> None:
         forwards=letters.forwarding,
         notifier=letters.notices,
         bounces=config.bounces,
+        marks=letters.marks,
     )
     submission = Submission(
         store,

@@ -155,5 +155,6 @@ def _text(component: Part, name: str) -> str:
     return " ".join(value.replace("\\", "").split())
 
 
-def _others(component: Part, own: frozenset[str]) -> dict[str, str]:
-    return {address(each): partstat(each) for each in component.lines("ATTENDEE") if address(each) not in own}
+def _others(component: Part, own: frozenset[str]) -> set[str]:
+    """Who comes besides him. What they answered is kept as it is stored, whatever he sends: itip_answers.py"""
+    return {address(each) for each in component.lines("ATTENDEE")} - own

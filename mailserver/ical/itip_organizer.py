@@ -10,8 +10,6 @@ from mailserver.ical.itip_parties import address, attendees, components, highest
 from mailserver.ical.itip_tree import Line, Part, line
 from mailserver.ical.itip_views import View, at_moment, is_cancelled, is_changed, lost, of_attendee
 
-MAX_ATTENDEES = 500  # of one object; each costs a message
-
 
 @dataclass(frozen=True, slots=True)
 class _Change:

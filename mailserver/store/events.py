@@ -103,6 +103,11 @@ class CollectionChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class SchedulingMailAdded:
+    """An invitation, an answer or a cancellation waits to become mail."""
+
+
+@dataclass(frozen=True, slots=True)
 class ForeignCommit:
     """Another process wrote to the database; anything may have changed."""
 
@@ -119,5 +124,6 @@ Event = (
     | DkimKeysChanged
     | QueueSettled
     | CollectionChanged
+    | SchedulingMailAdded
     | ForeignCommit
 )
