@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from mailserver.dav import member_headers
 from mailserver.dav.errors import NotFound
+from mailserver.dav.methods import suggest
 from mailserver.dav.request import DavRequest
 from mailserver.dav.resources import (
     CollectionRef,
@@ -27,6 +28,8 @@ PRIVATE = ("Cache-Control", "private, no-cache")
 
 
 async def get(request: DavRequest) -> Answer:
+    if suggest.is_wanted(request):
+        return await suggest.suggest(request)
     kind = type(request.resource)
     return await _READ[kind](request) if kind in _READ else _folder(request)
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from mailserver.config.tree import ContactsConfig
 from mailserver.groupware.contacts.accept import accept
 from mailserver.groupware.contacts.cards import Person, card, uid
 from mailserver.mail import addresses, encoded_words
@@ -60,6 +61,9 @@ class Collecting:
     def __init__(self, is_on: bool) -> None:
         self.is_on = is_on
 
+    def configure(self, config: ContactsConfig) -> None:
+        self.is_on = config.collect
+
     def prepare(
         self, user_id: int, block: HeaderBlock, recipients: Iterable[str], own: Iterable[str]
     ) -> Callable[[Tx], None] | None:
@@ -86,7 +90,7 @@ def collect(tx: Tx, user_id: int, found: Written, kept: int = MAX_CORRESPONDENTS
             correspondents.count_message(tx, there, name, found.weight)
             if name and name != there.name:
                 _rename(tx, there, name)
-    if None in known.values():
+    if None in known.values() and correspondents.count(tx, user_id) > kept:
         for each in correspondents.list_beyond(tx, user_id, kept):
             forget(tx, each)
 
