@@ -147,11 +147,11 @@ NTH_DAYS = st.tuples(st.sampled_from(["", "1", "2", "-1", "-2", "4"]), WEEKDAYS)
 # what limits days: never two that can not be met together, for dateutil searches for them until the year 9999
 DAY_PARTS = {
     "YEARLY": [
-        ("BYDAY", st.tuples(ORDINALS, WEEKDAYS).map("".join)),
+        ("BYDAY", NTH_DAYS),
         ("BYMONTHDAY", MONTH_DAYS),
         ("BYYEARDAY", YEAR_DAYS),
     ],
-    "MONTHLY": [("BYDAY", st.tuples(ORDINALS, WEEKDAYS).map("".join)), ("BYMONTHDAY", MONTH_DAYS)],
+    "MONTHLY": [("BYDAY", NTH_DAYS), ("BYMONTHDAY", MONTH_DAYS)],
     "WEEKLY": [("BYDAY", WEEKDAYS)],
     "DAILY": [("BYDAY", WEEKDAYS), ("BYMONTHDAY", MONTH_DAYS)],
     "HOURLY": [("BYDAY", WEEKDAYS), ("BYMONTHDAY", MONTH_DAYS)],

@@ -1,0 +1,1 @@
+"""Calendars: what is accepted, when it occurs, and the queries over it."""
