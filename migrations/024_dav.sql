@@ -118,20 +118,20 @@ CREATE INDEX idx_dav_locks_user ON dav_locks(user_id);
 
 -- Names of what exists. A uid that can be no segment is replaced.
 UPDATE calendars SET slug = CASE WHEN uid IN ('', '.', '..', 'inbox', 'outbox') OR uid GLOB '*[/' || char(1) || '-'
-        || char(31) || ']*' OR octet_length(uid) > 255 THEN lower(hex(randomblob(16))) ELSE uid END,
+        || char(31) || ']*' OR length(CAST(uid AS BLOB)) > 255 THEN lower(hex(randomblob(16))) ELSE uid END,
     changed_ms = coalesce(unixepoch(updated_at), 0) * 1000;
 UPDATE addressbooks SET slug = CASE WHEN uid IN ('', '.', '..', 'directory') OR uid GLOB '*[/' || char(1) || '-'
-        || char(31) || ']*' OR octet_length(uid) > 255 THEN lower(hex(randomblob(16))) ELSE uid END,
+        || char(31) || ']*' OR length(CAST(uid AS BLOB)) > 255 THEN lower(hex(randomblob(16))) ELSE uid END,
     changed_ms = coalesce(unixepoch(updated_at), 0) * 1000;
 
 -- Every member has a number of its own, so that a list of changes can be cut anywhere.
 UPDATE calendar_events SET
-    href = CASE WHEN uid = '' OR uid GLOB '*[/' || char(1) || '-' || char(31) || ']*' OR octet_length(uid) > 250
+    href = CASE WHEN uid = '' OR uid GLOB '*[/' || char(1) || '-' || char(31) || ']*' OR length(CAST(uid AS BLOB)) > 250
         THEN lower(hex(randomblob(16))) ELSE uid END || '.ics',
     component = CASE WHEN instr(upper(icalendar_data), 'BEGIN:VEVENT') > 0 THEN 'VEVENT'
         WHEN instr(upper(icalendar_data), 'BEGIN:VTODO') > 0 THEN 'VTODO'
         WHEN instr(upper(icalendar_data), 'BEGIN:VJOURNAL') > 0 THEN 'VJOURNAL' ELSE 'VEVENT' END,
-    size = octet_length(icalendar_data),
+    size = length(CAST(icalendar_data AS BLOB)),
     created_ms = coalesce(unixepoch(created_at), 0) * 1000,
     changed_ms = coalesce(unixepoch(updated_at), 0) * 1000,
     modseq = numbered.modseq
@@ -142,9 +142,9 @@ UPDATE calendar_events SET
 UPDATE change_counters SET modseq = modseq + (SELECT count(*) FROM calendar_events e
     JOIN calendars c ON c.id = e.calendar_id WHERE c.user_id = change_counters.user_id);
 UPDATE contacts SET
-    href = CASE WHEN uid = '' OR uid GLOB '*[/' || char(1) || '-' || char(31) || ']*' OR octet_length(uid) > 250
+    href = CASE WHEN uid = '' OR uid GLOB '*[/' || char(1) || '-' || char(31) || ']*' OR length(CAST(uid AS BLOB)) > 250
         THEN lower(hex(randomblob(16))) ELSE uid END || '.vcf',
-    size = octet_length(vcard_data),
+    size = length(CAST(vcard_data AS BLOB)),
     created_ms = coalesce(unixepoch(created_at), 0) * 1000,
     changed_ms = coalesce(unixepoch(updated_at), 0) * 1000,
     modseq = numbered.modseq
@@ -198,11 +198,11 @@ CREATE TRIGGER addressbooks_slug AFTER INSERT ON addressbooks WHEN NEW.slug IS N
     UPDATE addressbooks SET slug = lower(hex(randomblob(16))) WHERE id = NEW.id;
 END;
 CREATE TRIGGER calendar_events_href AFTER INSERT ON calendar_events WHEN NEW.href IS NULL BEGIN
-    UPDATE calendar_events SET href = lower(hex(randomblob(16))) || '.ics', size = octet_length(NEW.icalendar_data)
+    UPDATE calendar_events SET href = lower(hex(randomblob(16))) || '.ics', size = length(CAST(NEW.icalendar_data AS BLOB))
     WHERE id = NEW.id;
 END;
 CREATE TRIGGER contacts_href AFTER INSERT ON contacts WHEN NEW.href IS NULL BEGIN
-    UPDATE contacts SET href = lower(hex(randomblob(16))) || '.vcf', size = octet_length(NEW.vcard_data)
+    UPDATE contacts SET href = lower(hex(randomblob(16))) || '.vcf', size = length(CAST(NEW.vcard_data AS BLOB))
     WHERE id = NEW.id;
 END;
 

@@ -92,6 +92,7 @@ class ListenersConfig:
     imaps: ListenerConfig = ListenerConfig(993, TlsMode.IMPLICIT)
     pop3: ListenerConfig = ListenerConfig(110, TlsMode.STARTTLS)
     pop3s: ListenerConfig = ListenerConfig(995, TlsMode.IMPLICIT)
+    https: ListenerConfig = ListenerConfig(443, TlsMode.IMPLICIT)  # calendars and contacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,12 +242,16 @@ class DeliveryConfig:
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
-    """Health, readiness and metrics for programs that watch the server."""
+    """Health, readiness and metrics for programs that watch the server; calendars and contacts as over https."""
 
     enabled: bool = True  # false: the port stays closed
     port: int = 8080  # 0: any free port, reported in the log
     addresses: tuple[str, ...] = ("127.0.0.1",)  # where to listen
     metrics_token_file: Path | None = None  # has the bearer token for /metrics; without it loopback only
+    max_connections: int = 500  # at once, on this port and on that of https each
+    max_connections_per_address: int = 100  # at once, of one address
+    max_connection_rate: int = 1200  # new connections of one address in a minute
+    allow_plain_auth: bool = False  # login without TLS, from loopback only
 
 
 @dataclass(frozen=True, slots=True)

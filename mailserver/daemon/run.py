@@ -12,40 +12,31 @@ import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Protocol
 
 import structlog
 
-from mailserver.auth.admission import Admission
 from mailserver.auth.authenticator import Authenticator
 from mailserver.auth.live_sessions import LiveSessions
 from mailserver.clock import Clock, SystemClock
 from mailserver.config.load import listeners
-from mailserver.config.tree import Config, ListenerConfig, TlsConfig, TlsMode
+from mailserver.config.tree import Config, TlsConfig, TlsMode
+from mailserver.daemon import dav_face, reading_faces, smtp_face
 from mailserver.daemon.chores import do_chores
 from mailserver.daemon.condition import Condition
 from mailserver.daemon.correspondence import Correspondence
 from mailserver.daemon.counting import counting
+from mailserver.daemon.house import Faces, House
 from mailserver.daemon.lock import Lock
 from mailserver.daemon.outbound import Ground, MakeCarrier, Outbound
-from mailserver.daemon.report_stage import ReportStage
 from mailserver.daemon.signing import Signing
 from mailserver.daemon.taken_up import taken_up
 from mailserver.daemon.web import Web
-from mailserver.delivery.deliver import LocalDelivery
-from mailserver.delivery.refusals import Refusals
-from mailserver.delivery.submission import Submission
-from mailserver.dkim.sign import Signer
 from mailserver.dns.resolver import DnsResolver
 from mailserver.errors import BadValue, Refusal
-from mailserver.imap.server import ImapServer
 from mailserver.mailboxes.outbox import Outbox
 from mailserver.mailboxes.service import Mailboxes
 from mailserver.metrics import Metrics
-from mailserver.pop3.server import Pop3Server
 from mailserver.search.text_index import TextIndex
-from mailserver.smtp.faces import SmtpRole
-from mailserver.smtp.server import SmtpServer
 from mailserver.store.store import Store
 from mailserver.tls.contexts import TlsContexts
 
@@ -58,12 +49,6 @@ _log = structlog.get_logger("daemon")
 
 
 Furnish = Callable[[Store, AsyncExitStack], Awaitable[None]]
-
-
-class Server(Protocol):
-    """What the servers of all protocols have in common."""
-
-    async def stop(self, seconds: float) -> None: ...
 
 
 class CannotListen(Refusal):
@@ -92,8 +77,8 @@ class Daemon:
         self._clock = clock or SystemClock()
         self._condition = Condition(self._clock)
         self._open = AsyncExitStack()  # what is to be closed, last opened first
-        self._servers: dict[str, Callable[[ListenerConfig], Awaitable[int]]] = {}
-        self._stopping: list[Server] = []
+        self._faces = Faces()
+        self._web: Web | None = None
         self._reconfigure: list[Callable[[Config], None]] = []  # those that take up changed limits
 
     @property
@@ -131,7 +116,7 @@ class Daemon:
         """Stop accepting, let running commands end, write everything down. Harmless when called twice."""
         await self._condition.stops()
         seconds = self.config.server.shutdown_seconds * (1 - AFTER_SESSIONS)
-        servers, self._stopping = self._stopping, []
+        servers, self._faces = self._faces.stopping, Faces()
         for outcome in await asyncio.gather(*(each.stop(seconds) for each in servers), return_exceptions=True):
             if isinstance(outcome, Exception):
                 _log.error("server did not stop cleanly", exc_info=outcome)
@@ -180,9 +165,21 @@ class Daemon:
         self._reconfigure.append(signing.reconfigure)
         letters = await Correspondence.open(store, clock, config, resolver, signing.signer)
         self._reconfigure.append(letters.reconfigure)
-        self._build_smtp(store, authenticator, live, signing.signer, letters)
-        self._build_imap(store, mailboxes, authenticator, live)
-        self._build_pop3(mailboxes, authenticator, live)
+        house = House(
+            config,
+            clock,
+            self.metrics,
+            self._tls,
+            store,
+            authenticator,
+            live,
+            self._open,
+            self._reconfigure,
+            self._faces,
+        )
+        smtp_face.build(house, signing.signer, letters)
+        reading_faces.build(house, mailboxes)
+        await dav_face.build(house, self._web.mounts if self._web else None)
         ground = Ground(store, resolver, signing.signer, letters, self._open, self._reconfigure)
         await self._build_outbound(ground)
 
@@ -191,7 +188,7 @@ class Daemon:
         config = self.config.web
         if not config.enabled:
             return
-        web = Web(config, self._condition, self.metrics)
+        self._web = web = Web(config, dav_face.MOUNTS, self._condition, self.metrics, self._clock)
         try:
             self.ports[WEB] = await web.start()
         except OSError as fault:
@@ -199,89 +196,11 @@ class Daemon:
         self._open.push_async_callback(web.stop, WEB_SECONDS)
         self._reconfigure.append(lambda new: web.reconfigure(new.web))
 
-    def _build_smtp(
-        self, store: Store, authenticator: Authenticator, live: LiveSessions, signer: Signer, letters: Correspondence
-    ) -> None:
-        config, clock, tls, hostname = self.config, self._clock, self._tls, self.config.server.hostname
-        refusals = Refusals(store, self.metrics)
-        self._open.push_async_callback(refusals.close)
-        admission = Admission(config.smtp)
-
-        def build(role: SmtpRole, service: LocalDelivery | Submission) -> SmtpServer:
-            server = SmtpServer(
-                role,
-                config.smtp,
-                hostname,
-                store,
-                service,
-                authenticator,
-                live,
-                refusals,
-                clock,
-                tls,
-                admission,
-                self.metrics,
-            )
-            self._stopping.append(server)
-            self._reconfigure += [
-                lambda new: service.reconfigure(new.smtp, new.delivery, new.queue),
-                lambda new: server.reconfigure(new.smtp),
-            ]
-            return server
-
-        limits = config.smtp, config.delivery, config.queue
-        reports = ReportStage(store, config.tls_reports)
-        delivery = LocalDelivery(
-            store,
-            clock,
-            hostname,
-            *limits,
-            stages=(reports,),
-            forwards=letters.forwarding,
-            notifier=letters.notices,
-            bounces=config.bounces,
-        )
-        submission = Submission(
-            store, clock, hostname, *limits, signer, submission=config.submission, notifier=letters.notices
-        )
-        mx, msa = build(SmtpRole.MX, delivery), build(SmtpRole.SUBMISSION, submission)
-        self._reconfigure += [
-            lambda new: delivery.reports.reconfigure(new.bounces),
-            lambda new: submission.configure(new.submission),
-            lambda new: reports.reconfigure(new.tls_reports),
-        ]
-        self._servers |= {
-            "smtp": lambda listener: _start(mx, listener),
-            "submission": lambda listener: _start(msa, listener),
-            "submissions": lambda listener: _start(msa, listener),
-        }
-
-    def _build_imap(self, store: Store, mailboxes: Mailboxes, authenticator: Authenticator, live: LiveSessions) -> None:
-        hostname = self.config.server.hostname
-        imap = ImapServer(
-            self.config.imap, hostname, store, mailboxes, authenticator, live, self._clock, self._tls, self.metrics
-        )
-        self._stopping.append(imap)
-        self._reconfigure.append(lambda new: imap.reconfigure(new.imap))
-        self._servers |= {
-            "imap": lambda listener: _start(imap, listener),
-            "imaps": lambda listener: _start(imap, listener),
-        }
-
-    def _build_pop3(self, mailboxes: Mailboxes, authenticator: Authenticator, live: LiveSessions) -> None:
-        pop3 = Pop3Server(self.config.pop3, mailboxes, authenticator, live, self._clock, self._tls, self.metrics)
-        self._stopping.append(pop3)
-        self._reconfigure.append(lambda new: pop3.reconfigure(new.pop3))
-        self._servers |= {
-            "pop3": lambda listener: _start(pop3, listener),
-            "pop3s": lambda listener: _start(pop3, listener),
-        }
-
     async def _build_outbound(self, ground: Ground) -> None:
         """Last: what it starts to send needs nothing that is still to come."""
         if self._carrier is None:
             return
-        self._stopping.append(await Outbound.open(ground, self._clock, self.config, self._carrier))
+        self._faces.stopping.append(await Outbound.open(ground, self._clock, self.config, self._carrier))
 
     async def _listen(self) -> None:
         for name, listener in listeners(self.config).items():
@@ -291,14 +210,9 @@ class Daemon:
                 _log.warning("listener stays closed: no certificate", listener=name)
                 continue
             try:
-                self.ports[name] = await self._servers[name](listener)
+                self.ports[name] = await self._faces.open[name](listener)
             except OSError as fault:
                 raise _cannot_listen(listener.port, name, f"listeners.{name}.port", fault) from fault
-
-
-async def _start(server: SmtpServer | ImapServer | Pop3Server, listener: ListenerConfig) -> int:
-    [started] = await server.start(listener)
-    return int(started.sockets[0].getsockname()[1])
 
 
 def _cannot_listen(port: int, name: str, key: str, fault: OSError) -> CannotListen:

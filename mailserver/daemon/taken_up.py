@@ -27,6 +27,8 @@ TAKEN_UP = (
     "outbound_tls.hold_days",
     "tls_reports.",
     "web.metrics_token_file",
+    "web.max_",
+    "web.allow_plain_auth",
     "bounces.",
     "scheduling.mail",
     "scheduling.invitations",

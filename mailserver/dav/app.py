@@ -11,11 +11,14 @@ from typing import Any
 import structlog
 
 from mailserver.auth.account import Account
+from mailserver.config.tree import DavConfig
 from mailserver.dav import refused, resources
 from mailserver.dav.body import Body, ClientGone
+from mailserver.dav.errors import NotFound
 from mailserver.dav.logins import Logins
 from mailserver.dav.methods.table import METHODS, allowed
 from mailserver.dav.request import DavRequest
+from mailserver.dav.resources import Principal, Resource
 from mailserver.dav.response import Answer, Response, Streamed, text
 from mailserver.dav.services import Services
 from mailserver.errors import MethodNotAllowed, Refusal
@@ -39,6 +42,9 @@ class DavApp:
         self._metrics = metrics
         self._monotonic = monotonic
 
+    def configure(self, config: DavConfig) -> None:
+        self._services = replace(self._services, config=config)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began, method = self._monotonic(), str(scope["method"])
         try:
@@ -54,12 +60,13 @@ class DavApp:
     async def _answer(self, method: str, scope: Scope, receive: Receive) -> Answer:
         peer = str((scope.get("client") or ("",))[0])
         viewer: Account | None = None
+        path = scope["raw_path"].decode("latin-1")
         try:
             headers = _headers(scope["headers"])
             private = scope["scheme"] == "https"
             viewer = await self._logins.log_in(headers.get("authorization"), peer, private=private)
-            path = scope["raw_path"].decode("latin-1")
             resource = resources.parse(path)
+            _require_own(viewer, resource)
             row = METHODS.get(method)
             if row is None or not isinstance(resource, row.on):
                 raise MethodNotAllowed(allowed(resource))
@@ -77,7 +84,7 @@ class DavApp:
             return await _begun(await row.run(request))
         except Refusal as fault:
             user = viewer.address if viewer else None
-            answer = refused.answer(fault)
+            answer = refused.answer(fault, path)
             kind = type(fault).__name__
             _log.info("request refused", method=method, status=answer.status, reason=kind, user=user, peer=peer)
             return answer
@@ -86,6 +93,13 @@ class DavApp:
         except Exception:  # our bug: told without its inner text, RFC 9110 §15.6.1
             _log.exception("request failed", method=method, peer=peer)
             return SERVER_BUG
+
+
+def _require_own(viewer: Account, resource: Resource) -> None:
+    """Homes and what is in them are there for their user alone; for all others they are missing. Raises NotFound."""
+    owner = None if isinstance(resource, Principal) else resources.owner(resource)
+    if owner is not None and owner != viewer.address:
+        raise NotFound
 
 
 async def _send(answer: Answer, send: Send, *, with_body: bool) -> None:

@@ -1,10 +1,9 @@
 """A request's body, read when a method wants it and no further than it wants."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from mailserver.errors import BodyTooBig, UnsupportedMediaType
+from mailserver.errors import BodyTooBig, Refusal, UnsupportedMediaType
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -25,12 +24,12 @@ class Body:
         """Known without reading; a chunked body may turn out to be empty all the same."""
         return self._ended
 
-    async def read(self, most: int) -> bytes:
-        """All of it; `most` octets. Raises BodyTooBig before more is taken than that, UnsupportedMediaType."""
-        return b"".join([piece async for piece in self.pieces(most)])
+    async def read(self, most: int, too_big: type[Refusal] = BodyTooBig) -> bytes:
+        """All of it; `most` octets. Raises `too_big` before more is taken than that, UnsupportedMediaType."""
+        return b"".join([piece async for piece in self.pieces(most, too_big)])
 
-    async def pieces(self, most: int) -> AsyncIterator[bytes]:
-        """As they come. Raises BodyTooBig, UnsupportedMediaType, ClientGone."""
+    async def pieces(self, most: int, too_big: type[Refusal] = BodyTooBig) -> AsyncIterator[bytes]:
+        """As they come. Raises `too_big`, UnsupportedMediaType, ClientGone."""
         if self._ended:
             return
         if self._headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
@@ -39,7 +38,7 @@ class Body:
         total = self._length
         while not self._ended:
             if total > most:
-                raise BodyTooBig(f"At most {most} octets are taken here")
+                raise too_big(f"At most {most} octets are taken here")
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone
@@ -48,6 +47,5 @@ class Body:
             if not self._length:
                 total += len(piece)
             if total > most:
-                raise BodyTooBig(f"At most {most} octets are taken here")
+                raise too_big(f"At most {most} octets are taken here")
             yield piece
-            await asyncio.sleep(0)

@@ -135,6 +135,8 @@ def _noted(facts: Facts) -> Owner | None:
             return Owner(Place.PRINCIPAL, facts.viewer.user_id) if own else None
         case Home(family, _):
             return Owner(dead_properties.HOME[family], facts.viewer.user_id)
+        case Inbox():  # what Apple's clients note there (calendar-availability, RFC 7953) is kept with the home
+            return Owner(Place.CALENDAR_HOME, facts.viewer.user_id)
         case CollectionRef() if facts.seen is not None:
             return facts.seen.noted_by
         case MemberRef(family, _, _, _) if facts.member is not None:

@@ -4,7 +4,7 @@ What is the same for all members is worded once; what differs comes from the mem
 queries and sync-collection use it; data (calendar-data, address-data) is worded by the report that knows how.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from mailserver.dav import propstats, xml_writer
@@ -13,7 +13,7 @@ from mailserver.dav.facts import Facts
 from mailserver.dav.names import Name, caldav, dav
 from mailserver.dav.properties import calendars, webdav
 from mailserver.dav.properties.table import PROPERTIES
-from mailserver.dav.resources import CollectionRef, MemberRef, href, segment
+from mailserver.dav.resources import CollectionRef, MemberRef, href, is_plain, segment
 from mailserver.dav.subjects import Subject, subject_of
 from mailserver.store.members import Member
 
@@ -33,6 +33,7 @@ _VARYING: Mapping[Name, Callable[[Member], bytes | None]] = {
     dav("creationdate"): webdav.created,
     caldav("schedule-tag"): calendars.schedule_tag,
 }
+_Varying = tuple[Name, bytes, bytes, Callable[[Member], bytes | None]]  # with its tags
 
 
 class MemberResponses:
@@ -53,6 +54,7 @@ class MemberResponses:
         self._folder = folder
         self._ref = folder.resource
         self._base = href(folder.resource).encode("ascii")
+        self._start = b"<D:response><D:href>" + self._base
         self._dead = dead or {}
         self._data = data or {}
         self._sample = replace(
@@ -71,30 +73,32 @@ class MemberResponses:
     @property
     def needs_etags_only(self) -> bool:
         """`etags` answers all that is asked."""
-        return not self._slow and not self.needs_data and [name for name, _ in self._varying] == [_ETAG]
+        return not self._slow and not self.needs_data and [name for name, *_ in self._varying] == [_ETAG]
 
     def response(self, member: Member, data: bytes | None = None) -> bytes:
         """One member's; `data` where `needs_data`."""
         if self._slow:
             return self._slowly(member, data)
         found, missing = [self._fixed], self._missing
-        for name, value in self._varying:
+        for name, start, end, value in self._varying:
             inner = value(member)
             if inner is not None:
-                found.append(xml_writer.element(name, inner))
+                found += (start, inner, end)
             elif not self._minimal:
                 missing += xml_writer.element(name)
         if data is not None:
             found.extend(self._worded(member, data))
         return self._framed(segment(member.href), b"".join(found), missing)
 
-    def etags(self, rows: Iterable[tuple[str, str]]) -> bytes:
+    def etags(self, rows: Sequence[tuple[str, str]]) -> bytes:
         """Responses of (href, etag) rows, where `needs_etags_only`."""
-        start = (b"<D:response><D:href>" + self._base).decode()
+        start = self._start.decode()
         missing = _MISSING[0] + self._missing + _MISSING[1] if self._missing else b""
         between = (b"</D:href>" + _OK[0] + self._fixed + b'<D:getetag>"').decode()
         end = (b'"</D:getetag>' + _OK[1] + missing + b"</D:response>").decode()
-        return "".join([f"{start}{segment(name)}{between}{etag}{end}" for name, etag in rows]).encode()
+        if not is_plain("".join([name for name, _ in rows])):
+            rows = [(segment(name), etag) for name, etag in rows]
+        return "".join([f"{start}{name}{between}{etag}{end}" for name, etag in rows]).encode()
 
     @property
     def folder(self) -> str:
@@ -113,10 +117,10 @@ class MemberResponses:
     def _compile(self) -> None:
         live = PROPERTIES[self._subject]
         fixed, missing = list[bytes](), list[bytes]()
-        varying = list[tuple[Name, Callable[[Member], bytes | None]]]()
+        varying = list[_Varying]()
         for name in self._names:
             if name in _VARYING and name in live:
-                varying.append((name, _VARYING[name]))
+                varying.append((name, *xml_writer.tags(name), _VARYING[name]))
                 continue
             if name in self._data:
                 continue
@@ -134,8 +138,10 @@ class MemberResponses:
         ]
 
     def _framed(self, name: str, found: bytes, missing: bytes) -> bytes:
-        return b"<D:response><D:href>%b%b</D:href>%b</D:response>" % (
-            self._base,
+        if not missing:
+            return b"".join((self._start, name.encode("ascii"), b"</D:href>", _OK[0], found, _OK[1], b"</D:response>"))
+        return b"%b%b</D:href>%b</D:response>" % (
+            self._start,
             name.encode("ascii"),
             propstats.joined(found, missing),
         )
@@ -152,8 +158,8 @@ class MemberResponses:
         answered = propstats.of(asked, facts, minimal=self._minimal)
         if data is not None and (worded := self._worded(member, data)):
             answered = xml_writer.propstat(200, b"".join(worded)) + answered
-        return b"<D:response><D:href>%b%b</D:href>%b</D:response>" % (
-            self._base,
+        return b"%b%b</D:href>%b</D:response>" % (
+            self._start,
             segment(member.href).encode("ascii"),
             answered,
         )

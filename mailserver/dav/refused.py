@@ -19,11 +19,12 @@ RETRY_SECONDS = 30  # where nobody can say when it will be better
 _FOR_PEOPLE = AuthenticationFailed, AuthenticationDelayed, PrivacyRequired  # a browser shows them
 
 
-def answer(refusal: Refusal) -> Response:
+def answer(refusal: Refusal, path: str = "") -> Response:
+    """`path`: that was asked for, percent-encoded."""
     headers = _headers(refusal)
     if isinstance(refusal, _FOR_PEOPLE):
         return text(refusal.http, refusal.text, headers)
-    return Response(refusal.http, errors.body(refusal), XML, headers)
+    return Response(refusal.http, errors.body(refusal, path), XML, headers)
 
 
 def _headers(refusal: Refusal) -> Headers:

@@ -164,7 +164,12 @@ def href(resource: Resource) -> str:
 
 def segment(name: str) -> str:
     """One percent-encoded segment."""
-    return name if _PLAIN.fullmatch(name) else quote(name, safe=_SAFE)
+    return name if is_plain(name) else quote(name, safe=_SAFE)
+
+
+def is_plain(name: str) -> bool:
+    """The name, or all names that were joined to this, are their own percent-encoded form."""
+    return _PLAIN.fullmatch(name) is not None
 
 
 def is_collection(resource: Resource) -> bool:

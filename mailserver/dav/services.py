@@ -1,5 +1,7 @@
 """What the face calls: the services of calendars and contacts, given by the daemon."""
 
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailserver.config.tree import DavConfig
@@ -22,3 +24,4 @@ class Services:
     sharing: Sharing
     sync: Sync
     locks: Locks
+    random: Callable[[int], bytes] = secrets.token_bytes

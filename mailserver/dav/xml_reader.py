@@ -17,7 +17,7 @@ MAX_XML_OCTETS = 10 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_ELEMENTS = 100_000
 MAX_ATTRIBUTES = 64  # of one element
-MAX_MARKS = 1_000  # processing instructions and namespace declarations of the whole document
+MAX_MARKS = 100_000  # processing instructions and namespace declarations of the whole document
 
 
 @dataclass(frozen=True, slots=True)

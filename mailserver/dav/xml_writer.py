@@ -52,6 +52,12 @@ def element(name: Name, inner: bytes = b"", attributes: bytes = b"") -> bytes:
     return b"<%b%b>%b</%b>" % (start, attributes, inner, end)
 
 
+def tags(name: Name) -> tuple[bytes, bytes]:
+    """What is before and after the inner XML of an element that is written many times."""
+    start, end = _tags(name)
+    return b"<%b>" % start, b"</%b>" % end
+
+
 def text_element(name: Name, text: str) -> bytes:
     return element(name, escape(text))
 

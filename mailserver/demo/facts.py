@@ -16,5 +16,7 @@ def as_json(ports: Mapping[str, int], ca: Path, logins: Sequence[Login]) -> str:
     """The stable interface: keys do not change, what does not exist yet is null."""
     facts: dict[str, object] = {"host": HOST}
     facts |= {face: ports.get(face) for face in FACES + PAGES}
+    if "https" in ports:
+        facts["dav"] = f"https://localhost:{ports['https']}/dav/"
     facts |= {"ca": str(ca), "users": [{"email": login.email, "password": login.password} for login in logins]}
     return json.dumps(facts)

@@ -50,12 +50,13 @@ def settings(data: Path, base: int, files: SelfSigned, *, relaxed: bool, plain_a
             imaps=_listener(base, "imaps", TlsMode.IMPLICIT),
             pop3=_listener(base, "pop3", TlsMode.STARTTLS),
             pop3s=_listener(base, "pop3s", TlsMode.IMPLICIT),
+            https=_listener(base, "https", TlsMode.IMPLICIT),
         ),
         smtp=SmtpConfig(allow_plain_auth=plain_auth),
         imap=ImapConfig(allow_plain_auth=plain_auth),
         pop3=Pop3Config(allow_plain_auth=plain_auth),
         dkim=DkimConfig(rotate_days=0),  # nobody would publish its keys
-        web=WebConfig(port=base + OFFSETS["http"], addresses=(HOST,)),
+        web=WebConfig(port=base + OFFSETS["http"], addresses=(HOST,), allow_plain_auth=plain_auth),
     )
     return relax(config) if relaxed else config
 
@@ -84,6 +85,12 @@ def relax(config: Config) -> Config:
             config.pop3,
             max_connections=UNLIMITED,
             max_connections_per_address=UNLIMITED,
+            max_connection_rate=UNLIMITED,
+        ),
+        web=replace(
+            config.web,
+            max_connections=UNLIMITED // 10,
+            max_connections_per_address=UNLIMITED // 10,
             max_connection_rate=UNLIMITED,
         ),
         auth=replace(config.auth, failures_per_address=UNLIMITED, failures_per_account=UNLIMITED),

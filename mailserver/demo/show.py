@@ -22,6 +22,7 @@ _ABOUT = {
     "imaps": ("IMAPS", "reading mail", "TLS, login"),
     "pop3": ("POP3", "fetching mail", "STLS, login"),
     "pop3s": ("POP3S", "fetching mail", "TLS, login"),
+    "https": ("HTTPS", "calendars and contacts", "TLS, login"),
     "http": ("HTTP", "/health, /ready, /metrics", ""),
 }
 
@@ -55,6 +56,9 @@ def _to_try(ports: Mapping[str, int], data: Path, ca: Path, logins: Sequence[Log
         f"Thunderbird: account {ann.email}, IMAP localhost port {ports['imaps']} SSL/TLS, SMTP localhost port "
         f"{ports['submissions']} SSL/TLS,",
         f"  normal password; import {_short(ca)} as an authority (Settings, Certificates), or accept the exception.",
+        "",
+        f"Calendars and contacts: https://localhost:{ports['https']}/dav/, log in with the address and its password;",
+        f"  curl --cacert {_short(ca)} --user {ann.email}:{ann.password} https://localhost:{ports['https']}/dav/",
         "",
         f"Data: {_short(data)}   caught mail: {_short(data / 'caught')}   log: {_short(data / 'mailserver.log')}",
         "Ctrl-C stops the server; the next start keeps what is there.",

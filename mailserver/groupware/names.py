@@ -17,6 +17,8 @@ RESERVED = {Family.CALENDARS: frozenset({"inbox", "outbox"}), Family.ADDRESSBOOK
 def require_slug(family: Family, slug: str) -> None:
     """Raises BadValue."""
     require_segment(slug, MAX_SLUG_OCTETS)
+    if "/" in slug:
+        raise BadValue("The name of a calendar or address book has no '/'")
     if slug in RESERVED[family]:
         raise BadValue(f"The name {slug} is taken by the server")
 
@@ -27,13 +29,16 @@ def require_href(href: str) -> None:
 
 
 def require_segment(segment: str, max_octets: int) -> None:
-    """A client's own name, kept as it is: any UTF-8 without control characters, and no dots alone."""
+    """A client's own name, kept as it is: any UTF-8 without control characters, and no dots alone.
+
+    A "/" in it is %2F in a path: names are no paths of ours, and some clients make them of UIDs that have one.
+    """
     try:
         octets = len(segment.encode())
     except UnicodeEncodeError:
         raise BadValue("A name in a path is UTF-8") from None
-    if not 1 <= octets <= max_octets or segment in {".", ".."} or "/" in segment or not _is_plain(segment):
-        raise BadValue(f"A name in a path has 1 to {max_octets} octets, no '/' and no control character")
+    if not 1 <= octets <= max_octets or segment in {".", ".."} or not _is_plain(segment):
+        raise BadValue(f"A name in a path has 1 to {max_octets} octets and no control character")
 
 
 def require_text(what: str, text: str | None, limit: int, *, lines: bool = False) -> None:

@@ -36,7 +36,10 @@ def next_uidvalidity(tx: Tx) -> int:
 
 
 def forget_removals(tx: Tx, before_ms: int) -> int:
-    """Drop tombstones older than this and raise the floors accordingly; returns how many."""
+    """Drop tombstones of messages older than this and raise the floors accordingly; returns how many.
+
+    Those of calendars and address books are in `removed`.
+    """
     tx.run(
         """UPDATE change_counters SET floor = max(floor, coalesce((
                SELECT max(v.modseq) + 1 FROM vanished v JOIN mailboxes m ON m.id = v.mailbox_id

@@ -166,7 +166,10 @@ def add(tx: Tx, family: Family, user_id: int, draft: Draft) -> Collection:
     """Raises CollectionExists. Bounds and names are the caller's to judge."""
     if not is_free(tx, family, user_id, draft.slug):
         raise CollectionExists
-    modseq = change_numbers.take(tx, user_id)
+    return _add(tx, family, user_id, draft, change_numbers.take(tx, user_id))
+
+
+def _add(tx: Tx, family: Family, user_id: int, draft: Draft, modseq: int) -> Collection:
     columns: dict[str, Value] = {
         "user_id": user_id,
         "slug": draft.slug,
@@ -197,6 +200,19 @@ def add(tx: Tx, family: Family, user_id: int, draft: Draft) -> Collection:
         make_default(tx, family, user_id, collection_id)
     tx.tell(CollectionChanged(user_id, family, collection_id, modseq))
     return _again(tx, family, collection_id)
+
+
+_DEFAULTS = (  # migration 024 has the same for those who were there before it
+    (Family.CALENDARS, Draft("calendar", "Calendar", is_default=True)),
+    (Family.CALENDARS, Draft("tasks", "Tasks", components=("VTODO",))),
+    (Family.ADDRESSBOOKS, Draft("contacts", "Contacts", is_default=True)),
+)
+
+
+def add_defaults(tx: Tx, user_id: int) -> None:
+    """What every new user finds: a calendar, a list of tasks, an address book. They take no number: he begins so."""
+    for family, draft in _DEFAULTS:
+        _add(tx, family, user_id, draft, change_numbers.current(tx, user_id))
 
 
 SETTABLE: Mapping[Family, frozenset[str]] = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from mailserver.errors import Refusal
-from mailserver.store import change_numbers, file_names, migrate
+from mailserver.store import change_numbers, file_names, migrate, removed
 
 if TYPE_CHECKING:
     from mailserver.store.store import Store
@@ -56,6 +56,7 @@ class Upkeep:
         while True:
             before = int(self._store.clock.now().timestamp() * 1000) - self._store.config.tombstone_days * 86_400_000
             await self._try(self._store.write(change_numbers.forget_removals, before))
+            await self._try(self._store.write(removed.forget, before))
             await self._try(self._store.exclusively(migrate.analyse))
             await self._store.clock.sleep(DAILY_SECONDS)
 

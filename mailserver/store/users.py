@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mailserver.errors import AlreadyThere, BadValue, NoSuchDomain, NoSuchUser
-from mailserver.store import disk_jobs, mailboxes, names, queue_orders, quota, scram_keys, submissions
+from mailserver.store import collections, disk_jobs, mailboxes, names, queue_orders, quota, scram_keys, submissions
 from mailserver.store.database import Row, Rx, Tx
 from mailserver.store.events import AccountsChanged
 from mailserver.store.scram_keys import ScramKeys
@@ -125,7 +125,9 @@ def add(
     quota_messages: int = 0,
     is_admin: bool = False,
 ) -> User:
-    """A user with the default mailboxes. Raises NoSuchDomain, AlreadyThere, BadAddress, BadValue.
+    """A user with the default mailboxes, calendars and address book.
+
+    Raises NoSuchDomain, AlreadyThere, BadAddress, BadValue.
 
     `scram`: the same password's; without them SCRAM is not offered until its first login with the password.
     """
@@ -150,6 +152,7 @@ def add(
     tx.run("UPDATE users SET maildir = ? WHERE id = ?", _free_maildir(tx, user_id, username, domain), user_id)
     set_quota_messages(tx, address, quota_messages)
     mailboxes.add_defaults(tx, user_id)
+    collections.add_defaults(tx, user_id)
     if scram is not None:
         scram_keys.put(tx, user_id, scram)
     tx.tell(AccountsChanged())

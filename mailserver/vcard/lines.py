@@ -22,7 +22,7 @@ _LINE = re.compile(
     r'(?:([A-Za-z0-9_-]++)\.)?([A-Za-z0-9_-]++)[ \t]*+((?:;[^:;"]*+(?:"[^"]*+"[^:;"]*+)*+)*+):(.*)', re.DOTALL
 )
 _PLAIN = re.compile(r"(?:([A-Za-z0-9_-]++)\.)?([A-Za-z0-9_-]++)((?:;[^:;]*+)*+):(.*)", re.DOTALL)  # a quote is a letter
-_PARAMETER = re.compile(r';([^=;]*)(?:=((?:"[^"]*"|[^;"])*))?')
+_PARAMETER = re.compile(r';([^=;]*+)(?:=((?:"[^"]*+"|[^;])*+))?')
 _PARAMETER_VALUE = re.compile(r'"([^"]*)"|([^",]+)')
 _CARET = re.compile(r"\^([n^'])")
 _CARETS = {"n": "\n", "^": "^", "'": '"'}

@@ -1,4 +1,4 @@
-"""What is served over HTTP, as one table of routes; whoever adds pages adds rows."""
+"""Pages of the server about itself, for programs that watch it, as one table of routes."""
 
 from starlette.applications import Starlette
 from starlette.routing import Route

@@ -1,70 +1,134 @@
-"""uvicorn as a guest in our loop: it takes no signals, opens no sockets of its own and configures no log.
+"""uvicorn as a guest in our loop: it takes no signals, opens no sockets and configures no log.
 
-A stranger's request is bounded: its header by h11 (16 KiB, or what one read brings), what nobody reads of its body by
-uvicorn (64 KiB, then it is not taken from the network), its time by REQUEST_SECONDS, the number of connections by
-MAX_CONNECTIONS. What a client says of itself in X-Forwarded-For is not believed.
+Connections are accepted as those of the mail ports are: ceilings first, then TLS with the certificate of the moment.
+What a client may send, and how slowly, is bounded in connection.py. What it says of itself in X-Forwarded-For is not
+believed.
 """
 
 import asyncio
 import contextlib
 import math
 import socket
-from asyncio import TimerHandle, Transport
-from collections.abc import Iterator
+import ssl
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from mailserver.config.tree import WebConfig
-from mailserver.listening import bind
+from mailserver.auth.admission import Admission, Limits
+from mailserver.clock import Clock
+from mailserver.config.tree import ListenerConfig, TlsMode
+from mailserver.listening import Listener, last_word
 from mailserver.metrics import Metrics
+from mailserver.web.connection import CHECK_SECONDS, HttpConnection
 
-PROTOCOL = "http"  # as metrics name it
-MAX_CONNECTIONS = 100  # at once; the next is sent away
-TOO_MANY = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-KEEP_ALIVE_SECONDS = 5
-REQUEST_SECONDS = 30.0  # from the connection or the last response to the end of the next one
+HANDSHAKE_SECONDS = 10.0
+TOO_MANY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+KEEP_ALIVE_SECONDS = 30
 HEADERS = [("X-Content-Type-Options", "nosniff")]
 
 _log = structlog.get_logger("web")
 
 
 class WebServer:
-    """`start`, then `stop`."""
+    """`start` for each listener, then `stop`."""
 
     def __init__(
-        self, config: WebConfig, app: ASGIApp, metrics: Metrics, request_seconds: float = REQUEST_SECONDS
+        self,
+        app: ASGIApp,
+        limits: Limits,
+        clock: Clock,
+        metrics: Metrics,
+        tls: Callable[[], ssl.SSLContext | None] = lambda: None,
+        check_seconds: float = CHECK_SECONDS,
     ) -> None:
-        self._config = config
-        self._server = _Guest(_settings(app, metrics, request_seconds))
+        self._clock = clock
+        self._tls = tls
+        self._metrics = metrics
+        self._check_seconds = check_seconds
+        self._admission = Admission(limits)
+        self._guest = _Guest(_settings(app))
         self._serving: asyncio.Task[None] | None = None
+        self._listeners: list[Listener] = []
+        self._connecting: set[asyncio.Task[None]] = set()
 
-    async def start(self) -> int:
-        """The port it accepts on. Raises OSError."""
-        sockets = [*bind(self._config.addresses, self._config.port)]
-        port = int(sockets[0].getsockname()[1])
-        self._serving = asyncio.create_task(self._server.serve(sockets), name="web")
-        up = asyncio.create_task(self._server.up.wait(), name="web-up")
-        await asyncio.wait({self._serving, up}, return_when=asyncio.FIRST_COMPLETED)
-        if not up.done():
-            up.cancel()
-            await self._serving  # raises what kept it from starting
-        return port
+    async def start(self, listener: ListenerConfig) -> list[Listener]:
+        """Port 0 takes one free port for all addresses. Raises OSError."""
+        opened = Listener.open(listener, self._clock, partial(self._admit, listener.tls))
+        self._listeners.append(opened)
+        if self._serving is None:
+            self._serving = asyncio.create_task(self._guest.serve([]), name="web")
+            await self._guest.up.wait()
+        return [opened]
 
     async def stop(self, seconds: float) -> None:
         """Stop accepting, let running requests end; who is not done after `seconds` is cut off."""
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            await listener.close()
+        for task in self._connecting:
+            task.cancel()
+        await asyncio.gather(*self._connecting, return_exceptions=True)
         serving, self._serving = self._serving, None
         if serving is None:
             return
-        self._server.config.timeout_graceful_shutdown = math.ceil(seconds)
-        self._server.should_exit = True
+        self._guest.config.timeout_graceful_shutdown = math.ceil(seconds)
+        self._guest.should_exit = True
         await serving
-        for connection in [*self._server.server_state.connections]:
+        for connection in [*self._guest.server_state.connections]:
             connection.transport.abort()
+
+    def reconfigure(self, limits: Limits) -> None:
+        self._admission.limits = limits
+
+    # ---- inside ----
+
+    def _admit(self, mode: TlsMode, accepted: socket.socket, peer: str) -> None:
+        limit = self._admission.refusal(peer, self._clock.monotonic())
+        if limit is not None:
+            _log.warning("connection refused", peer=peer, reason=limit)
+            if mode is not TlsMode.IMPLICIT:
+                last_word(accepted, TOO_MANY)
+            accepted.close()
+            return
+        self._admission.enter(peer)
+        task = asyncio.create_task(self._connect(mode, accepted, peer), name="http-connection")
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+
+    async def _connect(self, mode: TlsMode, accepted: socket.socket, peer: str) -> None:
+        """The admission is given back by whoever has it last: the connection, or this, where none came to be."""
+        connection: HttpConnection | None = None
+
+        def make() -> HttpConnection:
+            nonlocal connection
+            connection = HttpConnection(
+                self._guest.config,
+                self._guest.server_state,
+                {},
+                metrics=self._metrics,
+                check_seconds=self._check_seconds,
+                left=partial(self._admission.leave, peer),
+            )
+            return connection
+
+        context = self._tls() if mode is TlsMode.IMPLICIT else None
+        try:
+            if mode is TlsMode.IMPLICIT and context is None:
+                raise OSError("no certificate")
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await asyncio.get_running_loop().connect_accepted_socket(
+                make, accepted, ssl=context, ssl_handshake_timeout=HANDSHAKE_SECONDS if context else None
+            )
+        except OSError as fault:  # ssl.SSLError too; a failed handshake is everyday life
+            _log.debug("no handshake", error=str(fault))
+        finally:
+            if connection is None or connection.transport is None:
+                self._admission.leave(peer)
+                accepted.close()
 
 
 class _Guest(uvicorn.Server):
@@ -79,53 +143,14 @@ class _Guest(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        await self.on_tick(0)  # the Date of responses, before there are any
         self.up.set()
 
 
-class _Bounded(H11Protocol):
-    """A connection that is counted, and whose client has to come to the point."""
-
-    def __init__(self, *arguments: Any, metrics: Metrics, request_seconds: float, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._metrics = metrics
-        self._request_seconds = request_seconds
-        self._deadline: TimerHandle | None = None
-
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override] # as uvicorn has it
-        super().connection_made(transport)
-        self._metrics.entered(PROTOCOL)
-        self._begin()
-        if len(self.connections) > MAX_CONNECTIONS:
-            transport.write(TOO_MANY)
-            transport.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end()
-        self._metrics.left(PROTOCOL)
-        super().connection_lost(exc)
-
-    def on_response_complete(self) -> None:
-        self._begin()
-        super().on_response_complete()
-
-    def _begin(self) -> None:
-        self._end()
-        self._deadline = self.loop.call_later(self._request_seconds, self._too_slow)
-
-    def _end(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _too_slow(self) -> None:
-        _log.info("connection closed: too slow", peer=self.client[0] if self.client else "")
-        self.transport.abort()
-
-
-def _settings(app: ASGIApp, metrics: Metrics, request_seconds: float) -> uvicorn.Config:
+def _settings(app: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=partial(_Bounded, metrics=metrics, request_seconds=request_seconds),  # type: ignore[arg-type] # called only
+        http=HttpConnection,  # never made by uvicorn itself
         ws="none",
         lifespan="off",
         loop="none",

@@ -20,7 +20,7 @@ START_SECONDS = 30.0
 STOP_SECONDS = 30.0  # spec of SIGTERM
 PASSWORD = "a long enough password"
 ANN, BEN = "ann@example.test", "ben@example.test"
-FACES = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s")
+FACES = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "https")
 
 
 @dataclass(slots=True)

@@ -43,14 +43,15 @@ def subjects(demo: Demo, number: int) -> list[bytes]:
 def test_the_json_is_the_interface(demo: Demo) -> None:
     base = demo.port("smtp") - 25
     faces = {"smtp": 25, "submission": 87, "submissions": 65, "imap": 43, "imaps": 93, "pop3": 10, "pop3s": 95}
-    faces |= {"http": 80}
+    faces |= {"http": 80, "https": 44}
     facts = demo.facts
     assert list(facts) == [
         "host", "smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "sieve", "http", "https",
         "dav", "ca", "users",
     ]  # fmt: skip
     assert {face: facts[face] for face in faces} == {face: base + offset for face, offset in faces.items()}
-    assert [facts[face] for face in ("sieve", "https", "dav")] == [None] * 3
+    assert facts["sieve"] is None
+    assert facts["dav"] == f"https://localhost:{base + 44}/dav/"
     assert facts["host"] == "127.0.0.1"
     assert Path(facts["ca"]).is_absolute()
     assert [user["email"] for user in facts["users"]] == ["ann@example.test", "ben@example.test"]

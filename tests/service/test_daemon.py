@@ -43,7 +43,7 @@ from mailserver.tls import self_signed
 from tests.fakes import FakeClock
 from tests.zone import Zone
 
-FACES = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "http"]
+FACES = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "https", "http"]
 
 
 def any_port(tls: TlsMode) -> ListenerConfig:
@@ -64,6 +64,7 @@ def config(tmp_path: Path) -> Config:
             imaps=any_port(TlsMode.IMPLICIT),
             pop3=any_port(TlsMode.STARTTLS),
             pop3s=any_port(TlsMode.IMPLICIT),
+            https=any_port(TlsMode.IMPLICIT),
         ),
         web=WebConfig(port=0),
         auth=AuthConfig(argon2_memory_kib=128, argon2_time_cost=1),

@@ -50,7 +50,7 @@ def config(data: Path, dns: int, smtp: int) -> Config:
     """`dns`, `smtp`: ports of the servers of others."""
     return Config(
         server=ServerConfig("mail.example.test", data, shutdown_seconds=3.0),
-        listeners=ListenersConfig(OPEN, CLOSED, CLOSED, CLOSED, CLOSED, CLOSED, CLOSED),
+        listeners=ListenersConfig(OPEN, CLOSED, CLOSED, CLOSED, CLOSED, CLOSED, CLOSED, CLOSED),
         web=WebConfig(enabled=False),
         auth=AuthConfig(argon2_memory_kib=128, argon2_time_cost=1),
         store=StoreConfig(min_free_bytes=0),

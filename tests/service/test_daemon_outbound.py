@@ -60,7 +60,7 @@ def config(tmp_path: Path) -> Config:
     closed = ListenerConfig(0, TlsMode.NONE, enabled=False)
     return Config(
         server=ServerConfig("mail.example.test", tmp_path / "data", shutdown_seconds=3.0),
-        listeners=ListenersConfig(closed, closed, closed, closed, closed, closed, closed),
+        listeners=ListenersConfig(closed, closed, closed, closed, closed, closed, closed, closed),
         web=WebConfig(enabled=False),
         auth=AuthConfig(argon2_memory_kib=128, argon2_time_cost=1),
         store=StoreConfig(min_free_bytes=0),

@@ -97,6 +97,7 @@ def _config(tmp_path: Path) -> Config:
             imaps=off,
             pop3=off,
             pop3s=off,
+            https=off,
         ),
         web=WebConfig(enabled=False),
         imap=ImapConfig(allow_plain_auth=True, max_connections_per_address=1000, max_connection_rate=100_000),

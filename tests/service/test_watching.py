@@ -53,7 +53,7 @@ def config_of(folder: Path) -> Config:
     on = ListenerConfig(0, TlsMode.NONE, addresses=("127.0.0.1",))
     return Config(
         server=ServerConfig("mail.example.test", folder / "data", shutdown_seconds=3.0),
-        listeners=ListenersConfig(on, on, off, on, off, on, off),
+        listeners=ListenersConfig(on, on, off, on, off, on, off, off),
         smtp=SmtpConfig(allow_plain_auth=True, tarpit_seconds=0.0),
         imap=ImapConfig(allow_plain_auth=True),
         pop3=Pop3Config(allow_plain_auth=True),

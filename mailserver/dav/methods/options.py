@@ -4,7 +4,7 @@ from mailserver.dav.request import DavRequest
 from mailserver.dav.response import Response
 from mailserver.dav.row import Row
 
-COMPLIANCE = "1, 3, access-control, calendar-access, addressbook, extended-mkcol"
+COMPLIANCE = "1, 2, 3, access-control, calendar-access, addressbook, extended-mkcol"
 
 
 async def options(request: DavRequest) -> Response:

@@ -20,25 +20,26 @@ _COMPONENTS = ("VEVENT", "VTODO", "VJOURNAL")
 class BadPropertyValue(DavRefusal):
     """One property of PROPPATCH, MKCALENDAR or MKCOL that can not have this value."""
 
-    http, text = 403, "The property can not have this value"
+    http, text = 409, "The property can not have this value"
 
 
 class BadTimezone(BadPropertyValue):
     """RFC 4791 §5.3.1.1, RFC 7809 §5.2."""
 
-    text = "The time zone is iCalendar with one VTIMEZONE"
+    http, text = 403, "The time zone is iCalendar with one VTIMEZONE"
     precondition = caldav("valid-calendar-data")
 
 
 class BadComponents(BadPropertyValue):
     """RFC 4791 §5.2.3."""
 
-    text = f"A calendar holds some of {', '.join(_COMPONENTS)}"
+    http, text = 403, f"A calendar holds some of {', '.join(_COMPONENTS)}"
     precondition = caldav("supported-calendar-component")
 
 
-def name_text(element: Element) -> str:
-    return _text(MAX_NAME, "A name")(element)
+def name_text(element: Element) -> str | None:
+    """One line; None for an empty one, which is the collection's own again."""
+    return " ".join(_text(MAX_NAME, "A name")(element).split()) or None
 
 
 def _text(most: int, what: str) -> Callable[[Element], str]:
@@ -58,7 +59,7 @@ description = _text(MAX_DESCRIPTION, "A description")
 
 def color(element: Element) -> str | None:
     """#RRGGBBAA of Apple's, or whatever a client writes there, kept as it is; None for an empty one."""
-    return _text(MAX_COLOR, "A colour")(element) or None
+    return " ".join(_text(MAX_COLOR, "A colour")(element).split()) or None
 
 
 def position(element: Element) -> int | None:
@@ -98,7 +99,7 @@ def timezone_id(element: Element) -> str:
 
 
 class UnknownTimezone(BadPropertyValue):
-    text = "The time zone is not in the time zone database"
+    http, text = 403, "The time zone is not in the time zone database"
     precondition = caldav("valid-timezone")
 
 

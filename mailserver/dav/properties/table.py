@@ -12,3 +12,6 @@ ROWS: tuple[Property, ...] = (*webdav.ROWS, *acl.ROWS, *principals.ROWS, *calend
 PROPERTIES: Mapping[Subject, Mapping[Name, Property]] = {
     subject: {row.name: row for row in ROWS if subject in row.on} for subject in Subject
 }
+
+# Names that are the server's wherever they stand: nowhere a client's to set, also not where they have no value.
+PROTECTED = frozenset(row.name for row in ROWS) - frozenset(row.name for row in ROWS if row.live is not None)

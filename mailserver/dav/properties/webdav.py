@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from email.utils import formatdate
+from functools import lru_cache
 
 from mailserver.dav import sync_tokens
 from mailserver.dav.facts import Facts
@@ -67,7 +68,7 @@ def etag(member: Member) -> bytes:
 
 
 def modified(member: Member) -> bytes:
-    return _http_date(member.changed_ms)
+    return _http_date(member.changed_ms // 1000)
 
 
 def created(member: Member) -> bytes:
@@ -79,14 +80,15 @@ def size(member: Member) -> bytes:
     return b"%d" % member.size
 
 
-def _http_date(ms: int) -> bytes:
-    return formatdate(ms // 1000, usegmt=True).encode("ascii")
+@lru_cache(maxsize=1024)  # members that were imported together share their second
+def _http_date(seconds: int) -> bytes:
+    return formatdate(seconds, usegmt=True).encode("ascii")
 
 
 def _modified(facts: Facts) -> bytes | None:
     if facts.member is not None:
         return modified(facts.member)
-    return _http_date(facts.seen.collection.changed_ms) if facts.seen is not None else None
+    return _http_date(facts.seen.collection.changed_ms // 1000) if facts.seen is not None else None
 
 
 def _sync_token(facts: Facts) -> bytes | None:
@@ -134,7 +136,8 @@ def _add_member(facts: Facts) -> bytes:
 
 ROWS = (
     Property(dav("resourcetype"), ALL, resourcetype, in_allprop=True),
-    Property(dav("displayname"), ALL, displayname, in_allprop=True, live=Live("name", name_text)),
+    Property(dav("displayname"), COLLECTIONS, displayname, in_allprop=True, live=Live("name", name_text)),
+    Property(dav("displayname"), ALL - COLLECTIONS - MEMBERS, displayname, in_allprop=True),
     Property(dav("getetag"), MEMBERS, lambda f: etag(f.member) if f.member else None, in_allprop=True),
     Property(dav("getcontenttype"), MEMBERS, lambda f: content_type(f.member) if f.member else None, in_allprop=True),
     Property(dav("getcontentlength"), MEMBERS, lambda f: size(f.member) if f.member else None, in_allprop=True),

@@ -27,6 +27,10 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "sent_copies": {"yields": 1, "all_queued": 0},
     "relays": {"tls": "starttls", "domain_id": OWN},
     "outbound_lanes": {"circuit": "open"},
+    "dav_removed": {"family": "calendars", "collection_id": OWN},
+    "dav_shares": {"family": "calendars", "collection_id": OWN},
+    "dav_properties": {"kind": "calendar", "resource_id": OWN},
+    "dav_locks": {"family": "calendars", "collection_id": OWN},
 }
 
 

@@ -19,18 +19,23 @@ def test_no_row_is_lost_on_the_way_to_head(tmp_path: Path, version: int) -> None
         assert {len(found) for table, found in before.items() if table != "server_state"} == {ROWS}
         migrate.up(connection)
         after = rows(connection)
-        assert {table: kept(found, after[table]) for table, found in before.items()} == stored(before)
+        assert {table: kept(table, found, after[table]) for table, found in before.items()} == stored(before)
         assert check.check(connection).sound
 
 
-CHANGES = {"updated_at"}  # a migration that fills a new column is a change
+CHANGES = {  # of every table: a migration that fills a new column is a change
+    "updated_at",
+    "calendars.is_default",  # somebody's only one becomes the default with 024
+    "addressbooks.is_default",
+    "change_counters.modseq",  # members of calendars and address books got numbers with 024
+}
 COMPUTED = {"is_seen", "is_deleted", "is_flagged", "flag_letters"}  # from flags, which stay; gone with 016
 
 
-def kept(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def kept(table: str, before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of now in the columns of then."""
     return [
-        {name: old if name in CHANGES else row[name] for name, old in was.items()}
+        {name: old if {name, f"{table}.{name}"} & CHANGES else row[name] for name, old in was.items()}
         for was, row in zip(stored_columns(before), after, strict=True)
     ]
 
@@ -59,7 +64,8 @@ def test_several_active_scripts_and_defaults_of_old_become_the_last_changed(tmp_
         connection.execute("UPDATE addressbooks SET is_default = 1, updated_at = NULL")
         migrate.up(connection)
         assert connection.execute("SELECT is_active FROM sieve_scripts ORDER BY id").fetchall() == [(1,), (0,)]
-        assert connection.execute("SELECT is_default FROM calendars ORDER BY id").fetchall() == [(0,), (1,)]
+        first = connection.execute("SELECT is_default FROM calendars WHERE user_id = 1 ORDER BY id").fetchall()
+        assert first == [(0,), (1,)]
         assert connection.execute("SELECT is_default FROM addressbooks").fetchall() == [(1,), (1,)]
 
 
@@ -139,3 +145,52 @@ def test_messages_without_flags_get_the_text_for_none(tmp_path: Path) -> None:
         connection.execute("UPDATE messages SET flags = NULL")
         migrate.up(connection)
         assert {flags for (flags,) in connection.execute("SELECT flags FROM messages")} == {""}
+
+
+def test_calendars_and_contacts_of_old_get_names_and_numbers_of_their_own(tmp_path: Path) -> None:
+    with closing(open_at(tmp_path / "mail.db", 23)) as connection:
+        fill(connection)
+        connection.execute("UPDATE calendar_events SET calendar_id = 1, icalendar_data = 'begin:vtodo é'")
+        connection.execute("UPDATE contacts SET uid = 'a/b' WHERE id = 2")
+        connection.execute("UPDATE calendars SET uid = 'inbox' WHERE id = 2")
+        migrate.up(connection)
+        events = connection.execute("SELECT href, component, size, modseq FROM calendar_events ORDER BY id").fetchall()
+        assert events == [("uid-1.ics", "VTODO", 14, 2), ("uid-2.ics", "VTODO", 14, 3)]
+        assert connection.execute("SELECT modseq FROM change_counters ORDER BY user_id").fetchall() == [(4,), (2,)]
+        kept_name, made_name = connection.execute("SELECT href FROM contacts ORDER BY id").fetchall()
+        assert kept_name == ("uid-1.vcf",)
+        assert len(made_name[0]) == 36
+        slugs = connection.execute("SELECT slug, member_count, octets, modseq FROM calendars ORDER BY id").fetchall()
+        assert slugs[0] == ("uid-1", 2, 28, 3)
+        assert len(slugs[1][0]) == 32
+
+
+def test_everybody_of_old_gets_a_default_calendar_and_address_book(tmp_path: Path) -> None:
+    with closing(open_at(tmp_path / "mail.db", 23)) as connection:
+        fill(connection)
+        connection.execute("DELETE FROM calendars WHERE user_id = 2")
+        connection.execute("DELETE FROM addressbooks")
+        migrate.up(connection)
+        found = connection.execute("SELECT user_id, slug, is_default FROM calendars ORDER BY user_id, slug").fetchall()
+        assert found == [(1, "uid-1", 1), (2, "calendar", 1), (2, "tasks", 0)]
+        found = connection.execute("SELECT user_id, slug, is_default FROM addressbooks ORDER BY user_id").fetchall()
+        assert found == [(1, "contacts", 1), (2, "contacts", 1)]
+
+
+def test_members_and_collections_that_other_programs_add_get_names(tmp_path: Path) -> None:
+    with closing(open_at(tmp_path / "mail.db")) as connection:
+        fill(connection)
+        named = "SELECT count(*) FROM {} WHERE {} <> ''"
+        for table, column in (("calendars", "slug"), ("calendar_events", "href"), ("contacts", "href")):
+            assert connection.execute(named.format(table, column)).fetchone() == (ROWS,), table
+
+
+def test_what_dav_keeps_goes_with_its_resource(tmp_path: Path) -> None:
+    with closing(open_at(tmp_path / "mail.db")) as connection:
+        fill(connection)
+        kinds = ("principal", "calendar-home", "addressbook-home", "calendar", "addressbook", "event", "contact")
+        for kind in (*kinds, "share"):
+            connection.execute("INSERT OR REPLACE INTO dav_properties VALUES (?, 1, 'n', x'00')", (kind,))
+        connection.execute("DELETE FROM users")
+        for table in ("dav_properties", "dav_removed", "dav_shares", "dav_locks"):
+            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table

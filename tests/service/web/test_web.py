@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.config.tree import WebConfig
+from mailserver.clock import SystemClock
+from mailserver.config.tree import ListenerConfig, TlsMode, WebConfig
 from mailserver.daemon.web import read_token
 from mailserver.errors import BadValue
 from mailserver.metrics import Metrics
 from mailserver.web.app import application
-from mailserver.web.server import MAX_CONNECTIONS, WebServer
+from mailserver.web.server import WebServer
 
+CONFIG = WebConfig(max_connections=20)
 TOKEN = "a token that nobody guesses".replace(" ", "-")
 
 
@@ -70,12 +72,13 @@ class Answer:
         return Answer(int(first.split()[1]), {name.lower(): value for name, value in fields.items()}, body)
 
 
-async def serve(request_seconds: float = 10.0) -> World:
+async def serve(check_seconds: float = 10.0) -> World:
     shown, metrics = Shown(), Metrics()
     world: World
     app = application(shown, metrics, lambda: world.token)
-    server = WebServer(WebConfig(port=0), app, metrics, request_seconds)
-    world = World(shown, metrics, server, await server.start())
+    server = WebServer(app, CONFIG, SystemClock(), metrics, check_seconds=check_seconds)
+    [listener] = await server.start(ListenerConfig(0, TlsMode.NONE, addresses=("127.0.0.1",)))
+    world = World(shown, metrics, server, listener.sockets[0].getsockname()[1])
     return world
 
 
@@ -146,7 +149,11 @@ async def test_the_token_opens_metrics_to_others(world: World) -> None:
         ("POST /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", 405),
         ("HEAD /ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 200),
         ("nonsense\r\n\r\n", 400),
-        ("GET /ready HTTP/1.1\r\nHost: x\r\nX: " + "x" * 20_000, 400),  # its end is not waited for
+        ("GET /" + "x" * 9000, 414),  # nor of this
+        ("GET /ready HTTP/1.1\r\nHost: x\r\n" + "X: x\r\n" * 101 + "\r\n", 431),
+        ("FROB /ready HTTP/1.1\r\nHost: x\r\n\r\n", 501),
+        ("CONNECT x:25 HTTP/1.1\r\nHost: x\r\n\r\n", 501),
+        ("GET /ready HTTP/1.1\r\nHost: x\r\nX: " + "x" * 40_000, 431),  # its end is not waited for
     ],
 )
 async def test_other_requests_get_their_status(world: World, request_: str, status: int) -> None:
@@ -154,7 +161,7 @@ async def test_other_requests_get_their_status(world: World, request_: str, stat
 
 
 async def test_who_does_not_come_to_the_point_is_cut_off() -> None:
-    world = await serve(request_seconds=0.1)
+    world = await serve(check_seconds=0.1)
     try:
         for request in ("", "GET /ready HTTP/1.1\r\n", "POST /ready HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"):
             reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
@@ -169,7 +176,7 @@ async def test_who_does_not_come_to_the_point_is_cut_off() -> None:
 
 
 async def test_one_connection_too_many_is_told_so(world: World) -> None:
-    held = [await asyncio.open_connection("127.0.0.1", world.port) for _ in range(MAX_CONNECTIONS)]
+    held = [await asyncio.open_connection("127.0.0.1", world.port) for _ in range(CONFIG.max_connections)]
     answer = await world.get("/health")
     assert answer.status == 503
     for _, writer in held:

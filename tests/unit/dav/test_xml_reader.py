@@ -50,8 +50,8 @@ def test_names_attributes_text_and_order_are_read() -> None:
         (QUADRATIC, "document type"),
         (b"<a>" * 100_000 + b"</a>" * 100_000, "nested"),
         (b"<a" + b"".join(b" a%d='1'" % n for n in range(65)) + b"/>", "attributes"),
-        (b"<a" + b"".join(b" xmlns:a%d='urn:%d'" % (n, n) for n in range(1001)) + b"/>", "namespace declarations"),
-        (b"<?a b?>" * 1001 + b"<a/>", "instructions"),
+        (b"<a" + b"".join(b" xmlns:a%d='urn:%d'" % (n, n) for n in range(100_001)) + b"/>", "namespace declarations"),
+        (b"<?a b?>" * 100_001 + b"<a/>", "instructions"),
     ],
 )
 def test_what_is_no_request_is_refused_by_name_and_at_once(body: bytes, words: str) -> None:
