@@ -30,6 +30,7 @@ _log = structlog.get_logger("daemon")
 class Correspondence:
     notices: Notices
     forwarding: Forwarding
+    examiner: Examiner
 
     @classmethod
     async def open(
@@ -44,7 +45,7 @@ class Correspondence:
         forwarding = Forwarding(
             store, clock, hostname, marks, paths, examiner, signer, secrets.token_bytes, config.forwarding
         )
-        return cls(notices, forwarding)
+        return cls(notices, forwarding, examiner)
 
     def reconfigure(self, config: Config) -> None:
         self.notices.reconfigure(config.queue, config.delivery, config.bounces)

@@ -17,6 +17,7 @@ from mailserver.dav.xml_writer import href as href_element
 from mailserver.store.members import Member
 
 S = Subject
+READABLE = MEMBERS | {S.INBOX_ITEM}
 FOLDERS = ALL - MEMBERS - {S.INBOX_ITEM, S.ATTACHMENT}
 
 _COLLECTION = element(dav("collection"))
@@ -138,11 +139,11 @@ ROWS = (
     Property(dav("resourcetype"), ALL, resourcetype, in_allprop=True),
     Property(dav("displayname"), COLLECTIONS, displayname, in_allprop=True, live=Live("name", name_text)),
     Property(dav("displayname"), ALL - COLLECTIONS - MEMBERS, displayname, in_allprop=True),
-    Property(dav("getetag"), MEMBERS, lambda f: etag(f.member) if f.member else None, in_allprop=True),
-    Property(dav("getcontenttype"), MEMBERS, lambda f: content_type(f.member) if f.member else None, in_allprop=True),
-    Property(dav("getcontentlength"), MEMBERS, lambda f: size(f.member) if f.member else None, in_allprop=True),
-    Property(dav("getlastmodified"), MEMBERS | COLLECTIONS, _modified, in_allprop=True),
-    Property(dav("creationdate"), MEMBERS, lambda f: created(f.member) if f.member else None, in_allprop=True),
+    Property(dav("getetag"), READABLE, lambda f: etag(f.member) if f.member else None, in_allprop=True),
+    Property(dav("getcontenttype"), READABLE, lambda f: content_type(f.member) if f.member else None, in_allprop=True),
+    Property(dav("getcontentlength"), READABLE, lambda f: size(f.member) if f.member else None, in_allprop=True),
+    Property(dav("getlastmodified"), READABLE | COLLECTIONS, _modified, in_allprop=True),
+    Property(dav("creationdate"), READABLE, lambda f: created(f.member) if f.member else None, in_allprop=True),
     Property(dav("supportedlock"), MEMBERS | COLLECTIONS, locks.supported, in_allprop=True),
     Property(dav("lockdiscovery"), MEMBERS | COLLECTIONS, locks.discovery, in_allprop=True, needs=Need.LOCKS),
     Property(dav("supported-report-set"), ALL, _reports),

@@ -62,8 +62,13 @@ def _member(item: InboxItem) -> Member:
     )
 
 
+def listed(rx: Rx, user_id: int) -> list[Member]:
+    """The oldest first."""
+    return [*map(_member, scheduling_inbox.list(rx, user_id))]
+
+
 def _list(rx: Rx, user_id: int) -> Listed:
-    return Listed([*map(_member, scheduling_inbox.list(rx, user_id))], scheduling_inbox.tag(rx, user_id))
+    return Listed(listed(rx, user_id), scheduling_inbox.tag(rx, user_id))
 
 
 def _multiget(rx: Rx, user_id: int, hrefs: list[str]) -> dict[str, tuple[Member, bytes]]:
