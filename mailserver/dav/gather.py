@@ -14,6 +14,7 @@ from mailserver.dav.resources import (
     Home,
     Homes,
     Inbox,
+    InboxItem,
     MemberRef,
     Outbox,
     Principal,
@@ -25,10 +26,12 @@ from mailserver.dav.resources import (
 from mailserver.errors import NoSuchMember
 from mailserver.groupware import access, room
 from mailserver.groupware.access import Privilege, Seen
+from mailserver.groupware.scheduling import inbox
 from mailserver.store import collections, dav_locks, dead_properties, members, shares
 from mailserver.store.collections import Family
 from mailserver.store.database import Rx
 from mailserver.store.dead_properties import Owner, Place
+from mailserver.store.members import Member
 
 
 class Gathering:
@@ -64,12 +67,17 @@ class Gathering:
                 places: list[Resource] = [Inbox(user), Outbox(user)] if family is Family.CALENDARS else []
                 seen = access.list(self._rx, self._viewer.user_id, family)
                 return [self._collection(each) for each in seen] + [self.of(each) for each in places]
+            case Inbox():
+                return [self._message(each) for each in inbox.listed(self._rx, self._viewer.user_id)]
         return []
 
     def _collection(self, seen: Seen) -> Facts:
         resource = CollectionRef(seen.collection.family, self._viewer.address, seen.slug)
         facts = self._besides(self._bare(resource, seen=seen), seen)
         return replace(facts, dead=dead_of(dead_properties.list(self._rx, seen.noted_by)))
+
+    def _message(self, member: Member) -> Facts:
+        return self._bare(InboxItem(self._viewer.address, member.href), member=member)
 
     def _alone(self, resource: Resource) -> Facts:
         match resource:
@@ -87,6 +95,8 @@ class Gathering:
             case Inbox():
                 default = collections.default(self._rx, Family.CALENDARS, self._viewer.user_id)
                 return self._bare(resource, default=access.owned(default) if default else None)
+            case InboxItem(_, href):
+                return self._message(inbox.get(self._rx, self._viewer.user_id, href)[0])
             case Home(family, _) if Need.QUOTA in self._needs:
                 return self._bare(resource, quota=room.of(self._rx, family, self._viewer.user_id, self._config))
         return self._bare(resource)

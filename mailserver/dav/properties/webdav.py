@@ -10,7 +10,7 @@ from mailserver.dav.names import caldav, calendarserver, carddav, dav
 from mailserver.dav.properties import locks
 from mailserver.dav.properties.parse import name_text
 from mailserver.dav.properties.property import Live, Need, Property
-from mailserver.dav.resources import DIRECTORY, CollectionRef, Principal, href
+from mailserver.dav.resources import Principal, href
 from mailserver.dav.subjects import ALL, COLLECTIONS, HOMES, MEMBERS, OBJECTS, Subject
 from mailserver.dav.xml_writer import element, escape
 from mailserver.dav.xml_writer import href as href_element
