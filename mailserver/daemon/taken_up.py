@@ -6,7 +6,7 @@ from typing import Any
 from mailserver.config.render import flat
 from mailserver.config.tree import Config
 
-# Keys, or what they begin with. Of the rest, threads, sockets, hashes and the DNS are built once, at the start.
+# Keys, or what they begin with. Of the rest, threads, sockets and hashes are built once, at the start.
 TAKEN_UP = (
     "log.level",
     "server.shutdown_seconds",
@@ -22,12 +22,12 @@ TAKEN_UP = (
     "outbound.source_",
     "outbound.allow_literals",
     "dkim.",
-    "outbound_tls.dane",
-    "outbound_tls.mta_sts",
-    "outbound_tls.hold_days",
+    "outbound_tls.",
     "tls_reports.",
     "web.metrics_token_file",
     "bounces.",
+    "fetching.",
+    "dns.",
     "forwarding.spam",
     "forwarding.rewrite_from",
     "forwarding.seal",

@@ -78,6 +78,11 @@ class Fetcher:
         self._ports = frozenset(ports)
         self._is_own = is_own
 
+    def reconfigure(self, allowed: Sequence[Network], context: ssl.SSLContext | None = None) -> None:
+        """For requests from now on; without a context the former one stays."""
+        self._allowed = tuple(allowed)
+        self._context = context or self._context
+
     async def get(self, url: str, bounds: Bounds = Bounds(), headers: Mapping[str, str] | None = None) -> Fetched:
         """Whatever status it has. Raises FetchFailed."""
         return await self._whole("GET", url, headers or {}, b"", bounds)
