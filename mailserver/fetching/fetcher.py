@@ -177,13 +177,18 @@ class Fetcher:
                     await response.aclose()
             except httpx2.TransportError as fault:
                 raise _failed(fault, address) from fault
-        return Fetched(
-            response.status_code,
-            response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
-            _unpacked(raw, response.headers.get("Content-Encoding", ""), bounds.max_octets),
-            address,
-            {name.lower(): value for name, value in response.headers.items()},
-        )
+        return as_fetched(response.status_code, response.headers, raw, address, bounds.max_octets)
+
+
+def as_fetched(status: int, headers: httpx2.Headers, raw: bytes, address: str, max_octets: int) -> Fetched:
+    """What a stranger's header says of the body. Pure; raises FetchFailed where that can not be."""
+    return Fetched(
+        status,
+        headers.get("Content-Type", "").partition(";")[0].strip().lower(),
+        _unpacked(raw, headers.get("Content-Encoding", ""), max_octets),
+        address,
+        {name.lower(): value for name, value in headers.items()},
+    )
 
 
 async def _read(response: httpx2.Response, max_octets: int) -> bytes:
