@@ -124,10 +124,9 @@ def _marked(octets: bytes) -> object:
 def _answered(octets: bytes) -> object:
     """A header, an empty line and a body, as HTTP's reader hands them on."""
     head, _, body = octets.partition(b"\r\n\r\n")
-    fields = [
-        (name, value.strip()) for name, colon, value in (line.partition(b":") for line in head.split(b"\r\n")) if colon
-    ]
-    fetched = as_fetched(httpx2.Response(200, headers=fields), body, "192.0.2.1", MAX_UNPACKED)
+    lines = (line.partition(b":") for line in head.split(b"\r\n"))
+    fields = httpx2.Headers([(name, value.strip()) for name, colon, value in lines if colon])
+    fetched = as_fetched(200, fields, body, "192.0.2.1", MAX_UNPACKED)
     assert len(fetched.body) <= max(MAX_UNPACKED, len(body))
     return fetched
 
