@@ -37,6 +37,7 @@ class Metrics:
         )
         self.delivery_retries = self._counter("delivery_retries", "Queued recipients put off to be tried again")
         self.queue_depth = self._gauge("queue_depth", "Recipients waiting in the outbound queue or being tried")
+        self.dkim_keys_missing = self._gauge("dkim_keys_missing", "Signing keys whose record is not in the DNS")
         self.active_connections = self._gauge("active_connections", "Open connections", "protocol")
         self.connections = self._counter("connections", "Connections let in", "protocol")
         self.auth_attempts = self._counter("auth_attempts", "Logins tried", "result", "protocol")

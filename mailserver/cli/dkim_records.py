@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mailserver.dkim.record import Record
     from mailserver.store.dkim_keys import DkimKey
 
-COLUMNS = ("domain", "selector", "algorithm", "state", "storage", "created", "active_since", "due")
+COLUMNS = ("domain", "selector", "algorithm", "state", "storage", "created", "active_since", "due", "missing")
 NONE = "No keys: mail goes unsigned. Make them: mailserver dkim generate DOMAIN"
 DAY_MS = 86_400_000
 
@@ -53,6 +53,7 @@ def key_fields(key: "DkimKey", rotate_days: int) -> dict[str, Any]:
         "created": moment(key.created_at) or None,
         "active_since": moment(key.activated_at) or None,
         "due": due,
+        "missing": moment(key.missing_since) or None if key.state == "active" else None,
     }
 
 

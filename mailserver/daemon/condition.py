@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from mailserver.clock import Clock
 from mailserver.errors import Refusal
-from mailserver.store import queue_watch, writable
+from mailserver.store import dkim_keys, queue_watch, writable
 from mailserver.store.store import Store
 
 STARTING = "The server is starting"
@@ -47,6 +47,15 @@ class Condition:
             return None
         try:
             return await self._store.read(queue_watch.depth)
+        except Refusal:
+            return None
+
+    async def keys_missing(self) -> int | None:
+        """The same, of keys that sign and are not in the DNS."""
+        if self._store is None:
+            return None
+        try:
+            return await self._store.read(dkim_keys.count_missing)
         except Refusal:
             return None
 

@@ -160,6 +160,7 @@ class Daemon:
         self._reconfigure.append(lambda new: authenticator.reconfigure(new.auth))
         resolver = DnsResolver(config.dns, clock)
         self._open.push_async_callback(resolver.close)
+        self._reconfigure.append(lambda new: resolver.reconfigure(new.dns))
         signing = Signing(store, clock, resolver, config)
         self._open.push_async_callback(signing.close)
         self._reconfigure.append(signing.reconfigure)

@@ -6,7 +6,7 @@ from typing import Any
 from mailserver.config.render import flat
 from mailserver.config.tree import Config
 
-# Keys, or what they begin with. Of the rest, threads, sockets, hashes and the DNS are built once, at the start.
+# Keys, or what they begin with. Of the rest, threads, sockets and hashes are built once, at the start.
 TAKEN_UP = (
     "log.level",
     "server.shutdown_seconds",
@@ -23,9 +23,7 @@ TAKEN_UP = (
     "outbound.allow_literals",
     "dav.",
     "dkim.",
-    "outbound_tls.dane",
-    "outbound_tls.mta_sts",
-    "outbound_tls.hold_days",
+    "outbound_tls.",
     "tls_reports.",
     "web.metrics_token_file",
     "web.max_",
@@ -35,6 +33,8 @@ TAKEN_UP = (
     "scheduling.mail",
     "scheduling.invitations",
     "scheduling.max_",
+    "fetching.",
+    "dns.",
     "forwarding.spam",
     "forwarding.rewrite_from",
     "forwarding.seal",

@@ -3,6 +3,9 @@
     due        no key of a kind that is wanted, or the one that signs is older than dkim.rotate_days (or of unknown
                age) → a pending key with a selector of its own, and a line in the log with the record to publish
     seen       the record is in the DNS, with this key → it signs, the one before retires
+    missing    the record of a key that signs is not there any more → said in the log, `dkim list` and a metric. It goes
+               on signing: receivers take what they can not check for unsigned (RFC 6376 §6.3), as mail without it
+               would be, and the record may be back before they look. A DNS that does not answer says nothing
     retired    dkim.retire_days later, when no mail is on its way any more → revoked, the private key destroyed
 
 A crash between two steps leaves a state of the table; the next look goes on from there. Key files that no row names,
@@ -32,10 +35,16 @@ from mailserver.store.store import Store
 
 INTERVAL_SECONDS = 3600.0
 REMIND_MS = 86_400_000  # an unpublished key is spoken of once a day
+RECHECK_MS = 86_400_000  # between looks for the record of a key that signs
 DAY_MS = 86_400_000
 STRAY_SECONDS = 86_400.0  # a file may be younger than the row that will name it
 
 SEEN = ""  # what the DNS says about a key whose record is there
+
+
+class NotKnown(Exception):  # noqa: N818 - a state
+    """The DNS did not answer; the text says why."""
+
 
 _log = structlog.get_logger("dkim")
 
@@ -47,6 +56,7 @@ class Rotation:
         self._resolver = resolver
         self._keyring = Keyring(store)
         self._spoken: dict[int, int] = {}  # key id → when we last spoke of it, epoch milliseconds
+        self._checked: dict[int, int] = {}  # the same of keys that sign → when the DNS was asked
         self.reconfigure(config)
 
     def reconfigure(self, config: DkimConfig) -> None:
@@ -69,6 +79,8 @@ class Rotation:
         await self._adopt()
         for key in await self._store.read(dkim_keys.list, state=State.PENDING):
             await self._try_activate(key)
+        for key in await self._store.read(dkim_keys.list, state=State.ACTIVE):
+            await self._recheck(key)
         if self._config.rotate_days:
             for domain, algorithm in await self._store.read(self._due):
                 for key in await generate(self._store, self._config, domain, [algorithm]):
@@ -80,11 +92,18 @@ class Rotation:
 
     async def what_dns_says(self, key: DkimKey) -> str:
         """SEEN, or in words why the key can not sign yet."""
+        try:
+            return await self._asked(key)
+        except NotKnown as fault:
+            return str(fault)
+
+    async def _asked(self, key: DkimKey) -> str:
+        """SEEN, or in words what is wrong with the record. Raises NotKnown."""
         record = record_of(key)
         try:
             found = key_record.parse(key_record.choose((await self._resolver.txt(record.name)).records))
         except DnsFailure as fault:
-            return f"the DNS could not be asked for {record.name}: {fault}"
+            raise NotKnown(f"the DNS could not be asked for {record.name}: {fault}") from fault
         except BadRecord as fault:
             return f"{record.name}: {fault}"
         if found.plain != key_record.parse(record.value.encode()).plain:
@@ -109,6 +128,7 @@ class Rotation:
         if said == SEEN:
             await self._store.write(dkim_keys.note_seen, key.id)
         await self._store.write(dkim_keys.activate, key)
+        self._spoken.pop(key.id, None)
         _log.info("DKIM key signs from now on", domain=key.domain, selector=key.selector)
 
     async def revoke(self, key: DkimKey) -> None:
@@ -150,6 +170,24 @@ class Rotation:
         else:
             self._speak_of(key, said)
 
+    async def _recheck(self, key: DkimKey) -> None:
+        """Once a day, and each time while its record is missing."""
+        now = self._now_ms()
+        if key.missing_since is None and now - self._checked.get(key.id, -RECHECK_MS) < RECHECK_MS:
+            return
+        try:
+            said = await self._asked(key)
+        except NotKnown:
+            return
+        self._checked[key.id] = now
+        if said != SEEN:
+            await self._store.write(dkim_keys.note_missing, key.id)
+            self._speak_of(key, said, "DKIM key signs, but receivers do not find it")
+        elif key.missing_since is not None:
+            await self._store.write(dkim_keys.note_seen, key.id)
+            self._spoken.pop(key.id, None)
+            _log.info("DKIM key is in the DNS again", domain=key.domain, selector=key.selector)
+
     async def _destroy(self) -> None:
         """What a crash left of keys that are revoked or never were."""
         for key in await self._store.read(dkim_keys.list, state=State.REVOKED):
@@ -178,12 +216,12 @@ class Rotation:
                 continue
             await self._store.write(dkim_keys.set_private, key, private, public)
 
-    def _speak_of(self, key: DkimKey, why: str) -> None:
+    def _speak_of(self, key: DkimKey, why: str, what: str = "DKIM key does not sign yet") -> None:
         now = self._now_ms()
         if now - self._spoken.get(key.id, -REMIND_MS) < REMIND_MS:
             return
         self._spoken[key.id] = now
-        _log.warning("DKIM key does not sign yet", domain=key.domain, why=why, record=record_of(key).zone)
+        _log.warning(what, domain=key.domain, why=why, record=record_of(key).zone)
 
     def _now_ms(self) -> int:
         return int(self._clock.now().timestamp() * 1000)

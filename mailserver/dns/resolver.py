@@ -52,13 +52,25 @@ class _Known:
 
 class DnsResolver:
     def __init__(self, config: DnsConfig, clock: Clock) -> None:
-        self._servers = servers.configured(config.servers) or servers.of_system()
-        self._seconds = config.timeout_seconds
         self._clock = clock
-        self._cache: Cache[_Known] = Cache()
-        self._shared: Shared[Key, _Known] = Shared()
-        self._checks: Shared[None, None] = Shared()
+        self._shared: Shared[tuple[int, Key], _Known] = Shared()
+        self._checks: Shared[int, None] = Shared()
         self._slots = asyncio.Semaphore(MAX_AT_ONCE)
+        self._generation = 0  # of the servers that are asked
+        self._use(config)
+
+    def reconfigure(self, config: DnsConfig) -> None:
+        """Other servers are believed anew, and what the former ones said is forgotten."""
+        self._seconds = config.timeout_seconds
+        if (config.servers, config.trust_ad) != (self._config.servers, self._config.trust_ad):
+            self._generation += 1
+            self._use(config)
+
+    def _use(self, config: DnsConfig) -> None:
+        self._config = config
+        self._seconds = config.timeout_seconds
+        self._servers = servers.configured(config.servers) or servers.of_system()
+        self._cache: Cache[_Known] = Cache()
         self._trust = Trust(self._servers, config.trust_ad, self._probe)
 
     @property
@@ -72,7 +84,7 @@ class DnsResolver:
 
     async def check(self) -> None:
         """Find out whether the resolvers validate; questions do so by themselves. Never raises for their faults."""
-        await self._checks.do(None, lambda: self._trust.check(self._clock.monotonic()))
+        await self._checks.do(self._generation, lambda: self._trust.check(self._clock.monotonic()))
 
     async def close(self) -> None:
         """End the questions that are on their way."""
@@ -126,10 +138,11 @@ class DnsResolver:
             owner = _a_labels(name)
         except (dns.exception.DNSException, ValueError):
             return Answer((), exists=False, is_secure=False, name=name)
+        trust = self._trust  # in the servers that are asked, whoever is asked after them
         reply = await self._reply(owner, kind, convert)
-        if self._trust.is_due(self._clock.monotonic()):
+        if trust.is_due(self._clock.monotonic()):
             await self.check()
-        is_secure = reply.is_authentic and self._trust.holds
+        is_secure = reply.is_authentic and trust.holds
         return Answer(reply.records, reply.exists, is_secure, reply.name)
 
     def _is_kept(self, name: str, kind: dns.rdatatype.RdataType) -> bool:
@@ -138,10 +151,10 @@ class DnsResolver:
     async def _reply(self, name: str, kind: dns.rdatatype.RdataType, convert: Callable[[Any], object]) -> _Known:
         key = name, kind.name
         kept = self._cache.get(key, self._clock.monotonic())
-        return kept or await self._shared.do(key, lambda: self._fetched(key, kind, convert))
+        return kept or await self._shared.do((self._generation, key), lambda: self._fetched(key, kind, convert))
 
     async def _fetched(self, key: Key, kind: dns.rdatatype.RdataType, convert: Callable[[Any], object]) -> _Known:
-        name = _name(key[0] or ".")
+        name, cache = _name(key[0] or "."), self._cache
         async with self._slots:
             try:
                 async with asyncio.timeout(self._seconds):
@@ -150,7 +163,7 @@ class DnsResolver:
                 raise DnsFailure(f"{kind.name} of {_text(name)}: no answer within {self._seconds:g} s") from None
         records = tuple(convert(record) for record in reply.records)
         known = _Known(records, reply.exists, reply.is_authentic, _text(reply.name), reply.ttl)
-        self._cache.put(key, known, octets, self._clock.monotonic())
+        cache.put(key, known, octets, self._clock.monotonic())
         return known
 
     async def _whole(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> tuple[Reply, int]:

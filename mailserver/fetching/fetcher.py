@@ -78,6 +78,11 @@ class Fetcher:
         self._ports = frozenset(ports)
         self._is_own = is_own
 
+    def reconfigure(self, allowed: Sequence[Network], context: ssl.SSLContext | None = None) -> None:
+        """For requests from now on; without a context the former one stays."""
+        self._allowed = tuple(allowed)
+        self._context = context or self._context
+
     async def get(self, url: str, bounds: Bounds = Bounds(), headers: Mapping[str, str] | None = None) -> Fetched:
         """Whatever status it has. Raises FetchFailed."""
         return await self._whole("GET", url, headers or {}, b"", bounds)
@@ -172,13 +177,18 @@ class Fetcher:
                     await response.aclose()
             except httpx2.TransportError as fault:
                 raise _failed(fault, address) from fault
-        return Fetched(
-            response.status_code,
-            response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
-            _unpacked(raw, response.headers.get("Content-Encoding", ""), bounds.max_octets),
-            address,
-            {name.lower(): value for name, value in response.headers.items()},
-        )
+        return as_fetched(response.status_code, response.headers, raw, address, bounds.max_octets)
+
+
+def as_fetched(status: int, headers: httpx2.Headers, raw: bytes, address: str, max_octets: int) -> Fetched:
+    """What a stranger's header says of the body. Pure; raises FetchFailed where that can not be."""
+    return Fetched(
+        status,
+        headers.get("Content-Type", "").partition(";")[0].strip().lower(),
+        _unpacked(raw, headers.get("Content-Encoding", ""), max_octets),
+        address,
+        {name.lower(): value for name, value in headers.items()},
+    )
 
 
 async def _read(response: httpx2.Response, max_octets: int) -> bytes:

@@ -156,6 +156,10 @@ class TlsPolicies:
         self._tally = tally
         self._contexts = {level: contexts.for_level(level) for level in Level}
 
+    def trust(self, authorities: Authorities) -> None:
+        """From now on."""
+        self._authorities = authorities
+
     def use(self, *, sts: StsPolicies | None, tlsa: TlsaLookup | None) -> None:
         """From the next message on."""
         self._sts, self._tlsa = sts, tlsa

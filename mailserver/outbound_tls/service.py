@@ -8,14 +8,15 @@ service.start()       counts are written down, policies refreshed, reports sent,
 
 import asyncio
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
 from mailserver.clock import Clock
 from mailserver.config.tree import Config
 from mailserver.dns.answers import Resolver
-from mailserver.errors import Refusal
+from mailserver.errors import BadValue, Refusal
+from mailserver.fetching.addresses import Network
 from mailserver.fetching.fetcher import Fetcher
 from mailserver.outbound_tls.certificates import Authorities, client_context
 from mailserver.outbound_tls.memory import TlsMemory
@@ -47,6 +48,8 @@ class OutboundTls:
     ) -> None:
         """`port`: where other servers take mail; TLSA records are per port."""
         self._clock = clock
+        self._fetcher = fetcher
+        self._file = config.outbound_tls.authorities
         self._sts = StsCache(store, resolver, fetcher.get)
         self._resolver = resolver
         self._memory = TlsMemory(store, config.outbound_tls.hold_days)
@@ -81,7 +84,10 @@ class OutboundTls:
         return cls(store, clock, resolver, config, sign, random, authorities, fetcher, port)
 
     def reconfigure(self, config: Config) -> None:
-        """`authorities` and what else a connection is built with wait for the next start."""
+        """Where the file of authorities can not be read, the former ones stay."""
+        self._fetcher.reconfigure(_networks(config))
+        if config.outbound_tls.authorities != self._file:
+            self._trust(config)
         self._memory.hold_days = config.outbound_tls.hold_days
         self.reporting.reporter = Reporter(config.server.hostname, config.tls_reports.address)
         self._tally.is_counting = self.reporting.is_reporting = config.tls_reports.enabled
@@ -89,6 +95,17 @@ class OutboundTls:
             sts=self._sts if config.outbound_tls.mta_sts else None,
             tlsa=TlsaRecords(self._resolver, config.outbound.port) if config.outbound_tls.dane else None,
         )
+
+    def _trust(self, config: Config) -> None:
+        file = config.outbound_tls.authorities
+        try:
+            authorities, context = Authorities.load(file), client_context(file)
+        except BadValue as fault:
+            _log.error("authorities not reloaded", error=fault.text)
+            return
+        self._file = file
+        self.policies.trust(authorities)
+        self._fetcher.reconfigure(_networks(config), context)
 
     def start(self) -> None:
         for name, work, seconds in (
@@ -139,5 +156,8 @@ def _outside(resolver: Resolver, config: Config) -> tuple[Authorities, Fetcher]:
     file = config.outbound_tls.authorities
     authorities = Authorities.load(file)
     context = client_context(file)
-    allowed = [ipaddress.ip_network(network) for network in config.fetching.networks]
-    return authorities, Fetcher(resolver, context=context, allowed=allowed)
+    return authorities, Fetcher(resolver, context=context, allowed=_networks(config))
+
+
+def _networks(config: Config) -> Sequence[Network]:
+    return [ipaddress.ip_network(network) for network in config.fetching.networks]

@@ -35,6 +35,7 @@ class DkimKey:
     activated_at: int | None
     retired_at: int | None
     revoked_at: int | None
+    missing_since: int | None  # its record was in the DNS and is not any more, or is another one
 
     @property
     def is_rsa(self) -> bool:
@@ -52,7 +53,7 @@ class NewKey:
 
 
 _SELECT = """SELECT k.id, k.domain_id, d.name, k.selector, k.algorithm, k.state, k.storage, k.key_file, k.public_key,
-    k.created_at, k.seen_at, k.activated_at, k.retired_at, k.revoked_at
+    k.created_at, k.seen_at, k.activated_at, k.retired_at, k.revoked_at, k.missing_since
     FROM dkim_keys k JOIN domains d ON d.id = k.domain_id"""
 _HERE = "d.deleted_at IS NULL"
 _ORDER = "ORDER BY d.name, k.algorithm = 'Ed25519', k.id"
@@ -123,7 +124,22 @@ def add(tx: Tx, domain: str, new: NewKey) -> DkimKey:
 
 def note_seen(tx: Tx, key_id: int) -> None:
     """Its record is in the DNS."""
-    tx.run("UPDATE dkim_keys SET seen_at = coalesce(seen_at, ?) WHERE id = ?", tx.now_ms, key_id)
+    tx.run("UPDATE dkim_keys SET seen_at = coalesce(seen_at, ?), missing_since = NULL WHERE id = ?", tx.now_ms, key_id)
+
+
+def note_missing(tx: Tx, key_id: int) -> None:
+    """The DNS says that there is no such record, or another one."""
+    tx.run("UPDATE dkim_keys SET missing_since = coalesce(missing_since, ?) WHERE id = ?", tx.now_ms, key_id)
+
+
+def count_missing(rx: Rx) -> int:
+    """Keys that sign although receivers do not find them."""
+    row = rx.one(
+        f"""SELECT count(*) FROM dkim_keys k JOIN domains d ON d.id = k.domain_id
+            WHERE {_HERE} AND k.state = ? AND k.missing_since IS NOT NULL""",
+        State.ACTIVE,
+    )
+    return int(row[0]) if row else 0
 
 
 def activate(tx: Tx, key: DkimKey) -> None:

@@ -18,6 +18,9 @@ class Condition(Protocol):
     async def queue_depth(self) -> int | None:
         """Recipients waiting in the outbound queue; None when nobody can say."""
 
+    async def keys_missing(self) -> int | None:
+        """DKIM keys that sign and whose records are not in the DNS; None when nobody can say."""
+
     def uptime_seconds(self) -> float: ...
 
 

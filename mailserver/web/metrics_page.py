@@ -32,6 +32,9 @@ class MetricsPage:
         depth = await self._condition.queue_depth()
         if depth is not None:
             self._metrics.queue_depth.set(depth)
+        missing = await self._condition.keys_missing()
+        if missing is not None:
+            self._metrics.dkim_keys_missing.set(missing)
         return Response(self._metrics.exposition(), media_type=CONTENT_TYPE, headers=FRESH)
 
 

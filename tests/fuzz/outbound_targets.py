@@ -12,6 +12,7 @@ import dns.message
 import dns.name
 import dns.rdatatype
 import dns.rrset
+import httpx2
 
 from mailserver.dkim import chain, key_record, signature
 from mailserver.dkim.chain import BadChain
@@ -21,8 +22,10 @@ from mailserver.dkim.verify import header_fields
 from mailserver.dns import messages
 from mailserver.dns.messages import Unusable
 from mailserver.errors import Refusal
+from mailserver.fetching.fetcher import FetchFailed, as_fetched
 from mailserver.fetching.gunzip import NotGzip, TooMuch, gunzip
-from mailserver.mail import bounces, srs, xtext
+from mailserver.mail import bounces, marked_paths, srs, xtext
+from mailserver.mail.marked_paths import BadMark, Marks
 from mailserver.mail.srs import BadSrs, Srs
 from mailserver.outbound_tls import der, mta_sts, report_mail, tls_report
 from mailserver.outbound_tls.der import BadDer
@@ -38,6 +41,7 @@ MAX_UNPACKED = 1_000_000
 BOUNCES = Path(__file__).parent.parent / "unit" / "mail" / "foreign_bounces"
 
 _SRS = Srs(b"k" * 32, 21)
+_MARKS = Marks(b"m" * 32, 21)
 _REWRITTEN = [
     _SRS.forward(sender, "our.example", EPOCH) or "" for sender in ("ann@far.example", "SRS0=a=bc=d=e@one.example")
 ]
@@ -106,6 +110,25 @@ def _seal_and_signatures(octets: bytes) -> object:
 
 def _mail_parameters(octets: bytes) -> object:
     return future_release.release_time(parameters.mail_parameters(octets), NOW, 86_400)
+
+
+def _marked(octets: bytes) -> object:
+    address = octets.decode("utf-8", "replace")
+    marked_paths.is_marked(address)
+    again = _MARKS.marked(address, len(octets), EPOCH)
+    if again is not None:
+        assert _MARKS.read(again, EPOCH).sender == address
+    return _MARKS.read(address, EPOCH)
+
+
+def _answered(octets: bytes) -> object:
+    """A header, an empty line and a body, as HTTP's reader hands them on."""
+    head, _, body = octets.partition(b"\r\n\r\n")
+    lines = (line.partition(b":") for line in head.split(b"\r\n"))
+    fields = httpx2.Headers([(name, value.strip()) for name, colon, value in lines if colon])
+    fetched = as_fetched(200, fields, body, "192.0.2.1", MAX_UNPACKED)
+    assert len(fetched.body) <= max(MAX_UNPACKED, len(body))
+    return fetched
 
 
 def _rewritten(octets: bytes) -> object:
@@ -177,6 +200,44 @@ TARGETS: dict[str, Target] = {
         (BadSrs,),
         tuple(each.encode() for each in _REWRITTEN),
         (b"SRS0=", b"SRS1=", b"srs0+", b"=", b"==", b"-", b"@", b'"', b"\xc3\xa9", b"AA=", b"["),
+    ),
+    "marked paths": Target(
+        _marked,
+        (BadMark,),
+        ((_MARKS.marked("ann@our.example", 4711, EPOCH) or "").encode(),),
+        (b"ref=", b"=", b"@", b"aaaaaaaaaaab", b"7" * 20, b"\xc3\xa9", b"[", b"xn--"),
+    ),
+    "bounces to a marked path": Target(
+        bounces.about_one,
+        (),
+        tuple(path.read_bytes() for path in sorted(BOUNCES.glob("*.eml"))),
+        (
+            b"\r\n\r\n",
+            b"Content-Type: multipart/report\r\n",
+            b"Subject: failure notice\r\n",
+            b"550 ",
+            b"delayed",
+            b"--b",
+        ),
+    ),
+    "answers over https": Target(
+        _answered,
+        (FetchFailed,),
+        (
+            b"Content-Type: text/plain; charset=utf-8\r\nContent-Encoding: identity\r\n\r\nversion: STSv1\r\n",
+            b'content-type: application/json\r\nContent-Encoding: gzip\r\nETag: "x"\r\n\r\n' + gzip.compress(b"{}"),
+        ),
+        (
+            b"Content-Type:",
+            b"Content-Encoding: gzip\r\n",
+            b"br, ",
+            b";",
+            b"\xff",
+            b"\x00",
+            b"=?utf-8?q?",
+            b"charset=x-y",
+            b"\r\n\r\n",
+        ),
     ),
     "xtext": Target(_xtext, (), (b"rfc822;a+2Bb@c.example", b"\\x{3b1}@x"), (b"+", b"+3D", b"\\x{", b"}", b"\xce\xb1")),
     "mta-sts policy": Target(

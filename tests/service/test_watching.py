@@ -37,6 +37,7 @@ NAMES = {
     "messages_queued_total",
     "delivery_duration_seconds",
     "delivery_retries_total",
+    "dkim_keys_missing",
     "queue_depth",
     "active_connections",
     "connections_total",

@@ -350,3 +350,50 @@ async def test_the_record_is_known_although_the_key_can_not_be_opened(store: Sto
     assert "can not be opened with sealing.key" in await Rotation(
         store, store.clock, Texts({}), CONFIG
     ).what_the_key_says(again)
+
+
+async def missing(store: Store) -> list[bool]:
+    return [key.missing_since is not None for key in await store.read(dkim_keys.list, state=State.ACTIVE)]
+
+
+async def test_a_record_that_goes_away_is_noticed_and_the_key_goes_on_signing(
+    store: Store, clock: FakeClock, rotation: Rotation, signer: Signer, zone: dict[str, bytes | list[bytes] | None]
+) -> None:
+    await rotation.look()
+    await publish(store, zone)
+    await rotation.look()
+    signing = await signs(signer)
+    rsa, ed = (record_of(key) for key in await store.read(dkim_keys.list, state=State.ACTIVE))
+    zone[rsa.name] = ed.value.encode()  # another key
+    del zone[ed.name]
+    await rotation.look()
+    assert await missing(store) == [False, False], "asked once a day"
+    await clock.advance(DAY)
+    await rotation.look()
+    assert await missing(store) == [True, True]
+    assert await store.read(dkim_keys.count_missing) == 2
+    assert await signs(signer) == signing
+    since = [key.missing_since for key in await store.read(dkim_keys.list, state=State.ACTIVE)]
+    zone[rsa.name] = rsa.value.encode()
+    await clock.advance(INTERVAL_SECONDS)
+    await rotation.look()
+    assert await missing(store) == [False, True], "what is missing is looked for each hour"
+    assert [key.missing_since for key in await store.read(dkim_keys.list, state=State.ACTIVE)] == [None, since[1]]
+
+
+async def test_a_dns_that_does_not_answer_changes_nothing(
+    store: Store, clock: FakeClock, rotation: Rotation, zone: dict[str, bytes | list[bytes] | None]
+) -> None:
+    await rotation.look()
+    await publish(store, zone)
+    await rotation.look()
+    rsa, ed = (record_of(key) for key in await store.read(dkim_keys.list, state=State.ACTIVE))
+    zone[rsa.name] = None
+    del zone[ed.name]
+    await clock.advance(DAY)
+    await rotation.look()
+    assert await missing(store) == [False, True]
+    zone[ed.name] = None
+    await clock.advance(DAY)
+    await rotation.look()
+    assert await missing(store) == [False, True], "neither gone nor back"

@@ -30,6 +30,9 @@ class Shown:
     async def obstacles(self) -> Sequence[str]:
         return self.reasons
 
+    async def keys_missing(self) -> int | None:
+        return 1
+
     async def queue_depth(self) -> int | None:
         return self.depth
 
@@ -116,6 +119,7 @@ async def test_metrics_are_of_this_moment(world: World) -> None:
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     lines = answer.body.decode().splitlines()
     assert "mailserver_queue_depth 3.0" in lines
+    assert "mailserver_dkim_keys_missing 1.0" in lines
     assert "mailserver_uptime_seconds 12.5" in lines
     assert 'mailserver_active_connections{protocol="http"} 1.0' in lines
     world.shown.depth = 4
