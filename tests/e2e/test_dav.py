@@ -91,7 +91,9 @@ def test_who_is_nobody_is_asked_to_log_in_and_sends_no_body(house: Served) -> No
 
 def test_a_host_name_is_enough(house: Served) -> None:
     body = b'<propfind xmlns="DAV:"><prop><current-user-principal/></prop></propfind>'
-    status, text = Curl(house)("PROPFIND", "/.well-known/caldav", body, "--location", "--header", "Depth: 0")
+    status, text = Curl(house)(
+        "PROPFIND", "/.well-known/caldav", body, "--location", "--post301", "--header", "Depth: 0"
+    )
     assert status == 301
     assert "HTTP/1.1 207" in text
     assert f"/dav/principals/{ANN}/" in text
