@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import chain
 
 from mailserver.errors import InvalidCalendarData
 from mailserver.ical import reach
@@ -265,7 +266,8 @@ class Series:
             )
             merged.append((local, None) for local in made)
         last = None
-        for local, period_end in heapq.merge(*merged, key=lambda item: item[0]) if self.recurs else merged[0]:
+        is_ordered = not self._added and len(self._rules) <= 1  # nothing of a rule is before DTSTART
+        for local, period_end in chain(*merged) if is_ordered else heapq.merge(*merged, key=lambda item: item[0]):
             if local != last and (local < before or not self.recurs):
                 yield local, period_end
             last = local
