@@ -51,7 +51,9 @@ class Length:
     def end(self, local: datetime, start: int, zone: tzinfo) -> int:
         if self.exact is not None:
             return start + self.exact
-        return plus_duration(local, self.nominal, zone) if self.nominal else start
+        if self.nominal is None or not self.nominal.days:
+            return start + (self.nominal.seconds if self.nominal else 0)
+        return plus_duration(local, self.nominal, zone)
 
     def reach(self, start: int, end: int) -> Reach:
         if self.kind == "VEVENT":
