@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import chain
 
 from mailserver.errors import InvalidCalendarData
 from mailserver.ical import reach
@@ -50,7 +51,9 @@ class Length:
     def end(self, local: datetime, start: int, zone: tzinfo) -> int:
         if self.exact is not None:
             return start + self.exact
-        return plus_duration(local, self.nominal, zone) if self.nominal else start
+        if self.nominal is None or not self.nominal.days:
+            return start + (self.nominal.seconds if self.nominal else 0)
+        return plus_duration(local, self.nominal, zone)
 
     def reach(self, start: int, end: int) -> Reach:
         if self.kind == "VEVENT":
@@ -265,7 +268,8 @@ class Series:
             )
             merged.append((local, None) for local in made)
         last = None
-        for local, period_end in heapq.merge(*merged, key=lambda item: item[0]) if self.recurs else merged[0]:
+        is_ordered = not self._added and len(self._rules) <= 1  # nothing of a rule is before DTSTART
+        for local, period_end in chain(*merged) if is_ordered else heapq.merge(*merged, key=lambda item: item[0]):
             if local != last and (local < before or not self.recurs):
                 yield local, period_end
             last = local

@@ -13,7 +13,6 @@ from mailserver.errors import InvalidCalendarData
 
 MAX_NUMBER = 10**9  # of COUNT and INTERVAL; larger ones are this
 MAX_RULE = 4_000  # characters; every BY part in full has fewer
-DAY = timedelta(days=1)
 
 _WEEKDAYS = {name: number for number, name in enumerate(("MO", "TU", "WE", "TH", "FR", "SA", "SU"))}
 _BY_DAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)")
@@ -100,9 +99,9 @@ def _until(text: str) -> dict[str, object]:
         raise ValueError(text)
     day = datetime(int(match[1]), int(match[2]), int(match[3]))
     if match[4] is None:
-        return {"until": day + DAY - timedelta(seconds=1)}
+        return {"until": day + timedelta(seconds=86_399)}
     time = timedelta(hours=int(match[4]), minutes=int(match[5]), seconds=min(int(match[6]), 59))
-    if time >= DAY or int(match[5]) > 59:
+    if time >= timedelta(days=1) or int(match[5]) > 59:
         raise ValueError(text)
     return {"until": day + time, "until_is_utc": match[7] == "Z"}
 

@@ -103,7 +103,7 @@ def test_rules_that_say_nothing_possible_are_refused(rule: str) -> None:
 
 
 TOLERATED = [
-    "FREQ=DAILY;", "freq=weekly;byday=mo", "FREQ=DAILY;X-ODD=1", "RSCALE=CHINESE;FREQ=YEARLY;BYMONTH=5L;SKIP=FORWARD",
+    "FREQ=DAILY;", "FREQ=DAILY;UNTIL=99991231", "freq=weekly;byday=mo", "FREQ=DAILY;X-ODD=1", "RSCALE=CHINESE;FREQ=YEARLY;BYMONTH=5L;SKIP=FORWARD",
     "FREQ=DAILY;COUNT=3;UNTIL=20270101", "FREQ=WEEKLY;BYDAY=1MO", "FREQ=DAILY;BYSECOND=60",
     "FREQ=DAILY;COUNT=10000000000000",
 ]  # fmt: skip
