@@ -19,7 +19,8 @@ from mailserver.mail.editing import HeaderBlock
 from mailserver.store import collections, correspondents, members
 from mailserver.store.collections import Collection, Draft, Family, Kind
 from mailserver.store.correspondents import Correspondent
-from mailserver.store.database import Tx
+from mailserver.store.database import Rx, Tx
+from mailserver.store.members import Member
 from mailserver.text import split_address
 
 FIRST, ANSWER = 1.0, 0.5  # what a message counts
@@ -96,12 +97,10 @@ def collect(tx: Tx, user_id: int, found: Written, kept: int = MAX_CORRESPONDENTS
 
 
 def forget(tx: Tx, known: Correspondent) -> None:
-    """The person and the card, which clients see go."""
-    if known.contact_id is not None:
-        member = members.find_by_id(tx, Family.ADDRESSBOOKS, known.contact_id)
-        book = None if member is None else collections.find_by_id(tx, Family.ADDRESSBOOKS, member.collection_id)
-        if member is not None and book is not None:
-            members.remove(tx, book, member)
+    """The person and the card, which clients see go; a card that was moved to another book stays there."""
+    card_of = _card(tx, known)
+    if card_of is not None:
+        members.remove(tx, *card_of)
     correspondents.remove(tx, known.id)
 
 
@@ -115,12 +114,20 @@ def _add(tx: Tx, user_id: int, address: str, name: str, weight: float) -> None:
 
 def _rename(tx: Tx, known: Correspondent, name: str) -> None:
     """The card says how they are called now."""
+    card_of = _card(tx, known)
+    if card_of is not None:
+        members.replace(tx, *card_of, _draft(known.address, name))
+
+
+def _card(rx: Rx, known: Correspondent) -> tuple[Collection, Member] | None:
+    """The card in the collected book."""
     if known.contact_id is None:
-        return
-    member = members.find_by_id(tx, Family.ADDRESSBOOKS, known.contact_id)
-    book = None if member is None else collections.find_by_id(tx, Family.ADDRESSBOOKS, member.collection_id)
-    if member is not None and book is not None and book.kind is Kind.COLLECTED:
-        members.replace(tx, book, member, _draft(known.address, name))
+        return None
+    member = members.find_by_id(rx, Family.ADDRESSBOOKS, known.contact_id)
+    book = None if member is None else collections.find_by_id(rx, Family.ADDRESSBOOKS, member.collection_id)
+    if member is None or book is None or book.kind is not Kind.COLLECTED:
+        return None
+    return book, member
 
 
 def _draft(address: str, name: str) -> members.Draft:
