@@ -150,7 +150,7 @@ class RecipientSuppressed(Refusal):
 
 
 class BadReturnAddress(Refusal):
-    """A rewritten sender of ours (SRS) that is not valid, or is written to by somebody who is no mail server."""
+    """A return address of ours (SRS, or a marked reverse-path) that is not valid, or that people write to."""
 
     smtp, http, text = "550 5.7.1", 403, "This return address is not valid"
 
@@ -398,6 +398,8 @@ class TooManyAttendees(LimitReached):
 
 
 class BadSchedulingMessage(BadValue):
+    """valid-calendar-data of a POST to the outbox, valid-scheduling-message."""
+
     """valid-calendar-data and valid-scheduling-message of a POST to the outbox, RFC 6638 §5."""
 
     http, text = 403, "Not a scheduling message this server takes"

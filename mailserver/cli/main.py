@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "token": ("mailserver.cli.token:token", "App passwords and bearer tokens, one for each device."),
     "share": ("mailserver.cli.share:share", "Mailboxes that several users work with."),
     "alias": ("mailserver.cli.alias:alias", "Addresses that stand for other addresses."),
+    "contact": ("mailserver.cli.contact:contact", "People that users write to."),
     "dkim": ("mailserver.cli.dkim:dkim", "Keys that mail is signed with, and their DNS records."),
     "relay": ("mailserver.cli.relay:relay", "Servers that send our mail on."),
     "queue": ("mailserver.cli.queue:queue", "Mail on its way to other servers."),

@@ -1,9 +1,10 @@
 """`mailserver queue`: mail on its way to other servers. A running server hears of every order at once."""
 
-import dataclasses
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from mailserver.cli import queue_show
 from mailserver.cli.context import Context
@@ -13,14 +14,16 @@ from mailserver.cli.queue_choice import Choice, EntryId, chosen, destination_opt
 from mailserver.cli.times import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mailserver.store.database import Tx
     from mailserver.store.queue import Entry
     from mailserver.store.queue_states import State
+    from mailserver.store.store import Store
 
 COLUMNS = ("id", "sender", "recipient", "state", "attempts", "next_attempt", "size", "last_error")
-STATES = ("pending", "held", "sending", "delivered", "relayed", "bounced", "expired", "cancelled")
+SCHEDULED = "scheduled"  # pending, for a later moment
+STATES = ("pending", SCHEDULED, "held", "sending", "delivered", "relayed", "bounced", "expired", "cancelled")
 STATUSES = {
     "pending": ("pending", "held"),
     "sending": ("sending",),
@@ -60,8 +63,14 @@ def list_(
     from mailserver.store.queue_states import State
 
     names = {*states, *(("held",) if held else ()), *(STATUSES[status] if status else ())}
-    wanted = queue_search.Wanted(frozenset(map(State, names)) if names else None, destination, sender)
-    found = context.run(lambda store: store.read(queue_search.find, wanted, limit))
+    chosen_states = frozenset(State(name) for name in names if name != SCHEDULED) if names else None
+    wanted = queue_search.Wanted(chosen_states, destination, sender)
+
+    async def read(store: "Store") -> "Sequence[Entry]":
+        now_ms = int(store.clock.now().timestamp() * 1000) if SCHEDULED in names else None
+        return await store.read(queue_search.find, replace(wanted, scheduled_after=now_ms), limit)
+
+    found = context.run(read)
     rows = [fields(entry) for entry in found]
     if not as_json:
         rows = [row | {"size": octets(row["message_octets"]), "last_error": _why(row)} for row in rows]
@@ -219,6 +228,6 @@ def _why(row: dict[str, Any]) -> str | None:
 
 def fields(entry: "Entry") -> dict[str, Any]:
     """The columns of the row and its state; times as UTC text."""
-    columns = dataclasses.asdict(entry)
+    columns = msgspec.structs.asdict(entry)
     times = {name: moment(columns[name]) or None for name in MOMENTS}
     return columns | times | {"status": entry.status.value, "state": entry.state.value}

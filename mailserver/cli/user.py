@@ -9,6 +9,7 @@ from mailserver.cli.context import Context
 from mailserver.cli.noun import Noun
 from mailserver.cli.output import json_option, octets, show_fields, show_list
 from mailserver.cli.password import read_password, stdin_option
+from mailserver.cli.profile import profile
 from mailserver.cli.sending_limits import DEFAULT, chosen_limit, limit_words, per_hour_option, shown_limit
 from mailserver.cli.sizes import SIZE
 from mailserver.cli.times import moment
@@ -75,6 +76,9 @@ def add(
 
     added = context.run(write)
     click.echo(f"Added {added.address}")
+
+
+user.add_command(profile)
 
 
 @user.command("list")

@@ -47,6 +47,12 @@ class RetrySchedule(StrEnum):
     STEPS = "steps"  # 5, 15, 30 minutes, then 1, 2, 4, 8, 16, 24 hours
 
 
+class UniqueSenders(StrEnum):
+    OFF = "off"
+    BULK = "bulk"  # mail for many, or of a list
+    ON = "on"
+
+
 class LogLevel(StrEnum):
     DEBUG = "debug"
     INFO = "info"
@@ -268,6 +274,7 @@ class BouncesConfig:
     suppress_after: int = 3  # hard bounces of an address before submission refuses it for a while; 0: never
     within_days: float = 30.0  # in which they add up
     suppress_days: float = 14.0  # how long it is refused, if nobody releases it
+    unique_senders: UniqueSenders = UniqueSenders.OFF  # a reverse-path for each recipient, so that any bounce is known
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from mailserver.dkim.sign import Signer
 from mailserver.dkim.verify import Verifier
 from mailserver.dns.answers import Resolver
 from mailserver.errors import SealBroken
+from mailserver.mail.marked_paths import Marks
 from mailserver.mail.srs import Srs
 from mailserver.queue.notices import Notices
 from mailserver.store.return_paths import ReturnPaths
@@ -23,6 +24,8 @@ from mailserver.store.store import Store
 if TYPE_CHECKING:
     from mailserver.store.sealing import SealingKey
 
+MARKED_DAYS = 21  # after the last day of a row, that bounces find back: other servers try for five, or longer
+
 _log = structlog.get_logger("daemon")
 
 
@@ -30,6 +33,7 @@ _log = structlog.get_logger("daemon")
 class Correspondence:
     notices: Notices
     forwarding: Forwarding
+    marks: Marks  # of reverse-paths that our mail leaves with
     examiner: Examiner
 
     @classmethod
@@ -37,15 +41,16 @@ class Correspondence:
         cls, store: Store, clock: Clock, config: Config, resolver: Resolver, signer: Signer
     ) -> "Correspondence":
         key, hostname = await _key(store), config.server.hostname
-        paths = ReturnPaths(Srs(key.derive("srs"), config.forwarding.srs_days))
+        marks = Marks(key.derive("marked paths"), MARKED_DAYS)
+        paths = ReturnPaths(Srs(key.derive("srs"), config.forwarding.srs_days), marks)
         chains = Chains(resolver, clock, store.in_thread, signer)
         examiner = Examiner(resolver, Verifier(resolver, clock, store.in_thread), chains)
         notices = Notices(store, clock, hostname, paths, config.queue, config.delivery, config.bounces, signer=signer)
-        marks = key.derive("forwarding marks")
+        rings = key.derive("forwarding marks")
         forwarding = Forwarding(
-            store, clock, hostname, marks, paths, examiner, signer, secrets.token_bytes, config.forwarding
+            store, clock, hostname, rings, paths, examiner, signer, secrets.token_bytes, config.forwarding
         )
-        return cls(notices, forwarding, examiner)
+        return cls(notices, forwarding, marks, examiner)
 
     def reconfigure(self, config: Config) -> None:
         self.notices.reconfigure(config.queue, config.delivery, config.bounces)
@@ -59,5 +64,5 @@ async def _key(store: Store) -> "SealingKey":
     try:
         return await store.in_thread(SealingKey.open, store.data)
     except SealBroken as fault:
-        _log.error("bounces of forwarded mail find back until the next start only", error=fault.text)
+        _log.error("bounces to return addresses find back until the next start only", error=fault.text)
         return SealingKey(secrets.token_bytes(KEY_OCTETS))

@@ -31,6 +31,7 @@ def build(house: House, signer: Signer, letters: Correspondence, stages: Sequenc
         forwards=letters.forwarding,
         notifier=letters.notices,
         bounces=config.bounces,
+        marks=letters.marks,
     )
     submission = Submission(
         store, clock, hostname, *limits, signer, submission=config.submission, notifier=letters.notices

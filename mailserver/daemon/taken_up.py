@@ -30,6 +30,7 @@ TAKEN_UP = (
     "web.max_",
     "web.allow_plain_auth",
     "bounces.",
+    "contacts.",
     "scheduling.mail",
     "scheduling.invitations",
     "scheduling.max_",

@@ -66,7 +66,7 @@ async def send(store: Store, config: Config, message: Trial, listener: Listener)
         entry = await store.write_prepared(
             lambda: spool.prepare(store, staged), lambda tx, spooled: _add(tx, worker, message, spooled)
         )
-        [result] = await way.remote.carry(Consignment((entry,), destination), listener)
+        [result] = await way.remote.carry(Consignment((entry,), destination), listener=listener)
         await store.write(_settle, worker, result)
         return result
 

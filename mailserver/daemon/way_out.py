@@ -19,6 +19,7 @@ from mailserver.outbound_tls.service import OutboundTls
 from mailserver.queue.seams import Carrier
 from mailserver.remote.consignment import Gates
 from mailserver.remote.deliver import Remote
+from mailserver.remote.reverse_paths import ReversePaths
 from mailserver.store.store import Store
 
 _log = structlog.get_logger("dns")
@@ -28,8 +29,11 @@ _log = structlog.get_logger("dns")
 class WayOut:
     remote: Remote
     tls: OutboundTls
+    reverse_paths: ReversePaths | None
 
     def reconfigure(self, config: Config) -> None:
+        if self.reverse_paths is not None:
+            self.reverse_paths.reconfigure(config.bounces.unique_senders)
         self.remote.reconfigure(config.outbound)
         self.tls.reconfigure(config)
 
@@ -37,7 +41,8 @@ class WayOut:
 async def carrier(ground: Ground, gates: Gates, config: Config) -> Carrier:
     """For the dispatcher: rows whose recipients became ours are delivered here. Raises BadValue."""
     store, closing = ground.store, ground.closing
-    way = await open_way_out(store, ground.resolver, ground.signer, gates, config, closing)
+    marked = ReversePaths(ground.letters.marks, config.bounces.unique_senders)
+    way = await open_way_out(store, ground.resolver, ground.signer, gates, config, closing, marked)
     way.tls.start()
     asking = asyncio.create_task(tell_about_dnssec(ground.resolver), name="dnssec")
     closing.callback(asking.cancel)
@@ -56,9 +61,18 @@ async def tell_about_dnssec(resolver: DnsResolver) -> None:
 
 
 async def open_way_out(
-    store: Store, resolver: DnsResolver, signer: Signer, gates: Gates, config: Config, closing: AsyncExitStack
+    store: Store,
+    resolver: DnsResolver,
+    signer: Signer,
+    gates: Gates,
+    config: Config,
+    closing: AsyncExitStack,
+    reverse_paths: ReversePaths | None = None,
 ) -> WayOut:
-    """Registers with `closing` what it opened. Raises BadValue where the configuration can not be used."""
+    """Registers with `closing` what it opened. Raises BadValue where the configuration can not be used.
+
+    `reverse_paths`: None leaves all mail with its sender.
+    """
     clock = store.clock
 
     async def sign_report(header: bytes, reverse_path: str, body: bytes) -> bytes:
@@ -76,6 +90,7 @@ async def open_way_out(
         config.outbound,
         config.server.hostname,
         secrets.token_bytes,
+        reverse_paths=reverse_paths,
     )
     closing.push_async_callback(remote.close)
-    return WayOut(remote, tls)
+    return WayOut(remote, tls, reverse_paths)

@@ -23,6 +23,7 @@ from mailserver.delivery.incoming_reports import IncomingReports
 from mailserver.delivery.outgoing import outgoing
 from mailserver.delivery.recipients import Recipients
 from mailserver.delivery.successes import Notifier
+from mailserver.mail.marked_paths import Marks
 from mailserver.mail.transaction import Envelope, Peer
 from mailserver.store.handover import Local, Remote, hand_over
 from mailserver.store.recipients import Resolved
@@ -49,8 +50,10 @@ class LocalDelivery:
         forwards: Forwards | None = None,
         notifier: Notifier | None = None,
         bounces: BouncesConfig | None = None,
+        marks: Marks | None = None,
     ) -> None:
-        """`forwards`: None sends mail on as it came; `notifier`: None tells nobody of success."""
+        """`forwards`: None sends mail on as it came; `notifier`: None tells nobody of success; `marks`: of the
+        reverse-paths that our mail leaves with."""
         self._store = store
         self._clock = clock
         self._hostname = hostname
@@ -59,7 +62,7 @@ class LocalDelivery:
         self._random = random
         self._forwards = forwards or AsItCame()
         self._notifier = notifier
-        self.reports = IncomingReports(store, bounces or BouncesConfig())
+        self.reports = IncomingReports(store, clock, bounces or BouncesConfig(), marks)
         self.reconfigure(smtp, delivery, queue)
 
     def reconfigure(self, smtp: SmtpConfig, delivery: DeliveryConfig, queue: QueueConfig) -> None:
@@ -75,8 +78,8 @@ class LocalDelivery:
     async def resolve(self, address: str, size: int | None, reverse_path: str) -> Resolved:
         """`size`: octets as MAIL announced them.
 
-        Raises NoSuchUser, MailboxDisabled, RelayDenied, OverQuota, MailLoop; BadReturnAddress where a rewritten
-        sender of ours is written to by others than servers with a bounce.
+        Raises NoSuchUser, MailboxDisabled, RelayDenied, OverQuota, MailLoop; BadReturnAddress where a return
+        address of ours is not valid, or is written to by others than servers with a bounce.
         """
         returning = await self._forwards.returning(address, reverse_path)
         return returning or await self._recipients.from_anybody(address, size)

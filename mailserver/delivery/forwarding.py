@@ -32,12 +32,13 @@ from mailserver.dkim.sign import Signer
 from mailserver.errors import BadReturnAddress, LimitReached, MailLoop, NotPermitted, Refusal
 from mailserver.mail import via
 from mailserver.mail.editing import field_line
+from mailserver.mail.marked_paths import is_marked
 from mailserver.mail.transaction import EnvelopeRecipient
 from mailserver.store import domains
 from mailserver.store.database import Rx
 from mailserver.store.queue import QueueRecipient
 from mailserver.store.recipients import Resolved, resolve
-from mailserver.store.return_paths import ReturnPaths, belongs_here, is_ours, is_rewritten
+from mailserver.store.return_paths import ReturnPaths, belongs_here, is_ours, is_returning
 from mailserver.store.store import Store
 
 MARK_LETTERS = 20  # of base32
@@ -87,11 +88,11 @@ class Forwarding:
         self.config = config
 
     async def returning(self, address: str, reverse_path: str) -> Resolved | None:
-        """At RCPT: who a bounce of forwarded mail is for; None where the address is no rewritten one of ours.
+        """At RCPT: who a bounce to this address is for; None where it is no return address of ours.
 
         Raises BadReturnAddress, and what store.recipients.resolve raises for a first sender who is here.
         """
-        if not is_rewritten(address):
+        if not is_returning(address):
             return None
         now_ms = int(self._clock.now().timestamp() * 1000)
         return await self._store.read(self._returning, address, reverse_path, now_ms)
@@ -110,7 +111,8 @@ class Forwarding:
                 raise refusal
             _log.warning("mail not forwarded", id=arriving.id, reason=refusal.text if refusal else "")
             return NOTHING
-        if all(is_rewritten(way.rcpt.address) for way in ways):  # a notification on its way back
+        is_back = not arriving.envelope.reverse_path and all(is_returning(way.rcpt.address) for way in ways)
+        if is_back:  # a notification on its way back
             return Forwarded(_elsewhere(ways), "", header.for_servers(arriving.header, received))
         evidence = await self._examiner.examine(arriving)
         through = ways[0].rcpt.address
@@ -128,7 +130,7 @@ class Forwarding:
     def _returning(self, rx: Rx, address: str, reverse_path: str, now_ms: int) -> Resolved | None:
         if not belongs_here(rx, address):
             return None
-        if reverse_path:
+        if reverse_path and not is_marked(address):  # people who answer to Return-Path are told at the end of DATA
             raise BadReturnAddress("This address takes nothing but notifications, from the null reverse-path")
         sender = self._return_paths.first_sender(rx, address, now_ms)
         return resolve(rx, sender, self._hostname) or Resolved((), (sender,))

@@ -21,7 +21,7 @@ class Forwarded:
 
 class Forwards(Protocol):
     async def returning(self, address: str, reverse_path: str) -> Resolved | None:
-        """At RCPT: who a bounce of forwarded mail is for; None where the address is no rewritten one of ours."""
+        """At RCPT: who a bounce to this address is for; None where it is no return address of ours."""
 
     async def prepare(self, arriving: Arriving, received: bytes) -> Forwarded:
         """What leaves for other servers. Raises Refusal where nobody at all would get the message."""

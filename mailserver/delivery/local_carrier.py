@@ -15,11 +15,12 @@ import structlog
 from mailserver.clock import Clock
 from mailserver.config.tree import DeliveryConfig, QueueConfig
 from mailserver.delivery import header, recipients
+from mailserver.delivery.one_copy import OneCopy
 from mailserver.errors import OverQuota, Refusal
 from mailserver.mail import reports
 from mailserver.mail.editing import HeaderBlock
 from mailserver.mail.transaction import Body, Ret
-from mailserver.remote.consignment import Consignment, Result, Verdict
+from mailserver.remote.consignment import Consignment, Result, Taken, Verdict, unheard
 from mailserver.store import local_handovers, spool
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Rx, Tx, as_refusal
@@ -39,7 +40,23 @@ _log = structlog.get_logger("delivery")
 
 
 class Carrier(Protocol):
-    async def carry(self, consignment: Consignment) -> Sequence[Result]: ...
+    async def carry(self, consignment: Consignment, taken: Taken = unheard) -> Sequence[Result]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Here:
+    entry: Entry
+    resolved: Resolved  # all that the address stands for
+    left: Resolved  # of them whom no other row of the message reaches
+
+    @property
+    def orcpt(self) -> str | None:
+        return self.entry.orcpt or recipients.as_orcpt(self.entry.recipient)
+
+    @property
+    def notify(self) -> str | None:
+        wish = self.entry.notify
+        return recipients.told_before(wish) if recipients.stands_for_several(self.resolved) else wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +65,7 @@ class _Known:
 
     away: tuple[Entry, ...]  # not ours
     done: tuple[Entry, ...]  # delivered before a crash
-    here: tuple[tuple[Entry, Resolved], ...]
+    here: tuple[_Here, ...]
     refused: tuple[tuple[Entry, Refusal], ...]
 
 
@@ -73,7 +90,7 @@ class LocalCarrier:
         self._max_depth = delivery.max_alias_depth
         self._expire_ms = int(queue.expire_days * DAY_MS)
 
-    async def carry(self, consignment: Consignment) -> Sequence[Result]:
+    async def carry(self, consignment: Consignment, taken: Taken = unheard) -> Sequence[Result]:
         """One result for each row; a refusal or a fault of the disk is one too."""
         known = await self._store.read(self._look, consignment)
         results = [self._result(entry, *DELIVERED) for entry in known.done]
@@ -81,12 +98,13 @@ class LocalCarrier:
         if known.here:
             results += await self._deliver(known.here)
         if known.away:
-            results += await self._remote.carry(replace(consignment, entries=known.away))
+            results += await self._remote.carry(replace(consignment, entries=known.away), taken)
         return results
 
     def _look(self, rx: Rx, consignment: Consignment) -> _Known:
         done = local_handovers.list(rx, [entry.id for entry in consignment.entries])
-        away, here, refused = [], [], []
+        away, refused = [], []
+        here: list[_Here] = []
         for entry in consignment.entries:
             if entry.id in done:
                 continue
@@ -98,32 +116,35 @@ class LocalCarrier:
             if resolved is None:
                 away.append(entry)
             elif _has_room(resolved, entry.message_octets):
-                here.append((entry, resolved))
+                here.append(_Here(entry, resolved, resolved))
             else:
                 refused.append((entry, OverQuota()))
+        if here:
+            copies = OneCopy(rx, consignment.entries, self._hostname, self._max_depth)
+            here = [replace(each, left=copies.left(each.entry, each.resolved)) for each in here]
         finished = tuple(entry for entry in consignment.entries if entry.id in done)
         return _Known(tuple(away), finished, tuple(here), tuple(refused))
 
-    async def _deliver(self, here: tuple[tuple[Entry, Resolved], ...]) -> list[Result]:
+    async def _deliver(self, here: tuple[_Here, ...]) -> list[Result]:
         started = self._clock.monotonic()
-        first = here[0][0]
+        first = here[0].entry
         try:
             async with self._store.incoming() as incoming:
                 await spool.read_into(self._store, first.message_path, incoming)
                 await self._hand_over(here, incoming)
         except FileNotFoundError:
-            return [self._result(entry, 554, "5.3.0", "The spool file is missing") for entry, _ in here]
+            return [self._result(each.entry, 554, "5.3.0", "The spool file is missing") for each in here]
         except Refusal as refusal:
-            return [self._refused(entry, refusal) for entry, _ in here]
+            return [self._refused(each.entry, refusal) for each in here]
         except OSError as fault:
-            return [self._refused(entry, as_refusal(fault)) for entry, _ in here]
+            return [self._refused(each.entry, as_refusal(fault)) for each in here]
         took = int((self._clock.monotonic() - started) * 1000)
         _log.info("queued message delivered here", queue_id=first.id, id=first.transaction_id, recipients=len(here))
-        return [self._result(entry, *_done(resolved), took) for entry, resolved in here]
+        return [self._result(each.entry, *_done(each.resolved), took) for each in here]
 
-    async def _hand_over(self, here: tuple[tuple[Entry, Resolved], ...], incoming: Incoming) -> None:
+    async def _hand_over(self, here: tuple[_Here, ...], incoming: Incoming) -> None:
         """In one transaction: mailboxes, forwarded rows, and the note that this was done."""
-        first, now = here[0][0], self._clock.now()
+        first, now = here[0].entry, self._clock.now()
         block = HeaderBlock.parse(incoming.head(header.MAX_HEADER_OCTETS))
         local, forwarded = _boxes(here), _forwarded(here)
         stored = header.for_mailboxes(block, first.sender, b"", local) if local else b""
@@ -133,7 +154,7 @@ class LocalCarrier:
             block.octets,
             Local(local, stored, first.sender, int(now.timestamp())),
             Remote(forwarded, block.render(), partial(self._outgoing, first, int(now.timestamp() * 1000))),
-            partial(_note, [entry.id for entry, _ in here]),
+            partial(_note, [each.entry.id for each in here]),
         )
 
     def _outgoing(self, entry: Entry, now_ms: int, spooled: Spooled) -> Outgoing:
@@ -174,19 +195,17 @@ def _has_room(resolved: Resolved, octets: int) -> bool:
     return bool(resolved.remote) or any(recipient.has_room(octets) for recipient in resolved.local)
 
 
-def _boxes(here: tuple[tuple[Entry, Resolved], ...]) -> tuple[LocalRecipient, ...]:
+def _boxes(here: tuple[_Here, ...]) -> tuple[LocalRecipient, ...]:
     """Every account once."""
-    return tuple({box.user_id: box for _, resolved in here for box in resolved.local}.values())
+    return tuple({box.user_id: box for each in here for box in each.left.local}.values())
 
 
-def _forwarded(here: tuple[tuple[Entry, Resolved], ...]) -> tuple[QueueRecipient, ...]:
+def _forwarded(here: tuple[_Here, ...]) -> tuple[QueueRecipient, ...]:
     """Every address elsewhere once, with the wishes of the row that led to it."""
     each: dict[str, QueueRecipient] = {}
-    for entry, resolved in here:
-        orcpt = entry.orcpt or recipients.as_orcpt(entry.recipient)
-        for address in resolved.remote:
-            notify = recipients.told_before(entry.notify) if recipients.stands_for_several(resolved) else entry.notify
-            each.setdefault(address, QueueRecipient(address, notify, orcpt, is_forwarded=True))
+    for row in here:
+        for address in row.left.remote:
+            each.setdefault(address, QueueRecipient(address, row.notify, row.orcpt, is_forwarded=True))
     return tuple(each.values())
 
 

@@ -15,7 +15,7 @@ from mailserver.store import recipients
 from mailserver.store.events import AccountsChanged, Event, ForeignCommit, MessagesAdded
 from mailserver.store.queue import QueueRecipient
 from mailserver.store.recipients import LocalRecipient, Resolved
-from mailserver.store.return_paths import is_rewritten
+from mailserver.store.return_paths import is_returning
 from mailserver.store.store import Store
 
 REMEMBERED_SECONDS = 2.0  # a changed account is known at once
@@ -108,7 +108,7 @@ def remote(envelope: Envelope[Resolved]) -> tuple[QueueRecipient, ...]:
 
 def original(rcpt: EnvelopeRecipient[Resolved]) -> str | None:
     """ORCPT of what an alias forwards: the address the sender wrote to. RFC 3461 §5.2.7."""
-    if rcpt.orcpt is not None or is_rewritten(rcpt.address):
+    if rcpt.orcpt is not None or is_returning(rcpt.address):
         return rcpt.orcpt
     return as_orcpt(rcpt.address)
 

@@ -65,6 +65,15 @@ class Signs(Protocol):
         """Field lines for the top of this header, b"" where it goes unsigned."""
 
 
+class Collects(Protocol):
+    """Remembers whom an account writes to."""
+
+    def prepare(
+        self, user_id: int, block: HeaderBlock, recipients: Iterable[str], own: Iterable[str]
+    ) -> Callable[[Tx], None] | None:
+        """Work for the transaction that takes the message; None: none."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     """Of the account, read before the message is taken."""
@@ -87,8 +96,9 @@ class Submission:
         *,
         submission: SubmissionConfig | None = None,
         notifier: Notifier | None = None,
+        collector: Collects | None = None,
     ) -> None:
-        """`notifier`: None tells nobody of success."""
+        """`notifier`: None tells nobody of success. `collector`: None remembers nobody."""
         self._store = store
         self._signer = signer
         self._clock = clock
@@ -97,6 +107,7 @@ class Submission:
         self._random = random
         self.reconfigure(smtp, delivery, queue)
         self._notifier = notifier
+        self._collector = collector
         self.configure(submission or SubmissionConfig())
 
     def reconfigure(self, smtp: SmtpConfig, delivery: DeliveryConfig, queue: QueueConfig) -> None:
@@ -165,7 +176,14 @@ class Submission:
             block.octets,
             Local(local, stored, sender, epoch),
             Remote(remote, sent, leaving),
-            partial(self._note, account.user_id, len(envelope.recipients), message_id, _hidden(written, remote)),
+            partial(
+                self._note,
+                account.user_id,
+                len(envelope.recipients),
+                message_id,
+                _hidden(written, remote),
+                self._collecting(account, envelope, written, senders),
+            ),
             self._kept(account, known.copies, written, message_id, epoch, all_queued=not local),
         )
         if self._notifier is not None and not_before is None and (lines := successes.wanted(envelope)):
@@ -217,10 +235,30 @@ class Submission:
         undone = now + timedelta(seconds=self._config.undo_seconds)
         return max(undone, envelope.hold_until or undone)
 
-    def _note(self, user_id: int, recipients: int, message_id: str, hidden: bytes, tx: Tx) -> None:
+    def _note(
+        self,
+        user_id: int,
+        recipients: int,
+        message_id: str,
+        hidden: bytes,
+        collect: Callable[[Tx], None] | None,
+        tx: Tx,
+    ) -> None:
         submissions.add(tx, user_id, recipients, self._limits)
         if hidden:
             hidden_fields.add(tx, message_id, hidden)
+        if collect is not None:
+            collect(tx)
+
+    def _collecting(
+        self, account: Sender, envelope: Envelope[Resolved], block: HeaderBlock, senders: list[str]
+    ) -> Callable[[Tx], None] | None:
+        """A null reverse-path is of read receipts: nobody chose to write those."""
+        if self._collector is None or not envelope.reverse_path:
+            return None
+        recipients = [each.address for each in envelope.recipients]
+        own = (account.address, envelope.reverse_path, *senders)
+        return self._collector.prepare(account.user_id, block, recipients, own)
 
     def _kept(
         self, account: Sender, copies: SentCopies, block: HeaderBlock, message_id: str, epoch: int, *, all_queued: bool

@@ -99,7 +99,10 @@ class DnsResolver:
     async def addresses(self, name: str, *, ipv4: bool = True, ipv6: bool = True) -> Answer[str]:
         """When one family can not be had, the other one's addresses do; a failure only where there are none."""
         kinds = [dns.rdatatype.AAAA] * ipv6 + [dns.rdatatype.A] * ipv4
-        answers = await asyncio.gather(*(self._family(name, kind) for kind in kinds))
+        if all(self._is_kept(name, kind) for kind in kinds):  # nothing to wait for: no tasks
+            answers = [await self._family(name, kind) for kind in kinds]
+        else:
+            answers = await asyncio.gather(*(self._family(name, kind) for kind in kinds))
         failures = [answer for answer in answers if isinstance(answer, DnsFailure)]
         had = [answer for answer in answers if not isinstance(answer, DnsFailure)]
         records = tuple(record for answer in had for record in answer.records)
@@ -128,6 +131,9 @@ class DnsResolver:
             await self.check()
         is_secure = reply.is_authentic and self._trust.holds
         return Answer(reply.records, reply.exists, is_secure, reply.name)
+
+    def _is_kept(self, name: str, kind: dns.rdatatype.RdataType) -> bool:
+        return self._cache.get((name, kind.name), self._clock.monotonic()) is not None
 
     async def _reply(self, name: str, kind: dns.rdatatype.RdataType, convert: Callable[[Any], object]) -> _Known:
         key = name, kind.name

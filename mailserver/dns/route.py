@@ -54,5 +54,7 @@ def _ordered(records: list[Mx], random: Callable[[int], bytes]) -> list[Mx]:
     best: dict[str, Mx] = {}
     for mx in sorted(records, key=lambda mx: (mx.preference, mx.host)):
         best.setdefault(mx.host, mx)
+    if len(best) <= 1:
+        return [*best.values()]
     shuffled = sorted(best.values(), key=lambda mx: (mx.preference, random(SHUFFLE_OCTETS)))
     return shuffled[:MAX_HOSTS]

@@ -43,6 +43,7 @@ _SUBJECTS = (
     "mail delivery failed", "mail delivery system", "delivery notification", "could not be delivered",
     "unzustellbar", "non remis",
 )  # fmt: skip
+_WAITING = ("delayed", "warning", "will continue", "still trying", "will be retried", "not yet", "verzögert")
 _ACTIONS = {action.value: action for action in Action}
 
 
@@ -55,11 +56,12 @@ class Bounced:
     action: Action
     status: str  # "5.1.1"; "5.0.0" where only the class is known
     diagnostic: str  # one line, "" where there is none
+    says_why: bool = True  # False: no code stands anywhere, and nobody may be judged by it
 
     @property
     def is_hard(self) -> bool:
         """It failed for good, and would for any message."""
-        return self.action is Action.FAILED and is_about_address(self.status)
+        return self.action is Action.FAILED and self.says_why and is_about_address(self.status)
 
 
 # There is none, it is switched off, or the class alone is known. Not those about the sender's address (5.1.7, 5.1.8),
@@ -91,6 +93,41 @@ def parse(message: bytes) -> Bounce | None:
     if not recipients:
         return None
     return Bounce(tuple(recipients), envid, _original_ids(message, entities))
+
+
+def about_one(message: bytes) -> Bounced | None:
+    """The same where the reverse-path says whom it is about, so that the report need not; None: no notification.
+
+    `address`: as the report names it, "" where it does not. Never raises, linear in its input.
+    """
+    message = message[:MAX_OCTETS]
+    named = parse(message)
+    if named is not None:
+        failed = [each for each in named.recipients if each.action is Action.FAILED]
+        return [*failed, *named.recipients][0]
+    entities = scan(message)
+    status = next((each for each in entities if each.content.name in STATUS_TYPES), None)
+    if status is None and not _looks_like_one(entities[0].header):
+        return None
+    subject = entities[0].header.get(b"subject").decode("utf-8", "replace")
+    said = _above_the_copy(next((_content(message, each) for each in entities if each.content.is_text), ""))
+    reported = _content(message, status) if status is not None else ""
+    return _unnamed(_reason(f"{reported}\n{said}" if reported else said), subject, said)
+
+
+def _looks_like_one(top: Header) -> bool:
+    subject = top.get(b"subject").decode("utf-8", "replace").lower()
+    is_report = top.get(b"content-type").strip().lower().startswith(b"multipart/report")
+    return is_report or _claims_to_be_one(top) or any(word in subject for word in _SUBJECTS)
+
+
+def _unnamed(reason: "_Reason", subject: str, said: str) -> Bounced:
+    text = f"{subject}\n{said[:MAX_LINE]}".lower()
+    waits = reason.status.startswith("4") or (not reason.status and any(words in text for words in _WAITING))
+    status = reason.status or ("4.0.0" if waits else "5.0.0")
+    return Bounced(
+        "", None, Action.DELAYED if waits else Action.FAILED, status, reason.line, says_why=bool(reason.status)
+    )
 
 
 # ---- RFC 3464 ----

@@ -56,6 +56,10 @@ class StsCache:
 
     async def find(self, domain: str) -> DomainPolicy:
         """The policy in force, and what is wrong with it if something is. Never raises for what the domain did."""
+        kept, new_id = await self._kept.get(domain), await self._id_of(domain)
+        now = self._now_ms()
+        if _holds(kept, new_id, now) and not _is_to_be_marked(kept, now):  # nothing to do, so no task for it
+            return _in_force(domain, kept, now)
         running = self._running.get(domain)
         if running is None:
             running = self._running[domain] = asyncio.create_task(self._find(domain))
@@ -83,11 +87,9 @@ class StsCache:
         kept = await self._kept.get(domain)
         new_id = await self._id_of(domain)
         now = self._now_ms()
-        if kept is not None and now - kept.used_at > USED_SECONDS * 1000:
+        if _is_to_be_marked(kept, now):
             await self._write(domain, lambda tx: sts_policies.set_used(tx, domain))
-        if new_id is None or (kept is not None and _is_same(kept, new_id, now)):
-            return _in_force(domain, kept, now)
-        if kept is not None and kept.tried_id == new_id and now < kept.retry_at:
+        if _holds(kept, new_id, now):
             return _in_force(domain, kept, now)
         return await self._fetched(domain, new_id, kept)
 
@@ -152,8 +154,17 @@ class StsCache:
         return int(self._store.clock.now().timestamp() * 1000)
 
 
-def _is_same(kept: StoredPolicy, new_id: str, now: int) -> bool:
-    return kept.policy_id == new_id and (kept.expires_at or 0) > now
+def _holds(kept: StoredPolicy | None, new_id: str | None, now: int) -> bool:
+    """Whether nothing is to be fetched: no other policy was announced, or it could not be had a moment ago."""
+    if new_id is None or kept is None:
+        return new_id is None
+    is_same = kept.policy_id == new_id and (kept.expires_at or 0) > now
+    return is_same or (kept.tried_id == new_id and now < kept.retry_at)
+
+
+def _is_to_be_marked(kept: StoredPolicy | None, now: int) -> bool:
+    """As used: a policy nobody asks for is forgotten in the end."""
+    return kept is not None and now - kept.used_at > USED_SECONDS * 1000
 
 
 def _in_force(domain: str, kept: StoredPolicy | None, now: int) -> DomainPolicy:

@@ -1,10 +1,12 @@
 """Consignments on their way: one task each, until what became of their rows is written.
 
-A commit that fails is repeated from memory; the rows stay leased and are not sent again meanwhile.
+A commit that fails is repeated from memory; the rows stay leased and are not sent again meanwhile. What another server
+took is written while the consignment's other recipients still wait: a crash then sends it nobody twice.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import structlog
 
@@ -12,6 +14,7 @@ from mailserver.clock import Clock
 from mailserver.config.tree import QueueConfig
 from mailserver.errors import Refusal
 from mailserver.queue import outcome
+from mailserver.queue.carried import Carried
 from mailserver.queue.lateness import least_attempts
 from mailserver.queue.occupancy import Occupancy
 from mailserver.queue.seams import Carrier, Notices
@@ -63,8 +66,7 @@ class Carrying:
         self._random = random
         self._worker = worker
         self._tell_ended = ended
-        self._running: dict[asyncio.Task[None], Consignment] = {}
-        self._unwritten: dict[int, Sequence[Settled]] = {}  # first row of a consignment → what is known of all
+        self._running: dict[asyncio.Task[None], Carried] = {}
         self._renew_at = 0.0
 
     def __len__(self) -> int:
@@ -78,13 +80,14 @@ class Carrying:
         if not self._running:
             self._renew_at = self._clock.monotonic() + RENEW_SECONDS
         self.occupancy.enter(consignment.destination)
-        task = asyncio.create_task(self._deliver(consignment), name=f"delivery {consignment.entries[0].id}")
-        self._running[task] = consignment
+        carried = Carried(consignment)
+        task = asyncio.create_task(self._deliver(carried), name=f"delivery {carried.first}")
+        self._running[task] = carried
         task.add_done_callback(self._ended)
 
     def ids(self) -> list[int]:
         """Of the rows that are on their way."""
-        return [entry.id for consignment in self._running.values() for entry in consignment.entries]
+        return [entry.id for carried in self._running.values() for entry in carried.consignment.entries]
 
     async def renew(self) -> None:
         """The leases, when it is time."""
@@ -102,27 +105,45 @@ class Carrying:
         late = asyncio.create_task(self._clock.sleep(seconds))
         everything = asyncio.create_task(_all(tasks))
         await asyncio.wait({late, everything}, return_when=asyncio.FIRST_COMPLETED)
-        left = [consignment for task, consignment in self._running.items() if not task.done()]
+        left = [carried for task, carried in self._running.items() if not task.done()]
         for task in (late, everything, *tasks):
             task.cancel()
         await asyncio.gather(late, everything, *tasks, return_exceptions=True)
-        for consignment in left:
-            await self._give_back(consignment)
+        for carried in left:
+            await self._give_back(carried)
 
     # ---- one consignment ----
 
-    async def _deliver(self, consignment: Consignment) -> None:
+    async def _deliver(self, carried: Carried) -> None:
         try:
-            results = await self._carrier.carry(consignment)
+            results = await self._carry(carried)
+            self._close(carried.consignment.destination, results)
+            await self._settle(carried, self._settled(carried.consignment, results))
+            await asyncio.gather(*carried.writing)
+        finally:  # a stop: _give_back writes what they did not
+            await _end(carried.writing)
+
+    async def _carry(self, carried: Carried) -> Sequence[Result]:
+        consignment = carried.consignment
+        try:
+            return await self._carrier.carry(consignment, partial(self._take, carried))
         except CutShort as cut:  # a stop: _give_back writes it
-            self._unwritten[consignment.entries[0].id] = self._cut_short(consignment, cut.results)
+            carried.learn(self._of_those(consignment, cut.results))
             raise
         except Exception:  # the root of a task: the rows are put off like any other that failed
-            _log.exception("delivery failed", queue_id=consignment.entries[0].id)
+            _log.exception("delivery failed", queue_id=carried.first)
             attempt = Attempt(self._now_ms(), 0, text=OUR_FAULT)
-            results = [Result(entry.id, Verdict.DEFERRED, attempt) for entry in consignment.entries]
-        self._close(consignment.destination, results)
-        await self._settle(consignment, self._settled(consignment, results))
+            return [Result(entry.id, Verdict.DEFERRED, attempt) for entry in consignment.entries]
+
+    def _take(self, carried: Carried, results: Sequence[Result]) -> None:
+        """Of some recipients, while the others wait."""
+        writing = self._settle(carried, self._of_those(carried.consignment, results))
+        carried.writing.append(asyncio.create_task(writing, name=f"result {carried.first}"))
+
+    def _of_those(self, consignment: Consignment, results: Sequence[Result]) -> list[Settled]:
+        """Of the rows that have a result, and no others."""
+        sure = {result.entry_id for result in results}
+        return [each for each in self._settled(consignment, results) if each.entry_id in sure]
 
     def _close(self, destination: str, results: Sequence[Result]) -> None:
         opens = [each.retry_at for each in results if each.verdict is Verdict.NOT_TRIED and each.retry_at is not None]
@@ -139,21 +160,16 @@ class Carrying:
             for entry in consignment.entries
         ]
 
-    def _cut_short(self, consignment: Consignment, results: Sequence[Result]) -> list[Settled]:
-        """What is known of some, and that nobody knows of the others."""
-        known = {settled.entry_id: settled for settled in self._settled(consignment, results)}
-        sure = {result.entry_id for result in results}
-        return [known[each.entry_id] if each.entry_id in sure else each for each in self._lost(consignment)]
-
-    def _lost(self, consignment: Consignment) -> list[Settled]:
+    def _lost(self, carried: Carried) -> list[Settled]:
+        """Rows that nobody knows anything of."""
         attempt = Attempt(self._now_ms(), 0, text=STOPPED)
-        return [Settled(entry.id, Event.LOSE, attempt) for entry in consignment.entries]
+        ids = (entry.id for entry in carried.consignment.entries)
+        return [Settled(entry_id, Event.LOSE, attempt) for entry_id in ids if entry_id not in carried.known]
 
-    async def _settle(self, consignment: Consignment, settled: Sequence[Settled]) -> None:
+    async def _settle(self, carried: Carried, results: Sequence[Settled]) -> None:
         """Until it is written: what was sent must not be sent again because the disk was full for a while."""
-        faults = 0
-        self._unwritten[settled[0].entry_id] = settled
-        while True:
+        consignment, settled, faults = carried.consignment, carried.learn(results), 0
+        while settled:
             try:
                 await self._notices.settle(self._worker, consignment, settled)
             except Refusal as fault:
@@ -164,22 +180,25 @@ class Carrying:
                 break
             await self._clock.sleep(fault_wait(faults))
             faults += 1
-        del self._unwritten[settled[0].entry_id]
+        carried.written(settled)
         for each in settled:
             _log.info("delivery " + _WORDS.get(each.event, each.event), **_facts(each, consignment))
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
-        self.occupancy.leave(self._running.pop(task).destination)
+        self.occupancy.leave(self._running.pop(task).consignment.destination)
         self._tell_ended()
 
-    async def _give_back(self, consignment: Consignment) -> None:
-        known = self._unwritten.get(consignment.entries[0].id)
+    async def _give_back(self, carried: Carried) -> None:
+        known = [*carried.unwritten.values()]
+        settled = [*known, *self._lost(carried)]
+        if not settled:
+            return
         try:
-            await self._notices.settle(self._worker, consignment, known or self._lost(consignment))
+            await self._notices.settle(self._worker, carried.consignment, settled)
         except Refusal as fault:  # the next start finds the rows in doubt
-            _log.error("delivery not given back", queue_id=consignment.entries[0].id, error=fault.text)
+            _log.error("delivery not given back", queue_id=carried.first, error=fault.text)
         else:
-            _log.warning("delivery given back", queue_id=consignment.entries[0].id, is_known=known is not None)
+            _log.warning("delivery given back", queue_id=carried.first, is_known=bool(known))
 
     def _now_ms(self) -> int:
         return int(self._clock.now().timestamp() * 1000)
@@ -192,6 +211,12 @@ def fault_wait(faults: int) -> float:
 
 async def _all(tasks: Iterable["asyncio.Task[None]"]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _end(tasks: Sequence["asyncio.Task[None]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    await _all(tasks)
 
 
 def _facts(settled: Settled, consignment: Consignment) -> dict[str, object]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from mailserver.remote.consignment import Consignment, Result, Verdict
+from mailserver.remote.consignment import Consignment, Result, Taken, Verdict, unheard
 from mailserver.store import spool
 from mailserver.store.attempts import Attempt
 from mailserver.store.queue import Entry
@@ -30,7 +30,7 @@ class Catcher:
         self._store = store
         self._folder = folder
 
-    async def carry(self, consignment: Consignment) -> Sequence[Result]:
+    async def carry(self, consignment: Consignment, taken: Taken = unheard) -> Sequence[Result]:
         """One result for each row. A full disk puts them off."""
         entries = [*consignment.entries]
         started = int(self._store.clock.now().timestamp() * 1000)

@@ -152,8 +152,7 @@ class Dispatcher:
         await self._carrying.renew()
         if not self._config.deliver:
             return self._until_renewal()
-        await self._claim()
-        agenda = await self._store.read(self._agenda)
+        agenda = await self._claim()
         now_ms = self._now_ms()
         if _is_due(agenda.warning, now_ms):
             await self._lateness.warn(now_ms)
@@ -177,19 +176,20 @@ class Dispatcher:
 
     # ---- claiming ----
 
-    async def _claim(self) -> None:
-        """Lease and start whatever is due, as far as there is room."""
-        while (room := self._config.max_connections - len(self._carrying)) > 0:
-            due = await self._store.read(queue_watch.next_due, self._full())
-            if not _is_due(due, self._now_ms()):
-                return
+    async def _claim(self) -> Agenda:
+        """Lease and start whatever is due, as far as there is room; returns what is to be done next."""
+        while True:
+            agenda = await self._store.read(self._agenda)
+            room = self._config.max_connections - len(self._carrying)
+            if room <= 0 or not _is_due(agenda.delivery, self._now_ms()):
+                return agenda
             limit, each = min(room, MAX_CLAIM), self._config.max_connections_per_destination
             busy = self._carrying.occupancy.counts(each)
             entries = await self._store.write(
                 queue_claim.claim, self._worker, limit, int(LEASE_SECONDS * 1000), busy, each
             )
             if not entries:
-                return
+                return agenda
             for consignment in consignments(entries):
                 self._carrying.start(consignment)
 

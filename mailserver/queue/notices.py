@@ -28,8 +28,10 @@ from mailserver.mail.dsn import MAX_HEADER_OCTETS, MAX_RETURNED_OCTETS
 from mailserver.mail.reports import Report
 from mailserver.mail.transaction import Body, Ret
 from mailserver.queue import told
+from mailserver.queue.composing import Compose, composed
+from mailserver.queue.desk import Desk
 from mailserver.remote.consignment import Consignment
-from mailserver.store import bounces, handover, queue_record, recipients, spool
+from mailserver.store import bounces, handover, queue_record, queue_taken, recipients, spool
 from mailserver.store.bounces import Policy, Returned, Source
 from mailserver.store.database import Rx, Tx, as_refusal
 from mailserver.store.handover import Local, Remote
@@ -74,14 +76,17 @@ class Notices:
         random: Callable[[int], bytes] = secrets.token_bytes,
         *,
         signer: Signs | None = None,
+        compose: Compose = dsn.compose,
     ) -> None:
         """`signer`: for notifications that leave; None leaves them unsigned."""
+        self._compose = compose
         self._store = store
         self._clock = clock
         self._hostname = hostname
         self._return_paths = return_paths
         self._random = random
         self._signer = signer
+        self._desk = Desk(store)
         self.reconfigure(queue, delivery, bounces)
 
     def reconfigure(self, queue: QueueConfig, delivery: DeliveryConfig, bounces: BouncesConfig) -> None:
@@ -111,7 +116,8 @@ class Notices:
             _log.warning("nobody to notify", sender=report.sender)
             await self._store.write(check)
             return
-        note = await self._store.in_thread(dsn.compose, report, original, size, int(now.timestamp()), self._random)
+        epoch = int(now.timestamp())
+        note = await self._store.in_thread(composed, report, original, size, epoch, self._random, self._compose)
         name = self._random(ID_OCTETS).hex()
         header = trace.return_path("")
         signature = await self._signature(note.octets) if to.remote else b""
@@ -158,6 +164,9 @@ class Notices:
         found = {each.entry_id: told.line_for(by_id[each.entry_id], each, self._hostname) for each in told_of}
         lines = {entry_id: line for entry_id, line in found.items() if line is not None}
         record = partial(self._record, worker=worker, settled=settled, expected=frozenset(lines))
+        if not lines and all(each.event in queue_taken.EVENTS for each in settled):
+            await self._desk.record(worker, settled)
+            return
         if not lines:
             await self._store.write(record)
             return

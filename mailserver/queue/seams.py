@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from mailserver.remote.consignment import Consignment, Result
+from mailserver.remote.consignment import Consignment, Result, Taken, unheard
 from mailserver.store.queue_record import Settled
 
 
 class Carrier(Protocol):
-    async def carry(self, consignment: Consignment) -> Sequence[Result]:
-        """One result for each entry. Never raises anything but CancelledError."""
+    async def carry(self, consignment: Consignment, taken: Taken = unheard) -> Sequence[Result]:
+        """One result for each entry. Never raises anything but CancelledError.
+
+        `taken`: told of recipients that another server has taken while others still wait: what it knows is written
+        down at once, so that a crash sends them nothing twice. They are among the results all the same.
+        """
 
 
 class Notices(Protocol):

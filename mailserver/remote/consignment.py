@@ -1,7 +1,7 @@
 """What is carried to another server in one go, what became of each recipient, and the gates on the way."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,6 +34,13 @@ class Result:
     attempt: Attempt | None  # None where nothing was tried
     retry_at: int | None = None  # epoch milliseconds; when a gate opens, where that is known
     reason: str = ""  # why it was not tried
+
+
+Taken = Callable[[Sequence[Result]], None]
+
+
+def unheard(results: Sequence[Result]) -> None:
+    """Nobody wants to know before the end."""
 
 
 class CutShort(asyncio.CancelledError):

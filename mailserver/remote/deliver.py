@@ -12,17 +12,20 @@ from mailserver.dns.resolver import DnsFailure, Resolver
 from mailserver.errors import Refusal
 from mailserver.outbound_tls.policy import DomainPolicy, TlsPolicies
 from mailserver.remote.connections import Connections
-from mailserver.remote.consignment import Consignment, CutShort, Gates, Result
+from mailserver.remote.consignment import Consignment, CutShort, Gates, Result, Taken, unheard
 from mailserver.remote.deadlines import Deadlines
 from mailserver.remote.dialling import alternating
 from mailserver.remote.findings import NOWHERE, Findings
 from mailserver.remote.journey import Journey, Load, Means, relay_policy, target_at
 from mailserver.remote.replies import Meaning
+from mailserver.remote.reverse_paths import ReversePaths
 from mailserver.remote.routes import NoRoute, Routes, Way, by_relay
 from mailserver.remote.spooled import Content, Damaged, Sign
 from mailserver.remote.target import Login
 from mailserver.remote.transcript import Direction, Line, Listener, nobody
 from mailserver.store import disk_jobs, relays
+from mailserver.store.database import Rx
+from mailserver.store.queue import Entry
 from mailserver.store.relays import Departure, Relay
 from mailserver.store.store import Store
 
@@ -42,8 +45,11 @@ class Remote:
         hostname: str,
         random: Callable[[int], bytes],
         deadlines: Deadlines | None = None,
+        reverse_paths: ReversePaths | None = None,
     ) -> None:
-        """`sign`: for messages that were converted, such as dkim.sign.Signer.sign_as_written."""
+        """`sign`: for messages that were converted, such as dkim.sign.Signer.sign_as_written; `reverse_paths`: None
+        leaves all mail with its sender."""
+        self._reverse_paths = reverse_paths
         self._store = store
         self._clock = clock
         self._config = config
@@ -61,14 +67,22 @@ class Remote:
         """End the connections that are kept."""
         await self._connections.close()
 
-    async def carry(self, consignment: Consignment, listener: Listener = nobody) -> Sequence[Result]:
+    async def carry(
+        self, consignment: Consignment, taken: Taken = unheard, listener: Listener = nobody
+    ) -> Sequence[Result]:
         """One result for each entry, in their order. Never raises anything but CancelledError, as CutShort where some
         are known."""
         started_at, started = int(self._clock.now().timestamp() * 1000), self._clock.monotonic()
         findings = Findings({entry.id for entry in consignment.entries})
+        told = set[int]()
+
+        def tell() -> None:
+            if new := findings.taken(started_at, int((self._clock.monotonic() - started) * 1000), told):
+                taken(new)
+
         try:
             async with asyncio.timeout(self._deadlines.whole):
-                await self._carry(consignment, findings, listener)
+                await self._carry(consignment, findings, listener, tell)
         except TimeoutError:
             findings.failed(Meaning.DEFER, None, "4.4.7", f"Not done within {self._deadlines.whole:g} seconds", NOWHERE)
         except DnsFailure as fault:
@@ -122,15 +136,25 @@ class Remote:
             ipv6=departure.ipv6 or self._config.source_ipv6,
         )
 
-    async def _carry(self, consignment: Consignment, findings: Findings, listener: Listener) -> None:
+    async def _carry(
+        self, consignment: Consignment, findings: Findings, listener: Listener, tell: Callable[[], None]
+    ) -> None:
         first = consignment.entries[0]
-        departure = self._leaving_from(await self._store.read(relays.departure, first.domain_id))
+        departure, reverse_paths = await self._store.read(self._terms, consignment.entries)
         ways = await self._ways(consignment.destination, departure)
         listener(Line(Direction.NOTE, "Hosts: " + ", ".join(way.host.name for way in ways)))
         domain = await self._domain_policy(consignment.destination, ways)
         async with await Content.open(self._store, first.message_path, first.message_octets) as content:
-            load = Load.of(consignment, content, departure, domain, self._config.ipv6)
-            await Journey(self._means, load, findings, listener).go(ways)
+            load = Load.of(consignment, content, departure, domain, self._config.ipv6, reverse_paths)
+            await Journey(self._means, load, findings, listener, tell).go(ways)
+
+    def _terms(self, rx: Rx, entries: Sequence[Entry]) -> tuple[Departure, dict[int, str]]:
+        """How they leave, and with which reverse-paths of their own."""
+        departure = self._leaving_from(relays.departure(rx, entries[0].domain_id))
+        if departure.relay is not None or self._reverse_paths is None:
+            return departure, {}
+        now_ms = int(self._clock.now().timestamp() * 1000)
+        return departure, self._reverse_paths.of(rx, entries, now_ms)
 
     async def _missing(self, path: str, findings: Findings) -> None:
         """Gone, or not yet where it belongs because the disk failed after the commit: the next start puts it there."""

@@ -48,6 +48,7 @@ class Recipient:
     address: str
     notify: str | None = None
     orcpt: str | None = None  # xtext
+    reverse_path: str | None = None  # in place of the sender, where the recipient has one of its own
 
 
 @dataclass(frozen=True, slots=True)

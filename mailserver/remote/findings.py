@@ -59,6 +59,13 @@ class Findings:
         sure = [entry_id for entry_id, (answer, _) in self.answers.items() if answer.meaning is not Meaning.DEFER]
         return self.results(sure, started_at, duration_ms)
 
+    def taken(self, started_at: int, duration_ms: int, told: set[int]) -> list[Result]:
+        """Of recipients a server has taken; those in `told` are known already, the others are put there."""
+        new = [entry_id for entry_id, (answer, _) in self.answers.items() if answer.meaning is Meaning.OK]
+        new = [entry_id for entry_id in new if entry_id not in told]
+        told.update(new)
+        return self.results(new, started_at, duration_ms)
+
     def _result(self, entry_id: int, blank: Attempt) -> Result:
         found = self.answers.get(entry_id) or self._of_hosts()
         if found is None:

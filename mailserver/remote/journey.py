@@ -8,7 +8,7 @@ Clear text after a TLS handshake that failed is the last resort: only where the 
 address of no host could do better, and never because of a certificate. The attempt says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailserver.clock import Clock
@@ -62,12 +62,22 @@ class Load:
 
     @classmethod
     def of(
-        cls, consignment: Consignment, content: Content, departure: Departure, domain: DomainPolicy, ipv6: bool
+        cls,
+        consignment: Consignment,
+        content: Content,
+        departure: Departure,
+        domain: DomainPolicy,
+        ipv6: bool,
+        reverse_paths: Mapping[int, str],
     ) -> "Load":
+        """`reverse_paths`: of entries that have one of their own."""
         first = consignment.entries[0]
         return cls(
             Mail(first.sender, first.envid, first.ret, first.smtputf8, first.require_tls),
-            {entry.id: Recipient(entry.recipient, entry.notify, entry.orcpt) for entry in consignment.entries},
+            {
+                entry.id: Recipient(entry.recipient, entry.notify, entry.orcpt, reverse_paths.get(entry.id))
+                for entry in consignment.entries
+            },
             content,
             consignment.destination,
             departure,
@@ -78,7 +88,11 @@ class Load:
 
 
 class Journey:
-    def __init__(self, means: Means, load: Load, findings: Findings, listener: Listener) -> None:
+    def __init__(
+        self, means: Means, load: Load, findings: Findings, listener: Listener, ended: Callable[[], None]
+    ) -> None:
+        """`ended`: called when more is known than before and more is to come."""
+        self._ended = ended
         self._means = means
         self._load = load
         self._findings = findings
@@ -161,8 +175,14 @@ class Journey:
         answers: Answers = {}
         waiting = {entry_id: self._load.recipients[entry_id] for entry_id in sorted(self._findings.waiting)}
         place, is_whole = Place.of(session), False
+
+        def ended() -> None:
+            self._findings.answered(answers, place)
+            self._ended()
+
+        load = self._load
         try:
-            await hand_over(session, self._load.mail, waiting, self._load.content, self._means.sign, answers)
+            await hand_over(session, load.mail, waiting, load.content, self._means.sign, answers, ended)
             is_whole = True
         except Unsendable as fault:
             is_whole = True
@@ -182,6 +202,8 @@ class Journey:
             if is_reused and _says_enough(answers):
                 answers = {}
             self._findings.answered(answers, place)
+            if self._findings.waiting:
+                self._ended()
             if is_whole:
                 self._means.connections.give_back(session)
             else:

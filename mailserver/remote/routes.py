@@ -81,7 +81,11 @@ class Routes:
     async def _below_ours(self, hosts: Sequence[Host]) -> list[Host]:
         """RFC 5321 §5.1: mail that went to a host behind us would come back to us. We are known by our name, and by
         the addresses it stands for."""
-        own, *theirs = await asyncio.gather(self._known(self._hostname), *(self._known(host.name) for host in hosts))
+        own = await self._known(self._hostname)
+        if len(hosts) == 1:
+            theirs = [await self._known(hosts[0].name)]
+        else:
+            theirs = await asyncio.gather(*(self._known(host.name) for host in hosts))
         ours = [
             host.preference
             for host, addresses in zip(hosts, theirs, strict=True)

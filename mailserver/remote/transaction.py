@@ -1,11 +1,14 @@
-"""One message over one session: MAIL, RCPT for each recipient, DATA; and again for those there was no room for.
+"""One message over one session: MAIL, RCPT for each recipient, DATA; and again for those there was no room for, and
+for each that has a reverse-path of its own.
 
 Each recipient has its own answer. One whom the server refused is never part of what the others are told, and one that
 is asked to wait is nobody's failure. After the end of data an answer that does not come leaves those recipients in
 doubt: the message may have arrived, or not.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from itertools import islice
 
 from mailserver.remote import opening
 from mailserver.remote.answers import Answer, Answers
@@ -20,6 +23,10 @@ MAX_RECIPIENTS = 100  # of one transaction; RFC 5321 §4.5.3.1.8 makes every ser
 IN_DOUBT = "The connection was lost after the whole message was sent: it may have arrived and will be sent again"
 
 
+def nothing() -> None:
+    """Nobody wants to know."""
+
+
 async def hand_over(
     session: Session,
     mail: Mail,
@@ -27,8 +34,9 @@ async def hand_over(
     content: Content,
     sign: Sign,
     answers: Answers,
+    ended: Callable[[], None] = nothing,
 ) -> None:
-    """Put an answer for each recipient into `answers`.
+    """Put an answer for each recipient into `answers`. `ended`: called after each transaction but the last.
 
     Raises Unsendable before anything was sent; WireFailed and Refused (the server hung up) leave those out who have
     no answer yet.
@@ -37,8 +45,9 @@ async def hand_over(
     commands = dict(_commands(session, recipients, way, answers))
     if not commands:
         return
+    senders = {entry_id: recipients[entry_id].reverse_path for entry_id in commands}
     if not way.converts:
-        await _send_to_all(session, mail, way, commands, content, answers)
+        await _send_to_all(session, mail, way, commands, senders, content, answers, ended)
         return
     try:
         converted = await content.seven_bit(sign, mail.sender)
@@ -46,7 +55,7 @@ async def hand_over(
         text = f"The server does not take 8-bit mail and this can not be converted: {fault}"
         raise Unsendable(554, "5.6.3", text) from None
     async with converted:
-        await _send_to_all(session, mail, way, commands, converted, answers)
+        await _send_to_all(session, mail, way, commands, senders, converted, answers, ended)
 
 
 def _commands(
@@ -60,15 +69,29 @@ def _commands(
 
 
 async def _send_to_all(
-    session: Session, mail: Mail, way: Plan, commands: dict[int, bytes], content: Content, answers: Answers
+    session: Session,
+    mail: Mail,
+    way: Plan,
+    commands: dict[int, bytes],
+    senders: Mapping[int, str | None],
+    content: Content,
+    answers: Answers,
+    ended: Callable[[], None],
 ) -> None:
+    """`senders`: reverse-paths of their own; those without one share the sender's."""
     offered, facts = session.offered, content.facts
-    start = mail_command(mail, way, facts.octets, facts.is_ascii, offered)
     most = min(MAX_RECIPIENTS, offered.max_recipients or MAX_RECIPIENTS)
     while commands:
-        some = dict(list(commands.items())[:most])
+        first = next(iter(commands))
+        some = dict(islice(((each, said) for each, said in commands.items() if senders[each] == senders[first]), most))
+        own = replace(mail, sender=senders[first] or mail.sender)
+        start = mail_command(own, way, facts.octets, facts.is_ascii, offered)
         await _transact(session, start, some, content, answers)
+        if first in answers and answers[first].stage is Stage.MAIL:  # the next one would hear the same
+            answers.update(dict.fromkeys(commands, answers[first]))
         commands = {entry_id: command for entry_id, command in commands.items() if entry_id not in answers}
+        if commands:
+            ended()
 
 
 async def _transact(

@@ -45,6 +45,12 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    recipient: str
+    message_id: str | None  # without angle brackets
+
+
+@dataclass(frozen=True, slots=True)
 class BounceRow:
     address: str
     happened_at: int  # epoch milliseconds
@@ -92,6 +98,12 @@ def sent_to(rx: Rx, message_id: str) -> frozenset[str]:
         MAX_SENT,
     )
     return frozenset(as_compared(recipient) for (recipient,) in rows)
+
+
+def sent_in(rx: Rx, entry_id: int) -> Sent | None:
+    """What a row of the queue was about; None where it is not listed any more."""
+    row = rx.one("SELECT recipient, message_id FROM outbound_queue WHERE id = ?", entry_id)
+    return None if row is None else Sent(str(row[0]), row[1])
 
 
 def list(rx: Rx, address: str | None = None, limit: int = 100) -> builtins.list[BounceRow]:

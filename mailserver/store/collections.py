@@ -128,8 +128,8 @@ def list(rx: Rx, family: Family, user_id: int) -> builtins.list[Collection]:
 
 
 def list_of_kind(rx: Rx, family: Family, kind: Kind) -> builtins.list[Collection]:
-    """Of all users, the oldest first."""
-    rows = rx.all(f"{_select(family)} WHERE c.kind = ? AND {_HERE} ORDER BY c.id", kind)
+    """Of all users, also deleted ones, the oldest first."""
+    rows = rx.all(f"{_select(family)} WHERE c.kind = ? ORDER BY c.id", kind)
     return [_collection(family, row) for row in rows]
 
 

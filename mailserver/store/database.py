@@ -226,7 +226,13 @@ class Database:
                 raw.execute("COMMIT")
 
         try:
-            return await asyncio.shield(_returning(connection, whole, self._free))
+            done = _asked(connection, whole)
+        except ValueError:
+            self._free.put_nowait(connection)
+            raise
+        done.add_done_callback(lambda _: self._free.put_nowait(connection))
+        try:
+            return await asyncio.shield(done)  # a caller that is cancelled leaves the reader busy, not free
         except sqlite.DatabaseError as fault:
             raise as_refusal(fault) from fault
 
@@ -354,18 +360,18 @@ def _carefully(work: Callable[[], None]) -> None:
         _log.error("disk work after commit failed", error=str(fault))
 
 
-async def _returning(
-    connection: aiosqlite.Connection, fn: Callable[[], T], free: "asyncio.LifoQueue[aiosqlite.Connection]"
-) -> T:
-    try:
-        return await _call(connection, fn)
-    finally:
-        free.put_nowait(connection)
-
-
 async def _call(connection: aiosqlite.Connection, fn: Callable[[], T]) -> T:
     """One call on the connection's own thread, however many statements it has."""
-    return cast(T, await connection._execute(fn))  # type: ignore[no-untyped-call]
+    return await _asked(connection, fn)
+
+
+def _asked(connection: aiosqlite.Connection, fn: Callable[[], T]) -> "asyncio.Future[T]":
+    """What aiosqlite's own method does, as a future: a task for each read costs as much as the read."""
+    if not connection._running or connection._connection is None:
+        raise ValueError("the database is closed")
+    done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    connection._tx.put_nowait((done, fn))
+    return done
 
 
 def _data_version(connection: Any) -> int:

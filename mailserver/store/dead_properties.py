@@ -49,9 +49,10 @@ def list(rx: Rx, owner: Owner) -> dict[str, bytes]:
 
 def list_of_collection(rx: Rx, family: Family, collection_id: int) -> dict[str, dict[str, bytes]]:
     """Of every member that has any: href → properties."""
+    # CROSS: begin with the members, not with everybody's properties.
     rows = rx.all(
         f"""SELECT m.href, p.name, p.value FROM {family.members} m
-            JOIN dav_properties p ON p.kind = '{MEMBER[family]}' AND p.resource_id = m.id
+            CROSS JOIN dav_properties p ON p.kind = '{MEMBER[family]}' AND p.resource_id = m.id
             WHERE m.{family.parent} = ? ORDER BY m.href, p.name""",
         collection_id,
     )

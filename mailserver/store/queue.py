@@ -12,9 +12,11 @@ transaction, so a crash loses neither side.
 import builtins
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
+
+import msgspec
 
 from mailserver.errors import NoSuchQueueEntry
 from mailserver.mail.transaction import Body, Ret
@@ -70,8 +72,9 @@ class Outgoing:
     tls_optional: bool = False  # "TLS-Required: No", RFC 8689
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
+    """A row. Not a dataclass: those take twenty times as long to be made, and a hundred are for each claim."""
+
     id: int
     sender: str
     recipient: str
@@ -119,7 +122,7 @@ class Entry:
         return State.PENDING if self.held_at is None else State.HELD
 
 
-FIELDS = [field.name for field in fields(Entry)]
+FIELDS = Entry.__struct_fields__
 COLUMNS = ", ".join(FIELDS)
 _STATUS, _ENDED_AS = FIELDS.index("status"), FIELDS.index("ended_as")
 _BOOLEANS = [FIELDS.index(name) for name in ("smtputf8", "require_tls", "tls_optional")]
@@ -178,6 +181,16 @@ def list(
         limit - len(rows),
     )
     return [entry_of(row) for row in rows]
+
+
+def list_of(rx: Rx, transaction_id: str) -> builtins.list[tuple[int, str]]:
+    """Id and recipient of the rows of one message that were not taken back and did not fail."""
+    rows = rx.all(
+        """SELECT id, recipient FROM outbound_queue
+           WHERE transaction_id = ? AND coalesce(ended_as, 'delivered') IN ('delivered', 'relayed') ORDER BY id""",
+        transaction_id,
+    )
+    return [(int(entry_id), str(recipient)) for entry_id, recipient in rows]
 
 
 def destination_of(address: str) -> str:

@@ -65,7 +65,7 @@ def cancel(tx: Tx, ids: Iterable[int], reason: str) -> list[Entry]:
 
 
 def set_aside_user(tx: Tx, user_id: int, reason: str) -> None:
-    """Hold what a deleted account scheduled: it does not write to anybody, and may be brought back."""
+    """Hold what an account scheduled that is deleted or disabled: it writes to nobody, and may be brought back."""
     _set_aside(tx, "user_id = ?1", user_id, reason)
 
 

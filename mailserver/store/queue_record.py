@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from mailserver.store import attempts, delivery_log
 from mailserver.store.attempts import Attempt
-from mailserver.store.database import Tx
+from mailserver.store.database import Tx, Value
 from mailserver.store.delivery_log import Delivery, Direction, Outcome
 from mailserver.store.events import QueueChanged, QueueSettled
-from mailserver.store.queue import COLUMNS, IDS, STATUS_OF, Entry, entry_of, json_of, time_text
+from mailserver.store.queue import COLUMNS, STATUS_OF, Entry, entry_of, time_text
 from mailserver.store.queue_states import ENDED, SUCCEEDED, Event, State, after
 from mailserver.store.spool import unspool
 
@@ -46,69 +46,91 @@ def record(tx: Tx, worker: str, results: Sequence[Settled]) -> list[Entry]:
     alone is kept. WARN and EXPIRE may happen to waiting rows too. Returns the changed rows as they are now. Raises
     WrongState for an event that no row in its state can have.
     """
-    rows = tx.all(f"SELECT {COLUMNS} FROM outbound_queue WHERE {IDS}", json_of(each.entry_id for each in results))
-    entries = {entry.id: entry for entry in map(entry_of, rows)}
     changed: list[Entry] = []
     events: list[Event] = []
     for settled in results:
-        entry = entries.get(settled.entry_id)
-        if entry is not None and _may_settle(entry, worker, settled.event):
-            changed.append(settle(tx, entry, settled))
+        entry = (_settle_waiting if settled.event in _OF_WAITING else _settle_sending)(tx, worker, settled)
+        if entry is not None:
+            changed.append(entry)
             events.append(settled.event)
         elif settled.attempt is not None:
             attempts.add(tx, [(settled.entry_id, settled.attempt)])
     unspool(tx, {entry.message_path for entry in changed if entry.ended_at is not None})
     tx.tell(QueueChanged())
-    tx.tell(QueueSettled(tuple(events), _seconds(results)))
+    tx.tell(QueueSettled(tuple(events), seconds_of(results)))
     return changed
 
 
-def _seconds(results: Sequence[Settled]) -> tuple[float, ...]:
+def seconds_of(results: Sequence[Settled]) -> tuple[float, ...]:
+    """How long their attempts took, each once: recipients of one transaction share it."""
     attempts = [each.attempt for each in results if each.attempt is not None]
     return tuple(seconds for _, seconds, _ in {(a.started_at, a.duration_ms / 1000, a.host) for a in attempts})
 
 
-def _may_settle(entry: Entry, worker: str, event: Event) -> bool:
-    if entry.state is State.SENDING:
-        return entry.locked_by == worker
-    return entry.state is State.PENDING and event in _OF_WAITING
+def _settle_sending(tx: Tx, worker: str, settled: Settled) -> Entry | None:
+    """None where the worker does not hold the row any more."""
+    return _written(tx, settled, State.SENDING, "id = ? AND status = 'sending' AND locked_by = ?", worker)
+
+
+def _settle_waiting(tx: Tx, worker: str, settled: Settled) -> Entry | None:
+    """What may happen to rows that nobody holds as well; None where another worker does, or it has ended."""
+    row = tx.one(f"SELECT {COLUMNS} FROM outbound_queue WHERE id = ?", settled.entry_id)
+    entry = entry_of(row) if row else None
+    if entry is None or (entry.state is State.SENDING and entry.locked_by != worker):
+        return None
+    return settle(tx, entry, settled) if entry.state in {State.SENDING, State.PENDING} else None
 
 
 def settle(tx: Tx, entry: Entry, settled: Settled) -> Entry:
     """One row that its worker holds, or that waits, as it is now. Raises WrongState."""
+    return _written(tx, settled, entry.state, "id = ?") or entry
+
+
+def _written(tx: Tx, settled: Settled, before: State, where: str, *params: Value) -> Entry | None:
+    """The row in its new state, its attempt and the log; None where no row is meant. Raises WrongState."""
     event, attempt = settled.event, settled.attempt
-    state = after(entry.id, entry.state, event)
-    tried = entry.state is State.SENDING and event is not Event.RETURN
+    state = after(settled.entry_id, before, event)
     text = settled.text or (attempt.text if attempt else "")
-    error = None if state in SUCCEEDED else text[:MAX_ERROR] or None
-    [row] = tx.all(
-        f"""UPDATE outbound_queue SET status = ?, ended_as = ?, ended_at = ?, attempts = attempts + ?,
-                last_attempt = coalesce(?, last_attempt), next_attempt = coalesce(?, next_attempt),
-                last_error = CASE ? WHEN 1 THEN coalesce(?, last_error) ELSE ? END,
-                last_code = coalesce(?, last_code), last_status = coalesce(?, last_status),
-                delay_told_at = coalesce(?, delay_told_at), in_doubt = in_doubt + ?,
-                locked_by = NULL, locked_until = NULL
-            WHERE id = ? RETURNING {COLUMNS}""",
-        STATUS_OF[state],
-        state if state in ENDED else None,
-        tx.now_ms if state in ENDED else None,
-        int(tried),
-        tx.now if tried else None,
-        None if settled.next_attempt is None else time_text(settled.next_attempt),
-        int(event in _SILENT),
-        error,
-        error,
-        attempt.code if attempt else None,
-        attempt.status if attempt else None,
-        tx.now_ms if event is Event.WARN else None,
-        int(event is Event.LOSE),
-        entry.id,
+    tried = before is State.SENDING and event is not Event.RETURN
+    columns = _columns(tx, settled, state, text, tried=tried)
+    counts = "attempts = attempts + 1, " if tried else ""
+    doubts = "in_doubt = in_doubt + 1, " if event is Event.LOSE else ""
+    rows = tx.all(
+        f"""UPDATE outbound_queue SET {counts}{doubts}{", ".join(f"{name} = ?" for name in columns)}
+            WHERE {where} RETURNING {COLUMNS}""",
+        *columns.values(),
+        settled.entry_id,
+        *params,
     )
+    if not rows:
+        return None
+    [changed] = map(entry_of, rows)
     if attempt is not None:
-        attempts.add(tx, [(entry.id, attempt)])
-    changed = entry_of(row)
+        attempts.add(tx, [(changed.id, attempt)])
     log(tx, [changed], event, text, attempt.code if attempt else None)
     return changed
+
+
+def _columns(tx: Tx, settled: Settled, state: State, text: str, *, tried: bool) -> dict[str, Value]:
+    """What changes, and no more: each column named costs the indexes and the trigger that look at it."""
+    event, attempt = settled.event, settled.attempt
+    columns: dict[str, Value] = {"status": STATUS_OF[state], "locked_by": None, "locked_until": None}
+    if state in ENDED:
+        columns |= {"ended_as": state, "ended_at": tx.now_ms}
+    if tried:
+        columns["last_attempt"] = tx.now
+    if settled.next_attempt is not None:
+        columns["next_attempt"] = time_text(settled.next_attempt)
+    error = None if state in SUCCEEDED else text[:MAX_ERROR] or None
+    if error is not None or event not in _SILENT:
+        columns["last_error"] = error
+    if attempt is not None and attempt.code is not None:
+        columns["last_code"] = attempt.code
+    if attempt is not None and attempt.status is not None:
+        columns["last_status"] = attempt.status
+    if event is Event.WARN:
+        columns["delay_told_at"] = tx.now_ms
+    return columns
 
 
 def log(tx: Tx, entries: Iterable[Entry], event: Event, reason: str, code: int | None = None) -> None:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailserver.store.database import Rx, Value
-from mailserver.store.queue import COLUMNS, Entry, entry_of, json_of
+from mailserver.store.queue import COLUMNS, DUE, Entry, entry_of, json_of
 from mailserver.store.queue_states import ENDED, State
 
+NEVER = 2**62  # epoch milliseconds
 LIVE = frozenset(State) - ENDED
 
 # State as Entry.state has it.
@@ -21,6 +22,7 @@ class Wanted:
     states: frozenset[State] | None = None
     destination: str | None = None  # A-labels in lower case, or an address literal
     sender: str | None = None  # reverse-path in any case, "" for the null one, "@example.org" for a whole domain
+    scheduled_after: int | None = None  # epoch milliseconds: besides those states, what waits for a later moment
 
 
 def find(rx: Rx, wanted: Wanted, limit: int) -> Sequence[Entry]:
@@ -45,7 +47,9 @@ def ids(rx: Rx, wanted: Wanted) -> Sequence[int]:
 
 
 def _where(wanted: Wanted, states: frozenset[State]) -> tuple[str, list[Value]]:
-    conditions, values = [f"{_STATE} IN (SELECT value FROM json_each(?))"], list[Value]([json_of(sorted(states))])
+    scheduled = f"OR ({DUE} AND coalesce(not_before, 0) > coalesce(?, {NEVER}))"
+    conditions = [f"({_STATE} IN (SELECT value FROM json_each(?)) {scheduled})"]
+    values: list[Value] = [json_of(sorted(states)), wanted.scheduled_after]
     if wanted.destination is not None:
         conditions.append("destination = ?")
         values.append(wanted.destination)

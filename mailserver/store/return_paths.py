@@ -1,6 +1,7 @@
 """Reverse-paths of forwarded mail: rewritten into a domain of ours, and back to the first sender. See mail/srs.py.
 
-A sender that is too long for SRS, or quoted, stands behind a token: srs-<token>@our domain.
+A sender that is too long for SRS, or quoted, stands behind a token: srs-<token>@our domain. What leaves for a sender of
+our own may carry a reverse-path of its own as well, see mail/marked_paths.py.
 """
 
 import re
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 from mailserver.errors import BadReturnAddress
 from mailserver.mail import srs
+from mailserver.mail.marked_paths import BadMark, Mark, Marks, is_marked
 from mailserver.mail.srs import BadSrs, Srs
 from mailserver.store import rewritten_senders
 from mailserver.store.database import Rx, Tx
@@ -25,6 +27,7 @@ class ReturnPaths:
     """How our domains rewrite; the key never leaves the server."""
 
     srs: Srs
+    marks: Marks
 
     def rewritten(self, tx: Tx, sender: str, domain: str, random: Callable[[int], bytes]) -> str:
         """The reverse-path of what `sender` sent to an address in `domain`, which is one of ours."""
@@ -39,14 +42,23 @@ class ReturnPaths:
         return self.srs.forward(sender, domain, now_ms // 1000)
 
     def first_sender(self, rx: Rx, address: str, now_ms: int) -> str:
-        """Who a bounce to this rewritten address of ours is for. Raises BadReturnAddress, which says why not."""
+        """Who a bounce to this return address of ours is for. Raises BadReturnAddress, which says why not."""
         for _ in range(MAX_STEPS):
             address = self._back(rx, address, now_ms)
-            if not is_rewritten(address) or not is_ours(rx, address):
+            if not is_returning(address) or not is_ours(rx, address):
                 return address
         raise BadReturnAddress("This return address leads in a circle")
 
+    def mark(self, address: str, now_ms: int) -> Mark:
+        """Of a marked address of ours. Raises BadReturnAddress."""
+        try:
+            return self.marks.read(address, now_ms // 1000)
+        except BadMark as fault:
+            raise BadReturnAddress(f"This return address is not valid: {fault}") from None
+
     def _back(self, rx: Rx, address: str, now_ms: int) -> str:
+        if is_marked(address):
+            return self.mark(address, now_ms).sender
         if token := _TOKEN.fullmatch(address.rpartition("@")[0]):
             sender = rewritten_senders.find(rx, token[1], now_ms)
             if sender is None:
@@ -63,6 +75,11 @@ def is_rewritten(address: str) -> bool:
     return srs.is_rewritten(address) or _TOKEN.fullmatch(address.rpartition("@")[0]) is not None
 
 
+def is_returning(address: str) -> bool:
+    """Whether it has the form of an address that notifications come back to: a rewritten or a marked one."""
+    return is_rewritten(address) or is_marked(address)
+
+
 def is_ours(rx: Rx, address: str) -> bool:
     """Whether its domain is."""
     domain = address.rpartition("@")[2].lower()
@@ -70,5 +87,5 @@ def is_ours(rx: Rx, address: str) -> bool:
 
 
 def belongs_here(rx: Rx, address: str) -> bool:
-    """Whether it is a rewritten sender in a domain of ours."""
-    return is_rewritten(address) and is_ours(rx, address)
+    """Whether it is a return address in a domain of ours."""
+    return is_returning(address) and is_ours(rx, address)

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterable
@@ -48,10 +49,15 @@ async def read_into(store: Store, name: str, incoming: Incoming) -> None:
 
 def unspool(tx: Tx, paths: Iterable[str]) -> None:
     """Remove the spool files among these that no live row needs any more."""
-    for path in sorted(paths):
-        live = tx.one("SELECT 1 FROM outbound_queue WHERE message_path = ? AND ended_at IS NULL LIMIT 1", path)
-        if live is None and is_spool_name(path):
-            tx.promise(disk_jobs.Unspool(path))
+    names = sorted({path for path in paths if is_spool_name(path)})
+    if not names:
+        return
+    for [path] in tx.all(
+        """SELECT value FROM json_each(?) WHERE NOT EXISTS (
+               SELECT 1 FROM outbound_queue WHERE message_path = value AND ended_at IS NULL)""",
+        json.dumps(names),
+    ):
+        tx.promise(disk_jobs.Unspool(path))
 
 
 def is_spool_name(path: str) -> bool:

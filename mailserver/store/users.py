@@ -17,6 +17,7 @@ MAX_QUOTA_MESSAGES = 2**32 - 1  # more than UIDs of one mailbox
 MAX_DISPLAY_NAME = 200  # characters
 SENT_COPIES = ("off", "on", "dedupe", None)
 ACCOUNT_GONE = "the account that sent it was removed"  # why its mail in the queue was given up
+ACCOUNT_DISABLED = "account {} is disabled; enabling it releases this"  # why its scheduled mail is held
 ACCOUNT_DELETED = "account {} was deleted; restoring it releases this"  # why its scheduled mail is held
 
 
@@ -180,7 +181,14 @@ def replace_hash(tx: Tx, user_id: int, old: str, new: str) -> None:
 
 
 def set_active(tx: Tx, address: str, active: bool) -> None:
-    _set(tx, get(tx, address), "is_active", int(active))
+    """What a disabled account scheduled is held, and released when it is enabled: it writes to nobody meanwhile."""
+    user = get(tx, address)
+    _set(tx, user, "is_active", int(active))
+    reason = ACCOUNT_DISABLED.format(user.id)
+    if active:
+        queue_orders.bring_back(tx, reason)
+    else:
+        queue_orders.set_aside_user(tx, user.id, reason)
 
 
 def set_admin(tx: Tx, address: str, admin: bool) -> None:

@@ -185,7 +185,7 @@ def _decoded(lines: list[bytes], numbers: list[int]) -> list[str]:
     return texts
 
 
-_CHARSET = re.compile(rb"^[^:]*;CHARSET=\"?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
+_CHARSET = re.compile(rb"^[^:]*;CHARSET=\"?([A-Za-z0-9_.-]{1,40})", re.IGNORECASE)
 
 
 def _decode_one(line: bytes, number: int) -> str:

@@ -17,7 +17,7 @@ from mailserver.clock import SystemClock
 from mailserver.config.tree import QueueConfig, StoreConfig
 from mailserver.errors import Refusal
 from mailserver.queue.dispatcher import Dispatcher
-from mailserver.remote.consignment import Consignment, Result, Verdict
+from mailserver.remote.consignment import Consignment, Result, Taken, Verdict, unheard
 from mailserver.store import migrate, queue, queue_claim, queue_record, queue_watch, spool
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Tx
@@ -55,7 +55,7 @@ class _Instant:
     def __init__(self) -> None:
         self.carried = 0
 
-    async def carry(self, consignment: Consignment) -> Sequence[Result]:
+    async def carry(self, consignment: Consignment, taken: Taken = unheard) -> Sequence[Result]:
         self.carried += 1
         attempt = Attempt(1, 1, "mx.peer.example", "192.0.2.1", "TLSv1.3", 250, "2.0.0", "taken")
         return [Result(entry.id, Verdict.DELIVERED, attempt) for entry in consignment.entries]

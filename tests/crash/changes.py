@@ -17,6 +17,7 @@ from mailserver.delivery.deliver import LocalDelivery
 from mailserver.delivery.submission import Submission
 from mailserver.dkim.sign import Signer
 from mailserver.mail.flags import FlagMode, FlagSet
+from mailserver.mail.marked_paths import Marks
 from mailserver.mail.rights import ALL
 from mailserver.mail.srs import Srs
 from mailserver.mail.transaction import Envelope, EnvelopeRecipient, Peer
@@ -26,7 +27,7 @@ from mailserver.mailboxes.service import Mailboxes
 from mailserver.mailboxes.values import NewMessage
 from mailserver.queue.dispatcher import Dispatcher
 from mailserver.queue.notices import Notices
-from mailserver.remote.consignment import Consignment, Result, Verdict
+from mailserver.remote.consignment import Consignment, Result, Taken, Verdict, unheard
 from mailserver.store import attempts, domains, mailboxes, messages, queue, queue_claim, spool, users
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Rx
@@ -193,7 +194,7 @@ async def send(store: Store) -> None:
     clock = store.clock
     assert isinstance(clock, FakeClock)
     [entry_id] = await store.read(_unsent)
-    paths = ReturnPaths(Srs(b"k" * 32, 21))
+    paths = ReturnPaths(Srs(b"k" * 32, 21), Marks(b"m" * 32, 21))
     notices = Notices(store, clock, HOST, paths, QueueConfig(), DeliveryConfig(), BouncesConfig(), bytes)
     dispatcher = Dispatcher(store, clock, _Saying(store), notices, QueueConfig(), bytes, "worker")
     settled = asyncio.Event()
@@ -215,7 +216,7 @@ class _Saying:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def carry(self, consignment: Consignment) -> Sequence[Result]:
+    async def carry(self, consignment: Consignment, taken: Taken = unheard) -> Sequence[Result]:
         [entry] = consignment.entries
         with os.fdopen(spool.open_file(self._store, entry.message_path), "rb") as file:
             assert file.read() == message(5)

@@ -21,7 +21,7 @@ from mailserver.config.tree import (
 )
 from mailserver.daemon.outbound import Ground
 from mailserver.daemon.run import Daemon
-from mailserver.remote.consignment import Consignment, Gates, Result, Verdict
+from mailserver.remote.consignment import Consignment, Gates, Result, Taken, Verdict, unheard
 from mailserver.store import domains, mailboxes, messages, queue, queue_claim, users
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Rx
@@ -39,7 +39,7 @@ class Carrier:
     def __init__(self, gates: Gates) -> None:
         self._gates = gates
 
-    async def carry(self, consignment: Consignment) -> Sequence[Result]:
+    async def carry(self, consignment: Consignment, taken: Taken = unheard) -> Sequence[Result]:
         async with self._gates.enter("mx.far.example") as visit:
             visit.answered(250, "taken")
         taken = replace(REFUSED, code=250, status="2.0.0", text="2.0.0 taken")

@@ -12,7 +12,7 @@ from mailserver.config.tree import Config
 from mailserver.daemon.outbound import Ground
 from mailserver.daemon.run import Daemon
 from mailserver.queue.seams import Carrier
-from mailserver.remote.consignment import Consignment, Gates, Result, Verdict
+from mailserver.remote.consignment import Consignment, Gates, Result, Taken, Verdict, unheard
 from mailserver.store import delivery_log, domains, queue, queue_record, users
 from mailserver.store.attempts import Attempt
 from mailserver.store.delivery_log import Delivery, Direction, Outcome
@@ -32,7 +32,7 @@ MESSAGE = b"From: <ann@example.test>\r\nMessage-ID: <1@example.test>\r\nSubject:
 class Scripted:
     """Answers by the recipient's name."""
 
-    async def carry(self, consignment: Consignment) -> Sequence[Result]:
+    async def carry(self, consignment: Consignment, taken: Taken = unheard) -> Sequence[Result]:
         return [self._result(entry) for entry in consignment.entries]
 
     def _result(self, entry: queue.Entry) -> Result:

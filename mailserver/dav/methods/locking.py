@@ -1,4 +1,4 @@
-"""LOCK and UNLOCK: write locks on an object, on a name where one may come to be, on a collection. RFC 4918 §9.10."""
+"""LOCK and UNLOCK: write locks on an object, a name to be, or a collection. RFC 4918 §9.10, §9.11."""
 
 from mailserver.dav import conditions, xml_kept, xml_reader, xml_writer
 from mailserver.dav.errors import BadXml, NotFound

@@ -10,7 +10,7 @@ from mailserver.dav.xml_writer import escape, text_element
 
 BOOK = frozenset({Subject.ADDRESSBOOK})
 _TYPES = b"".join(
-    b'<CR:address-data-type content-type="text/vcard" version="%b"/>' % version for version in (b"3.0", b"4.0", b"2.1")
+    b'<CR:address-data-type content-type="text/vcard" version="%b"/>' % version for version in (b"3.0", b"4.0")
 )
 
 

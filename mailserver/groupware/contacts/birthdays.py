@@ -24,7 +24,7 @@ from mailserver.vcard.fields import Day, day
 SLUG, NAME = "birthdays", "Birthdays"
 COLOR = "#E6B422"
 NO_YEAR = 1972
-OLDEST = 1604  # clients count from here; a leap year
+OLDEST, NEWEST = 1604, 2096  # what clients can count with; leap years, so that every day is in them
 PRODID = "-//mailserver//birthdays//EN"
 
 
@@ -82,7 +82,7 @@ def event(contact: Dated, when: Day, sort: str) -> Event:
     """The yearly event of a contact's day; `sort`: birthday or anniversary."""
     words = next(each for each in _SORTS if each.key == sort)
     uid = hashlib.blake2b(f"{contact.addressbook_id}\0{contact.uid}\0{sort}".encode(), digest_size=16).hexdigest()
-    start = date(max(when.year or NO_YEAR, OLDEST), when.month, when.day)
+    start = date(min(max(when.year or NO_YEAR, OLDEST), NEWEST), when.month, when.day)
     lines = [
         write.line("UID", uid),
         write.line("DTSTAMP", f"{start:%Y%m%d}T000000Z"),  # of no meaning, so that nothing changes with the clock

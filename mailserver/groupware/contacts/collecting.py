@@ -75,7 +75,8 @@ class Collecting:
             collect(tx, user_id, found)
 
 
-def collect(tx: Tx, user_id: int, found: Written) -> None:
+def collect(tx: Tx, user_id: int, found: Written, kept: int = MAX_CORRESPONDENTS) -> None:
+    """`kept`: so many are not forgotten."""
     known = {address: correspondents.find(tx, user_id, address) for address, _ in found.people}
     for address, name in found.people:
         there = known[address]
@@ -86,7 +87,7 @@ def collect(tx: Tx, user_id: int, found: Written) -> None:
             if name and name != there.name:
                 _rename(tx, there, name)
     if None in known.values():
-        for each in correspondents.list_beyond(tx, user_id, MAX_CORRESPONDENTS):
+        for each in correspondents.list_beyond(tx, user_id, kept):
             forget(tx, each)
 
 

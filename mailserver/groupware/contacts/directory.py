@@ -21,18 +21,20 @@ def settle(tx: Tx, scope: DirectoryScope) -> None:
     """Books, their cards and who sees them, as the accounts are now."""
     wanted = _wanted(tx, scope)
     there = collections.list_of_kind(tx, Family.ADDRESSBOOKS, Kind.DIRECTORY)
-    kept = set[int]()
-    for people in wanted:
-        ids = {person.user_id for person in people}
-        book = next((one for one in there if one.user_id in ids and one.id not in kept), None)
-        if book is None:
-            book = collections.add(tx, Family.ADDRESSBOOKS, min(ids), Draft(SLUG, NAME, Kind.DIRECTORY))
-        kept.add(book.id)
+    owners = [{person.user_id for person in people} for people in wanted]
+    kept = [next((book for book in there if book.user_id in ids), None) for ids in owners]
+    for book in there:
+        if book not in kept:  # before a new one takes its place in the homes
+            collections.remove(tx, book)
+    for people, ids, old in zip(wanted, owners, kept, strict=True):
+        book = old or _new(tx, min(ids))
         _fill(tx, book, people)
         _show(tx, book, ids - {book.user_id})
-    for one in there:
-        if one.id not in kept:
-            collections.remove(tx, one)
+
+
+def _new(tx: Tx, owner: int) -> Collection:
+    draft = Draft(_free_slug(tx, owner), NAME, Kind.DIRECTORY)
+    return collections.add(tx, Family.ADDRESSBOOKS, owner, draft)
 
 
 def _wanted(tx: Tx, scope: DirectoryScope) -> list[list[Profile]]:
@@ -74,7 +76,14 @@ def _show(tx: Tx, book: Collection, ids: set[int]) -> None:
     """Shared, to read, with these and nobody else."""
     there = {share.user_id: share for share in shares.list_of(tx, book)}
     for user_id in sorted(ids - there.keys()):
-        slug = SLUG if collections.is_free(tx, Family.ADDRESSBOOKS, user_id, SLUG) else f"{SLUG}-{book.id}"
-        shares.add(tx, book, user_id, slug, may_write=False)
+        shares.add(tx, book, user_id, _free_slug(tx, user_id), may_write=False)
     for user_id in there.keys() - ids:
         shares.remove(tx, there[user_id].id)
+
+
+def _free_slug(tx: Tx, user_id: int) -> str:
+    slug, number = SLUG, 1
+    while not collections.is_free(tx, Family.ADDRESSBOOKS, user_id, slug):
+        number += 1
+        slug = f"{SLUG}-{number}"
+    return slug

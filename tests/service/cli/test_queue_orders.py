@@ -99,6 +99,9 @@ def test_entries_are_found_by_state_destination_and_sender(cli: Run, ids: list[i
     assert cli("queue", "cancel", str(one)).out == f"Cancelled {one}\n"
     assert listed(cli, "--state", "cancelled") == [one]
     assert listed(cli, "--status", "failed") == [one]
+    assert listed(cli, "--state", "scheduled") == [five]
+    assert listed(cli, "--state", "scheduled", "--state", "cancelled", "--sender", ANN) == [five, one]
+    assert listed(cli, "--state", "scheduled", "--sender", "@other.test") == []
     assert listed(cli, "--limit", "2") == [two, three]
     assert listed(cli)[-1] == one, "what has ended comes last"
     assert "not an address" in refused(cli("queue", "list", "--sender", "example.test"))

@@ -17,6 +17,7 @@ from mailserver.dkim.private_keys import Algorithm, RsaKey, generate
 from mailserver.dkim.sign import Signer, SigningKey, signatures
 from mailserver.dkim.verify import Verifier
 from mailserver.errors import BadReturnAddress, LimitReached, MailLoop, NotPermitted, RelayDenied
+from mailserver.mail.marked_paths import Marks
 from mailserver.mail.srs import Srs
 from mailserver.mail.transaction import Envelope, EnvelopeRecipient, Notify
 from mailserver.queue.notices import Notices
@@ -82,7 +83,7 @@ async def post(store: Store, clock: FakeClock) -> AsyncIterator[Post]:
     record = record_of(key)
     names = Names({("sel._domainkey.origin.example", "TXT"): [theirs], (record.name, "TXT"): [record.value]})
     signer = Signer(store, clock, DkimConfig())
-    paths = ReturnPaths(Srs(b"k" * 32, 21))
+    paths = ReturnPaths(Srs(b"k" * 32, 21), Marks(b"m" * 32, 21))
     chains = Chains(names, clock, store.in_thread, signer)
     examiner = Examiner(names, Verifier(names, clock, store.in_thread), chains)
     forwarding = Forwarding(store, clock, HOST, b"m" * 32, paths, examiner, signer, counting, ForwardingConfig())
@@ -155,7 +156,7 @@ async def test_a_bounce_finds_back_to_the_first_sender(post: Post) -> None:
 
 
 async def test_a_bounce_for_a_sender_of_ours_is_delivered_here(post: Post) -> None:
-    paths = ReturnPaths(Srs(b"k" * 32, 21))
+    paths = ReturnPaths(Srs(b"k" * 32, 21), Marks(b"m" * 32, 21))
     address = paths.direct(ANN, "example.test", int(post.house.clock.now().timestamp() * 1000))
     assert address is not None
     await post.receive(MESSAGE, [address], sender="")

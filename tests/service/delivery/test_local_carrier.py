@@ -12,8 +12,8 @@ from mailserver.delivery.local_carrier import LocalCarrier
 from mailserver.mail.reports import Action
 from mailserver.mail.transaction import Notify
 from mailserver.queue.told import line_for
-from mailserver.remote.consignment import Consignment, Result, Verdict
-from mailserver.store import aliases, domains, queue_claim, queue_record, users
+from mailserver.remote.consignment import Consignment, Result, Taken, Verdict, unheard
+from mailserver.store import aliases, domains, queue, queue_claim, queue_record, users
 from mailserver.store.database import Rx, Tx
 from mailserver.store.queue import Entry
 from mailserver.store.queue_record import Settled
@@ -31,7 +31,7 @@ class Away:
 
     entries: list[Entry] = field(default_factory=list)
 
-    async def carry(self, consignment: Consignment) -> Sequence[Result]:
+    async def carry(self, consignment: Consignment, taken: Taken = unheard) -> Sequence[Result]:
         self.entries += consignment.entries
         return [Result(entry.id, Verdict.DEFERRED, None) for entry in consignment.entries]
 
@@ -145,6 +145,48 @@ async def test_a_domain_that_became_ours_gets_its_mail(house: House, carrier: Lo
     assert results[FRIEND].verdict is Verdict.DELIVERED
     assert away.entries == []
     assert len(await house.inbox(FRIEND)) == 1
+
+
+def shape(message: bytes) -> list[bytes]:
+    """All of it but who took it when, under which id."""
+    head, _, body = message.partition(b"\r\n\r\n")
+    return [line for line in fields(head + b"\r\n\r\n") if not line.startswith((b"Received:", b"Date:"))] + [body]
+
+
+async def test_an_alias_forwards_scheduled_mail_as_it_does_any_other(house: House, carrier: LocalCarrier) -> None:
+    """The sender is ours, so SPF holds without SRS; we are the first server, so there is nothing to seal."""
+    message = b"Message-ID: <1@example.test>\r\n" + MESSAGE
+    await house.submit(message, ["away@example.test", "team@example.test"])
+    [soon] = [entry for entry in await house.queue() if entry.recipient == FRIEND]
+    [file] = house.spool()
+    at_once = file.read_bytes()
+    await house.store.write(queue.remove, soon.id)
+    await schedule(house, ["away@example.test", "team@example.test"], message)
+    await house.clock.advance(HOUR)
+    await carry(house, carrier)
+    [late] = [entry for entry in await house.queue() if entry.recipient == FRIEND]
+    [sent] = {path.read_bytes() for path in house.spool()}
+    assert shape(sent) == shape(at_once)
+    alike = ("sender", "notify", "orcpt", "envid", "ret", "body", "user_id", "domain_id", "priority", "smtputf8")
+    assert [getattr(late, name) for name in alike] == [getattr(soon, name) for name in alike]
+    assert late.sender == ANN
+
+
+async def test_who_is_named_twice_gets_one_copy(house: House, carrier: LocalCarrier, away: Away) -> None:
+    def second_domain(tx: Tx) -> None:
+        domains.add(tx, "other.test")
+        aliases.add(tx, "bob@other.test", [BOB])
+        aliases.add(tx, "friend@other.test", [FRIEND])
+
+    await house.store.write(second_domain)
+    to = [FRIEND, "away@example.test", BOB, "bob@other.test", "friend@other.test", "team@example.test"]
+    await schedule(house, to)
+    await house.clock.advance(HOUR)
+    results = await carry(house, carrier)
+    assert {each.verdict for name, each in results.items() if name != FRIEND} == {Verdict.DELIVERED}
+    assert len(await house.inbox(BOB)) == len(await house.inbox(ANN)) == 1
+    assert [entry.recipient for entry in await house.queue() if entry.recipient == FRIEND] == [FRIEND]
+    assert [entry.recipient for entry in away.entries] == [FRIEND]
 
 
 async def test_a_lost_spool_file_fails_in_words(house: House, carrier: LocalCarrier) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from mailserver.config.tree import QueueConfig
 from mailserver.queue.dispatcher import Dispatcher
 from mailserver.queue.seams import Notices
-from mailserver.remote.consignment import Consignment, CutShort, Result, Verdict
+from mailserver.remote.consignment import Consignment, CutShort, Result, Taken, Verdict, unheard
 from mailserver.store.attempts import Attempt
 from mailserver.store.database import Rx
 from mailserver.store.queue_record import Settled
@@ -61,7 +61,7 @@ class CutCarrier:
     def __init__(self) -> None:
         self.begun = asyncio.Event()
 
-    async def carry(self, consignment: Consignment) -> Sequence[Result]:
+    async def carry(self, consignment: Consignment, taken: Taken = unheard) -> Sequence[Result]:
         self.begun.set()
         try:
             await asyncio.Event().wait()
@@ -81,7 +81,7 @@ class ScriptedCarrier:
         self.gate.set()
         self.under_way = self.most = 0
 
-    async def carry(self, consignment: Consignment) -> Sequence[Result]:
+    async def carry(self, consignment: Consignment, taken: Taken = unheard) -> Sequence[Result]:
         self.carried.append((self.clock.monotonic(), consignment))
         self.under_way += 1
         self.most = max(self.most, self.under_way)

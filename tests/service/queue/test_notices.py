@@ -7,9 +7,16 @@ from dataclasses import dataclass
 from email.message import Message
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mailserver.config.tree import BouncesConfig, DeliveryConfig, QueueConfig
 from mailserver.errors import BadKey, InsufficientStorage
+from mailserver.mail import dsn
+from mailserver.mail.dsn import Notification, Random
+from mailserver.mail.dsn_plain import MAX_NAMED, plainest
+from mailserver.mail.marked_paths import Marks
+from mailserver.mail.reports import Action, RecipientStatus, Report
 from mailserver.mail.srs import Srs
 from mailserver.mail.transaction import Ret
 from mailserver.queue.notices import Notices
@@ -29,7 +36,7 @@ HOST, WORKER = "mail.example.test", "worker-1"
 ANN = "ann@example.test"
 MESSAGE = b"From: Ann <ann@example.test>\r\nSubject: lunch\r\nMessage-ID: <1@example.test>\r\n\r\nLunch?\r\n"
 REFUSED = Attempt(1_772_366_400_000, 10, "mx.far.example", "192.0.2.1", None, 550, "5.1.1", "5.1.1 No such user")
-RETURN_PATHS = ReturnPaths(Srs(b"k" * 32, 21))
+RETURN_PATHS = ReturnPaths(Srs(b"k" * 32, 21), Marks(b"m" * 32, 21))
 
 
 @dataclass
@@ -371,3 +378,40 @@ async def test_a_notification_that_leaves_is_signed_where_it_can_be(office: Offi
     await office.store.settle()
     octets = (office.store.maildir.spool / row.message_path).read_bytes()
     assert octets.startswith(b"DKIM-Signature: ours\r\n") is not is_broken
+
+
+@pytest.mark.parametrize("breaks_without_too", [False, True])
+async def test_what_can_not_be_composed_holds_nothing_up(
+    store: Store, clock: FakeClock, breaks_without_too: bool
+) -> None:
+    def fragile(report: Report, original: bytes, size: int, now: int, random: Random) -> Notification:
+        if original or breaks_without_too:
+            raise ZeroDivisionError("something nobody thought of")
+        return dsn.compose(report, original, size, now, random)
+
+    await store.write(fill)
+    limits = QueueConfig(), DeliveryConfig(), BouncesConfig()
+    notices = Notices(store, clock, HOST, RETURN_PATHS, *limits, compose=fragile)
+    office = Office(store, clock, notices)
+    bob = "b\xf6b@far.example" if breaks_without_too else "bob@far.example"
+    await office.settle(await office.send(bob, "eve@far.example"), Event.BOUNCE)
+    assert [row.ended_as for row in await store.read(queue.list)] == ["bounced", "bounced"]
+    [note] = await office.inbox()
+    text = note.as_string()
+    assert "Lunch?" not in text and "eve@far.example" in text
+    if breaks_without_too:
+        assert (note.get_content_type(), note["Auto-Submitted"]) == ("text/plain", "auto-replied")
+        assert "<b?b@far.example>: failed (5.1.1)\r\n<eve@far.example>: failed (5.1.1)" in note.get_payload()
+    else:
+        assert [each["Action"] for each in lines(note)] == ["failed", "failed"]
+
+
+@given(st.text(max_size=400), st.text(max_size=400), st.integers(1, 300))
+def test_the_plainest_notification_can_always_be_made(address: str, status: str, count: int) -> None:
+    recipients = (RecipientStatus(address, Action.FAILED, status),) * count
+    note = plainest(Report(address, address, recipients, 0), 0, bytes)
+    assert note.octets.isascii() and not (note.smtputf8 or note.is_8bit)
+    assert max(map(len, note.octets.split(b"\r\n"))) <= 998
+    parsed = email.message_from_bytes(note.octets)
+    assert parsed["Subject"] and parsed["From"] and parsed.defects == []
+    assert note.octets.count(b": failed (") == min(count, MAX_NAMED)

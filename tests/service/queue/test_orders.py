@@ -292,6 +292,30 @@ async def test_what_a_deleted_account_scheduled_waits_until_it_is_restored(
     assert ids(await outbound.claim(10)) == [scheduled]
 
 
+async def test_what_a_disabled_account_scheduled_is_held_until_it_is_enabled(
+    store: Store, outbound: OutboundQueue, clock: FakeClock
+) -> None:
+    await store.write(domains.add, "example.test")
+    ann = await store.write(users.add, "ann@example.test", "$argon2id$unused")
+    file = spool.prepare(store, await store.stage_bytes(b"later\r\n"))
+    at_six = Outgoing("ann@example.test", file, 2**50, user_id=ann.id, not_before=NOON + 6 * HOUR_MS)
+    first, second = await store.write(
+        queue.add, at_six, [QueueRecipient("x@far.example"), QueueRecipient("y@far.example")]
+    )
+    await outbound.hold([second])
+    await store.write(users.set_active, "ann@example.test", False)
+    entry = await outbound.show(first)
+    assert (entry.state, entry.hold_reason) == (
+        State.HELD,
+        f"account {ann.id} is disabled; enabling it releases this",
+    )
+    await clock.advance(6 * 3600)
+    assert await outbound.claim(10) == []
+    await store.write(users.set_active, "ann@example.test", True)
+    assert ids(await outbound.claim(10)) == [first]
+    assert (await outbound.show(second)).state is State.HELD, "an operator held that one"
+
+
 async def test_finished_rows_are_forgotten_a_batch_at_a_time(store: Store, outbound: OutboundQueue) -> None:
     count = FINISHED_BATCH + 10
     await put(store, *(f"{number}@far.example" for number in range(count)))

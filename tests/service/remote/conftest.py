@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from mailserver.clock import Clock, SystemClock
-from mailserver.config.tree import DnsConfig, OutboundConfig
+from mailserver.config.tree import DnsConfig, OutboundConfig, UniqueSenders
 from mailserver.dns.resolver import DnsResolver
+from mailserver.mail.marked_paths import Marks
 from mailserver.outbound_tls.certificates import Authorities
 from mailserver.outbound_tls.policy import DomainPolicy, HostPolicy, Level, MailHost, TlsOutcome, TlsPolicies
 from mailserver.remote.consignment import Consignment, GateClosed, Result, Visit
 from mailserver.remote.deadlines import Deadlines
 from mailserver.remote.deliver import Remote
+from mailserver.remote.reverse_paths import ReversePaths
 from mailserver.remote.transcript import Line
 from mailserver.store import queue, relays, spool
 from mailserver.store.queue import Outgoing, QueueRecipient
@@ -28,6 +30,7 @@ ANN = "ann@example.test"
 BOB = "bob@example.net"
 MESSAGE = b"From: ann@example.test\r\nSubject: hello\r\n\r\nHello Bob\r\n"
 HOSTNAME = "mail.example.test"
+MARKS = Marks(b"m" * 32, 21)
 HOLD = 5.0  # seconds a step may take here; only what hangs ever takes them
 SHORT = Deadlines(
     connect=HOLD, greeting=HOLD, hello=HOLD, handshake=HOLD, login=HOLD, mail=HOLD, rcpt=HOLD, data=HOLD, block=HOLD,
@@ -103,6 +106,7 @@ class World:
     remotes: list[Remote] = field(default_factory=list)
     mx: list[str] = field(default_factory=list)
     level: Level | None = None
+    unique_senders: UniqueSenders = UniqueSenders.OFF
     noted: list[tuple[str, str, TlsOutcome]] = field(default_factory=list)  # what policies were told: host, address
 
     def sink_at(self, sink: Sink, host: str = "mx.example.net", preference: int = 10) -> None:
@@ -119,7 +123,17 @@ class World:
         policies = Policies(clock, Authorities([self.authority.certificate]), self)
         config = replace(self.config, **settings)
         remote = Remote(
-            self.store, clock, resolver, policies, self.gates, self._sign, config, HOSTNAME, bytes, deadlines
+            self.store,
+            clock,
+            resolver,
+            policies,
+            self.gates,
+            self._sign,
+            config,
+            HOSTNAME,
+            bytes,
+            deadlines,
+            ReversePaths(MARKS, self.unique_senders),
         )
         self.remotes.append(remote)
         return remote
@@ -150,7 +164,7 @@ class World:
         self, *recipients: str | QueueRecipient, remote: Remote | None = None, **options: Any
     ) -> Sequence[Result]:
         consignment = await self.consignment(*(recipients or (BOB,)), **options)
-        return await (remote or self.remote()).carry(consignment, self.conversation.append)
+        return await (remote or self.remote()).carry(consignment, listener=self.conversation.append)
 
     async def send_one(self, *recipients: str | QueueRecipient, **options: Any) -> Result:
         [result] = await self.send(*recipients, **options)

@@ -10,11 +10,11 @@ import pytest
 from mailserver.mail.transaction import Body, Ret
 from mailserver.queue.breaker import counts
 from mailserver.queue.pacing import is_rate_reply
-from mailserver.remote.consignment import CutShort, GateClosed, Verdict
+from mailserver.remote.consignment import CutShort, GateClosed, Result, Verdict
 from mailserver.store import disk_jobs
 from mailserver.store.queue import QueueRecipient
 from tests.service.remote.conftest import ANN, BOB, HASTY, MESSAGE, SHORT, World
-from tests.sinks import DROP, HANG, RESET, Last, Sink, Slowly, Step
+from tests.sinks import DROP, HANG, RESET, After, Last, Sink, Slowly, Step
 
 CAROL, DAVE = "carol@example.net", "dave@example.net"
 
@@ -418,3 +418,34 @@ async def test_a_closed_gate_costs_no_attempt(world: World) -> None:
         1234,
         "resting",
     )
+
+
+async def test_who_was_taken_is_known_while_the_others_still_wait(world: World) -> None:
+    """Else a crash between two transactions would send the first ones the message twice."""
+    goes_on, taken = asyncio.Event(), list[list[Result]]()
+    people = [f"p{n}@example.net" for n in range(5)]
+    async with Sink(extensions=("LIMITS RCPTMAX=2",), at={"DOT": [None, After(goes_on, None)]}) as sink:
+        world.sink_at(sink)
+        consignment = await world.consignment(*people)
+        carrying = asyncio.create_task(world.remote().carry(consignment, lambda some: taken.append([*some])))
+        await sink.until(lambda: len(sink.contents) == 2)
+        ids = [entry.id for entry in consignment.entries]
+        assert [[(each.entry_id, each.verdict) for each in some] for some in taken] == [
+            [(ids[0], Verdict.RELAYED), (ids[1], Verdict.RELAYED)]
+        ]
+        goes_on.set()
+        results = await carrying
+    assert [result.entry_id for result in results] == ids
+    assert [[each.entry_id for each in some] for some in taken] == [ids[:2], ids[2:4]]
+
+
+async def test_who_is_refused_is_told_at_the_end_with_the_others(world: World) -> None:
+    taken = list[Result]()
+    refusals: Step = {"p0@example.net": "550 5.1.1 no", "p2@example.net": "450 4.2.1 later"}
+    async with Sink(extensions=("LIMITS RCPTMAX=2",), at={"RCPT": refusals}) as sink:
+        world.sink_at(sink)
+        consignment = await world.consignment(*(f"p{n}@example.net" for n in range(4)))
+        results = await world.remote().carry(consignment, taken.extend)
+    verdicts = [Verdict.FAILED, Verdict.RELAYED, Verdict.DEFERRED, Verdict.RELAYED]
+    assert [result.verdict for result in results] == verdicts
+    assert {each.verdict for each in taken} == {Verdict.RELAYED}
