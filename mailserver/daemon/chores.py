@@ -115,6 +115,12 @@ def _forget_tls_reports(tx: Tx, config: Config) -> int:
     return tls_results.remove_old(tx, _days_ago(tx, config.store.log_days)[:10]) + tls_reports.remove_old(tx, before_ms)
 
 
+def _roll_occurrences(tx: Tx, _: Config) -> int:
+    from mailserver.groupware.calendars import rolling  # calendars are read where there are any
+
+    return rolling.roll(tx)
+
+
 def _empty_trash(tx: Tx, config: Config) -> int:
     return _remove_old(tx, "\\Trash", config.store.trash_days)
 
@@ -147,6 +153,7 @@ CHORES: dict[str, Chore] = {
     "expired MTA-STS policies forgotten": _forget_policies,
     "hosts with TLS forgotten": _forget_hosts,
     "old TLS reports forgotten": _forget_tls_reports,
+    "times of calendars looked up": _roll_occurrences,
     "old messages removed from Trash": _empty_trash,
     "old messages removed from Junk": _empty_junk,
 }

@@ -1,7 +1,7 @@
 """When calendar objects occur: rows to find a time range by, and which objects they do not say everything of."""
 
 import builtins
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mailserver.store.database import Rx, Tx
@@ -96,23 +96,29 @@ _TIMES = """member_id, since, until FROM occurrences
     WHERE collection_id = ? AND class = ? AND since > ? AND since < ? AND until > ?"""
 
 
-def list_gaps(rx: Rx, before: int, limit: int) -> builtins.list[tuple[int, bytes, str | None, str | None]]:
-    """(member's id, data, timezone text and name of its calendar) of those that go on and are indexed up to less than
-    `before` (epoch milliseconds), or not at all."""
+def list_gaps(rx: Rx, before: int, limit: int) -> builtins.list[tuple[int, bytes]]:
+    """(member's id, data) of those that go on and are indexed up to less than `before` (epoch milliseconds), and of
+    those not looked at yet."""
     rows = rx.all(
-        """SELECT e.id, CAST(e.icalendar_data AS BLOB), c.vtimezone, c.timezone FROM occurrence_gaps g
-           JOIN calendar_events e ON e.id = g.member_id JOIN calendars c ON c.id = e.calendar_id
+        """SELECT e.id, CAST(e.icalendar_data AS BLOB)
+           FROM occurrence_gaps g JOIN calendar_events e ON e.id = g.member_id
            WHERE g.indexed_until < ?1 OR (g.indexed_until IS NULL AND g.last_at IS NULL AND g.first_at IS NULL)
            ORDER BY g.indexed_until LIMIT ?2""",
         before,
         limit,
     )
-    return [(row[0], bytes(row[1]), row[2], row[3]) for row in rows]
+    return [(row[0], bytes(row[1])) for row in rows]
 
 
-def known(rx: Rx, member_ids: Sequence[int]) -> dict[int, int]:
-    """How many rows each has; for tests and `db check`."""
-    return {
-        member_id: rx.all("SELECT count(*) FROM occurrences WHERE member_id = ?", member_id)[0][0]
-        for member_id in member_ids
-    }
+def count(rx: Rx, member_id: int) -> int:
+    """Rows of one member."""
+    row = rx.one("SELECT count(*) FROM occurrences WHERE member_id = ?", member_id)
+    return int(row[0]) if row else 0
+
+
+def gap(rx: Rx, member_id: int) -> Gap | None:
+    """What the rows of a member do not say; None: they say everything."""
+    row = rx.one(
+        "SELECT first_at, last_at, indexed_from, indexed_until FROM occurrence_gaps WHERE member_id = ?", member_id
+    )
+    return Gap(*row) if row else None
