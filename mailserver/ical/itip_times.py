@@ -4,18 +4,16 @@ One client writes RECURRENCE-ID in UTC, the next in the event's zone: both name 
 """
 
 import re
-import zoneinfo
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from functools import lru_cache
 
 from mailserver.ical.itip_tree import Line, line
+from mailserver.ical.zones import named_zone
 
 MAX_TZID = 200
 
 _DATE = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?\Z", re.ASCII)
 _DURATION = re.compile(r"([+-]?)P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?\Z", re.ASCII)
-_OLSON = re.compile(r"[A-Za-z_]+/[A-Za-z_+/0-9-]+\Z")
 
 
 def moment(value: str, tzid: str) -> date | datetime | None:
@@ -55,20 +53,9 @@ def _key(value: str, at: date | datetime | None, tzid: str) -> str:
     return value if at is None or not tzid or not isinstance(at, datetime) else f"{tzid}:{value}"
 
 
-@lru_cache(maxsize=256)
 def zone(tzid: str) -> tzinfo | None:
-    """By its IANA name, also as the end of a longer one (/citadel.org/20260101_1/Europe/Berlin)."""
-    if not tzid or len(tzid) > MAX_TZID:
-        return None
-    names = tzid.strip("/").split("/")
-    for start in range(len(names)):
-        name = "/".join(names[start:])
-        if _OLSON.match(name) or name in {"UTC", "GMT"}:
-            try:
-                return zoneinfo.ZoneInfo(name)
-            except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-                continue
-    return None
+    """By its IANA name, also behind a vendor's prefix, or Microsoft's (Outlook writes "W. Europe Standard Time")."""
+    return named_zone(tzid) if 0 < len(tzid) <= MAX_TZID else None
 
 
 def duration(value: str) -> timedelta | None:
@@ -94,7 +81,7 @@ def moved(of: Line, to: Line, start: Line) -> Line:
         ends = at + length
         if was.tzinfo is not None and at.tzinfo is not None and not _same_zone(of, to):
             ends = ends.astimezone(was.tzinfo)
-        return line(of.name, f"{ends:%Y%m%dT%H%M%S}" + "Z" * (was.tzinfo is UTC), of.params)
+        return line(of.name, f"{ends:%Y%m%dT%H%M%S}" + "Z" * (of.value.strip()[-1:] == "Z"), of.params)
     if isinstance(was, datetime) or isinstance(begins, datetime) or isinstance(at, datetime):
         return of
     if was is None or begins is None or at is None:

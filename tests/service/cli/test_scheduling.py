@@ -17,6 +17,6 @@ def test_it_is_shown_and_set(cli: Run) -> None:
     back = json.loads(cli("user", "scheduling", ANN, "--invitations", "default", "--json").out)
     assert (back["invitations"], back["auto_reply"]) == ("default", "automatic")
     refused = cli("user", "scheduling", ANN, "--auto-reply", "maybe")
-    assert refused.code == 2
+    assert refused.code == 64
     assert "automatic" in refused.err
     assert cli("user", "scheduling", "nobody@example.test").code == 67
