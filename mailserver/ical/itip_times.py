@@ -11,6 +11,7 @@ from mailserver.ical.itip_tree import Line, line
 from mailserver.ical.zones import named_zone
 
 MAX_TZID = 200
+FIRST_YEAR, LAST_YEAR = 2, 9998  # others leave the range of datetime in some zone
 
 _DATE = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?\Z", re.ASCII)
 _DURATION = re.compile(r"([+-]?)P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?\Z", re.ASCII)
@@ -19,7 +20,7 @@ _DURATION = re.compile(r"([+-]?)P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)
 def moment(value: str, tzid: str) -> date | datetime | None:
     """A date, an aware time, or a floating one where it has no zone that we know; None for what is neither."""
     found = _DATE.match(value.strip())
-    if found is None:
+    if found is None or not FIRST_YEAR <= int(found[1]) <= LAST_YEAR:
         return None
     try:
         day = date(int(found[1]), int(found[2]), int(found[3]))
@@ -72,6 +73,13 @@ def duration(value: str) -> timedelta | None:
 
 def moved(of: Line, to: Line, start: Line) -> Line:
     """The line (DTEND, DUE) as far from `to` as it was from `start`; itself where one of the times says nothing."""
+    try:
+        return _moved(of, to, start)
+    except OverflowError:  # it would end after the year 9999
+        return of
+
+
+def _moved(of: Line, to: Line, start: Line) -> Line:
     was, begins, at = (next(moments(each))[1] for each in (of, start, to))
     if isinstance(was, datetime) and isinstance(begins, datetime) and isinstance(at, datetime):
         if (was.tzinfo is None) != (begins.tzinfo is None):
