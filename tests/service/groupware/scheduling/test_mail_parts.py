@@ -40,13 +40,14 @@ def test_a_calendar_beyond_the_limit_is_left_alone() -> None:
     assert find(HEAD + calendar(event(*BOTH, more=f"COMMENT:{'x' * LIMIT}\n")), LIMIT) is None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_octets_are_answered(octets: bytes) -> None:
     find(HEAD + octets, LIMIT)
     find(HEAD + calendar(event(*BOTH))[:60] + octets + calendar(event(*BOTH))[60:], LIMIT)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(LINES, LINES)
 def test_any_times_are_answered(one: list[tuple[str, str, str]], other: list[tuple[str, str, str]]) -> None:
     """Messages and words come out, or nothing; no time that a client invents raises anything."""
