@@ -10,6 +10,7 @@ from mailserver.cli.noun import Noun
 from mailserver.cli.output import json_option, octets, show_fields, show_list
 from mailserver.cli.password import read_password, stdin_option
 from mailserver.cli.profile import profile
+from mailserver.cli.scheduling import scheduling
 from mailserver.cli.sending_limits import DEFAULT, chosen_limit, limit_words, per_hour_option, shown_limit
 from mailserver.cli.sizes import SIZE
 from mailserver.cli.times import moment
@@ -79,6 +80,7 @@ def add(
 
 
 user.add_command(profile)
+user.add_command(scheduling)
 
 
 @user.command("list")

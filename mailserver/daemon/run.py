@@ -179,7 +179,7 @@ class Daemon:
             self._faces,
         )
         scheduling = scheduling_parts.build(house, signing.signer, letters)
-        smtp_face.build(house, signing.signer, letters, () if scheduling is None else (scheduling.stage,))
+        smtp_face.build(house, signing.signer, letters, scheduling)
         reading_faces.build(house, mailboxes)
         await dav_face.build(house, self._web.mounts if self._web else None, scheduling)
         await contacts.keep(house)

@@ -24,7 +24,8 @@ from mailserver.groupware.scheduling.posting import Posting
 @dataclass(frozen=True, slots=True)
 class SchedulingParts:
     implicit: ImplicitScheduling
-    stage: InvitationStage
+    arriving: InvitationStage  # for mail of other servers
+    submitted: InvitationStage  # for mail of our users: programs that know no CalDAV answer by mail
     inbox: Inbox
     outbox: Outbox
 
@@ -52,5 +53,6 @@ def build(house: House, signer: Signer, letters: Correspondence) -> SchedulingPa
             lambda new: mail_in.configure(new.scheduling),
         ]
     )
-    stage = InvitationStage(store, mail_in, letters.examiner)
-    return SchedulingParts(implicit, stage, Inbox(store), Outbox(store, users))
+    arriving = InvitationStage(store, mail_in, letters.examiner)
+    submitted = InvitationStage(store, mail_in, None)
+    return SchedulingParts(implicit, arriving, submitted, Inbox(store), Outbox(store, users))

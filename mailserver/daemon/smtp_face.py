@@ -1,13 +1,11 @@
 """SMTP: mail from other servers, and from our users."""
 
-from collections.abc import Sequence
-
 from mailserver.auth.admission import Admission
 from mailserver.daemon import contacts
 from mailserver.daemon.correspondence import Correspondence
 from mailserver.daemon.house import House
 from mailserver.daemon.report_stage import ReportStage
-from mailserver.delivery.arriving import Stage
+from mailserver.daemon.scheduling_parts import SchedulingParts
 from mailserver.delivery.deliver import LocalDelivery
 from mailserver.delivery.refusals import Refusals
 from mailserver.delivery.submission import Submission
@@ -16,7 +14,7 @@ from mailserver.smtp.faces import SmtpRole
 from mailserver.smtp.server import SmtpServer
 
 
-def build(house: House, signer: Signer, letters: Correspondence, stages: Sequence[Stage] = ()) -> None:
+def build(house: House, signer: Signer, letters: Correspondence, scheduling: SchedulingParts | None) -> None:
     config, clock, store = house.config, house.clock, house.store
     refusals = Refusals(store, house.metrics)
     house.closing.push_async_callback(refusals.close)
@@ -28,7 +26,7 @@ def build(house: House, signer: Signer, letters: Correspondence, stages: Sequenc
         clock,
         hostname,
         *limits,
-        stages=(reports, *stages),
+        stages=(reports,) if scheduling is None else (reports, scheduling.arriving),
         forwards=letters.forwarding,
         notifier=letters.notices,
         bounces=config.bounces,
@@ -43,6 +41,7 @@ def build(house: House, signer: Signer, letters: Correspondence, stages: Sequenc
         submission=config.submission,
         notifier=letters.notices,
         collector=contacts.collecting(house),
+        stages=() if scheduling is None else (scheduling.submitted,),
     )
     admission = Admission(config.smtp)
     house.faces.add(_server(house, SmtpRole.MX, delivery, refusals, admission), "smtp")

@@ -12,7 +12,7 @@ same.
 """
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,6 +23,7 @@ import structlog
 from mailserver.clock import Clock
 from mailserver.config.tree import DeliveryConfig, QueueConfig, SentCopies, SmtpConfig, SubmissionConfig
 from mailserver.delivery import handling, header, ownership, recipients, successes, suppression
+from mailserver.delivery.arriving import Arriving, Stage
 from mailserver.delivery.outgoing import outgoing
 from mailserver.delivery.recipients import Recipients
 from mailserver.delivery.successes import Notifier
@@ -96,15 +97,20 @@ class Submission:
         *,
         submission: SubmissionConfig | None = None,
         notifier: Notifier | None = None,
+        stages: Sequence[Stage] = (),
         collector: Collects | None = None,
     ) -> None:
-        """`notifier`: None tells nobody of success. `collector`: None remembers nobody."""
+        """`notifier`: None tells nobody of success. `collector`: None remembers nobody.
+
+        `stages` look at what is delivered now, and change nothing in it.
+        """
         self._store = store
         self._signer = signer
         self._clock = clock
         self._hostname = hostname
         self._recipients = Recipients(store, clock, hostname, delivery.max_alias_depth)
         self._random = random
+        self._stages = stages
         self.reconfigure(smtp, delivery, queue)
         self._notifier = notifier
         self._collector = collector
@@ -149,8 +155,11 @@ class Submission:
         known = await self._store.read(self._look_up, account, senders, sender)
         written = self._complete(written, sender or account.address, epoch)
         block = written.without(is_named(*HIDDEN))
-        received = header.received(envelope, self._hostname, message_id, epoch)
         not_before = self._release_time(envelope, now)
+        if not_before is None:
+            for stage in self._stages:
+                await stage(Arriving(message_id, envelope, written, incoming))
+        received = header.received(envelope, self._hostname, message_id, epoch)
         local, remote = _routes(envelope, is_held=not_before is not None)
         stored, sent = await header.work(
             self._store, incoming, header.render, block, sender, received, local, bool(remote)

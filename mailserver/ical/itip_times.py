@@ -4,24 +4,23 @@ One client writes RECURRENCE-ID in UTC, the next in the event's zone: both name 
 """
 
 import re
-import zoneinfo
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from functools import lru_cache
 
 from mailserver.ical.itip_tree import Line, line
+from mailserver.ical.zones import named_zone
 
 MAX_TZID = 200
+FIRST_YEAR, LAST_YEAR = 2, 9998  # others leave the range of datetime in some zone
 
 _DATE = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?\Z", re.ASCII)
 _DURATION = re.compile(r"([+-]?)P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?\Z", re.ASCII)
-_OLSON = re.compile(r"[A-Za-z_]+/[A-Za-z_+/0-9-]+\Z")
 
 
 def moment(value: str, tzid: str) -> date | datetime | None:
     """A date, an aware time, or a floating one where it has no zone that we know; None for what is neither."""
     found = _DATE.match(value.strip())
-    if found is None:
+    if found is None or not FIRST_YEAR <= int(found[1]) <= LAST_YEAR:
         return None
     try:
         day = date(int(found[1]), int(found[2]), int(found[3]))
@@ -55,20 +54,9 @@ def _key(value: str, at: date | datetime | None, tzid: str) -> str:
     return value if at is None or not tzid or not isinstance(at, datetime) else f"{tzid}:{value}"
 
 
-@lru_cache(maxsize=256)
 def zone(tzid: str) -> tzinfo | None:
-    """By its IANA name, also as the end of a longer one (/citadel.org/20260101_1/Europe/Berlin)."""
-    if not tzid or len(tzid) > MAX_TZID:
-        return None
-    names = tzid.strip("/").split("/")
-    for start in range(len(names)):
-        name = "/".join(names[start:])
-        if _OLSON.match(name) or name in {"UTC", "GMT"}:
-            try:
-                return zoneinfo.ZoneInfo(name)
-            except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-                continue
-    return None
+    """By its IANA name, also behind a vendor's prefix, or Microsoft's (Outlook writes "W. Europe Standard Time")."""
+    return named_zone(tzid) if 0 < len(tzid) <= MAX_TZID else None
 
 
 def duration(value: str) -> timedelta | None:
@@ -85,6 +73,13 @@ def duration(value: str) -> timedelta | None:
 
 def moved(of: Line, to: Line, start: Line) -> Line:
     """The line (DTEND, DUE) as far from `to` as it was from `start`; itself where one of the times says nothing."""
+    try:
+        return _moved(of, to, start)
+    except OverflowError:  # it would end after the year 9999
+        return of
+
+
+def _moved(of: Line, to: Line, start: Line) -> Line:
     was, begins, at = (next(moments(each))[1] for each in (of, start, to))
     if isinstance(was, datetime) and isinstance(begins, datetime) and isinstance(at, datetime):
         if (was.tzinfo is None) != (begins.tzinfo is None):
@@ -94,7 +89,7 @@ def moved(of: Line, to: Line, start: Line) -> Line:
         ends = at + length
         if was.tzinfo is not None and at.tzinfo is not None and not _same_zone(of, to):
             ends = ends.astimezone(was.tzinfo)
-        return line(of.name, f"{ends:%Y%m%dT%H%M%S}" + "Z" * (was.tzinfo is UTC), of.params)
+        return line(of.name, f"{ends:%Y%m%dT%H%M%S}" + "Z" * (of.value.strip()[-1:] == "Z"), of.params)
     if isinstance(was, datetime) or isinstance(begins, datetime) or isinstance(at, datetime):
         return of
     if was is None or begins is None or at is None:

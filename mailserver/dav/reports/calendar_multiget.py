@@ -6,9 +6,10 @@ from mailserver.dav import multistatus, resources, xml_writer
 from mailserver.dav.errors import BadXml
 from mailserver.dav.names import caldav, dav
 from mailserver.dav.reports.calendar_answers import Answers, begin
+from mailserver.dav.reports.inbox_multiget import inbox_multiget
 from mailserver.dav.reports.row import ReportRow
 from mailserver.dav.request import DavRequest
-from mailserver.dav.resources import MemberRef
+from mailserver.dav.resources import Inbox, MemberRef
 from mailserver.dav.response import Answer
 from mailserver.dav.subjects import Subject
 from mailserver.dav.xml_reader import Element
@@ -19,6 +20,8 @@ NOT_FOUND = 404
 
 
 async def calendar_multiget(request: DavRequest, root: Element) -> Answer:
+    if isinstance(request.resource, Inbox):
+        return await inbox_multiget(request, root)
     hrefs = list(dict.fromkeys(each.text for each in root.all(dav("href"))))
     if not hrefs:
         raise BadXml("calendar-multiget has a DAV:href at least")
@@ -44,4 +47,4 @@ def _name(request: DavRequest, href: str) -> str | None:
     return None
 
 
-ROWS = {caldav("calendar-multiget"): ReportRow(calendar_multiget, frozenset({Subject.CALENDAR}))}
+ROWS = {caldav("calendar-multiget"): ReportRow(calendar_multiget, frozenset({Subject.CALENDAR, Subject.INBOX}))}

@@ -4,6 +4,7 @@ Everything happens in the transaction of whoever brings the message. What is wri
 message ever causes another one, but for the automatic answer of a user who wants one.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -162,7 +163,9 @@ class Deliveries:
             if found is None:
                 continue
             changed = itip_incoming.with_answers(found.calendar, message.sender, result.answered)
-            if changed is not None:
+            if changed is None:
+                continue
+            with contextlib.suppress(Refusal):  # a full calendar of a third person keeps nobody from answering
                 self.copies.write(tx, found, found.collection, changed, found.member.schedule_tag)
 
     def _same_person(self, tx: Tx, calendar: Part, sender: str) -> set[str]:

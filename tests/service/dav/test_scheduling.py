@@ -105,3 +105,21 @@ async def test_free_busy_is_answered_for_each_person(house: House) -> None:
     assert (await house.ask("POST", f"/dav/calendars/{ANN}/outbox/", asked, BOB)).status == 404
     wrong = await house.ask("POST", f"/dav/calendars/{ANN}/outbox/", INVITE)
     assert (wrong.status, wrong.error) == (403, [caldav("valid-scheduling-message")])
+
+
+async def test_messages_are_fetched_together(house: House) -> None:
+    await house.ask("PUT", f"{WORK}/one.ics", INVITE)
+    inbox = await house.ask("PROPFIND", f"{BOBS}/inbox/", LISTING, BOB, depth="1")
+    [path] = [each for each in inbox.responses if each != f"{BOBS}/inbox/"]
+    asked = (
+        '<C:calendar-multiget xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:D="DAV:"><D:prop><D:getetag/>'
+        f"<C:calendar-data/></D:prop><D:href>{path}</D:href><D:href>{BOBS}/inbox/none.ics</D:href>"
+        f"<D:href>{WORK}/one.ics</D:href></C:calendar-multiget>"
+    )
+    got = (await house.ask("REPORT", f"{BOBS}/inbox/", asked, BOB)).responses
+    assert "METHOD:REQUEST" in got[path].text(caldav("calendar-data"))
+    assert got[path].text(dav("getetag")) == inbox.responses[path].text(dav("getetag"))
+    assert {each: found.status for each, found in got.items() if each != path} == {
+        f"{BOBS}/inbox/none.ics": 404,
+        f"{WORK}/one.ics": 404,
+    }

@@ -209,3 +209,20 @@ def test_other_copies_learn_the_answer() -> None:
     assert new is not None
     assert answer(new) == "ACCEPTED"
     assert itip_incoming.with_answers(new, BEN, [("", "ACCEPTED", "")]) is None
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        ";TZID=Europe/Berlin:20260317T100000",
+        ";TZID=W. Europe Standard Time:20260317T100000",
+        ";TZID=/freeassociation.sourceforge.net/Europe/Berlin:20260317T100000",
+        ":20260317T090000Z",
+    ],
+)
+def test_one_instance_is_known_however_a_client_writes_its_moment(written: str) -> None:
+    stored = tree(event(*THREE, more=WEEKLY), second(*THREE, summary="Moved"))
+    result = replied(stored, event(attending(BEN, "ACCEPTED"), more=f"RECURRENCE-ID{written}\n"))
+    assert result.calendar is not None
+    assert answer(result.calendar, KEY) == "ACCEPTED"
+    assert len(whole(result.calendar).instances) == 2

@@ -1,7 +1,7 @@
 """A tree gives back the octets it was read from, whatever they are, and edits touch one line."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailserver.errors import InvalidCalendarData
@@ -50,6 +50,7 @@ def test_what_is_no_calendar_is_refused(data: bytes) -> None:
         itip_tree.parse(data)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"]), max_size=300))
 def test_a_parameter_survives_being_written(text: str) -> None:
     written = itip_tree.line("ATTENDEE", "mailto:x@example.org", [("CN", (text,)), ("ROLE", ("CHAIR",))])

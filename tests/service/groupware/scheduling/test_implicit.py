@@ -5,17 +5,19 @@ import pytest
 from mailserver.errors import (
     AttendeeChange,
     OrganizerChange,
+    OverQuota,
     PreconditionFailed,
     SameOrganizerNeeded,
     TooManyAttendees,
     UniqueSchedulingObject,
 )
+from mailserver.groupware.accepted import Accepted
 from mailserver.groupware.conditions import Conditions
 from mailserver.groupware.scheduled import SILENT
 from mailserver.store import collections, shares
-from mailserver.store.collections import Draft, Family
+from mailserver.store.collections import Collection, Draft, Family
 from mailserver.store.store import Store
-from tests.service.groupware.scheduling.house import DORA, HREF, House
+from tests.service.groupware.scheduling.house import DORA, HREF, House, accept, furnish
 from tests.unit.ical.itip_samples import ANNA, BEN, BOTH, CLEO, SECOND, WEEKLY, attending, calendar, event, second
 
 ALL = (*BOTH, attending(DORA))
@@ -254,3 +256,17 @@ async def test_a_full_calendar_does_not_keep_the_organizer_from_inviting(house: 
     data = (await house.data(ANNA)).replace(b"\r\n ", b"")
     assert b"SCHEDULE-STATUS=5.3:mailto:ben@example.org" in data
     assert b"SCHEDULE-STATUS=1.2:mailto:dora@example.org" in data
+
+
+async def test_a_calendar_of_a_third_person_keeps_nobody_from_answering(store: Store) -> None:
+    def picky(data: bytes, collection: Collection) -> Accepted:
+        if collection.owner == DORA and b"DECLINED" in data:
+            raise OverQuota
+        return accept(data, collection)
+
+    house = await furnish(store, accepts=picky)
+    await house.put(ANNA, ONE)
+    member, data = await house.member(BEN), await house.data(BEN)
+    await house.put(BEN, answering(data, BEN, "DECLINED"), member.href)
+    assert await house.answer(ANNA, BEN) == "DECLINED"
+    assert await house.answer(DORA, BEN) == "NEEDS-ACTION"

@@ -6,14 +6,17 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mailserver.config.tree import DeliveryConfig, Invitations, QueueConfig, SchedulingConfig, SmtpConfig
+from mailserver.auth.account import Account
+from mailserver.config.tree import DeliveryConfig, DkimConfig, Invitations, QueueConfig, SchedulingConfig, SmtpConfig
 from mailserver.daemon.invitation_stage import InvitationStage
 from mailserver.delivery.arriving import Arriving
 from mailserver.delivery.deliver import LocalDelivery
 from mailserver.delivery.dmarc import DmarcPolicy, Wish
 from mailserver.delivery.evidence import Evidence
 from mailserver.delivery.spf import SpfResult
+from mailserver.delivery.submission import Submission
 from mailserver.dkim.results import ChainResult, ChainStatus
+from mailserver.dkim.sign import Signer
 from mailserver.groupware.scheduling.mail_in import MailIn
 from mailserver.mail.transaction import Envelope, EnvelopeRecipient, Peer
 from mailserver.store import mailboxes, messages, scheduling_settings
@@ -297,3 +300,21 @@ async def test_a_fault_of_ours_does_not_keep_the_mail(house: House, clock: FakeC
 
     await Door(house, clock, Broken()).receive(google(REQUEST, "REQUEST"))
     assert await mails(house.store, house.ids[BEN]) == 1
+
+
+async def test_a_program_of_ours_that_knows_only_mail_answers_by_mail(house: House, clock: FakeClock) -> None:
+    """Outlook over IMAP: Ben's answer goes through submission, from himself to Anna."""
+    await house.put(ANNA, calendar(event(*BOTH)))
+    mail_in = MailIn(house.store, house.scheduling, lambda rx, user_id, who: False, SchedulingConfig())
+    stage = InvitationStage(house.store, mail_in, None)
+    signer = Signer(house.store, clock, DkimConfig())
+    configs = SmtpConfig(), DeliveryConfig(), QueueConfig()
+    submission = Submission(house.store, clock, HOSTNAME, *configs, signer, stages=(stage,))
+    ben = Account(house.ids[BEN], BEN, "Ben", False)
+    reply = calendar(event(attending(BEN, "ACCEPTED"), stamp="20260302T080000Z"), method="REPLY")
+    rcpt = EnvelopeRecipient(ANNA, await submission.resolve(ben, ANNA, None))
+    async with house.store.incoming() as incoming:
+        await incoming.write(outlook(reply, "REPLY", BEN))
+        await submission.accept(ben, Envelope(BEN, (rcpt,), PEER), incoming)
+    assert await house.answer(ANNA, BEN) == "ACCEPTED"
+    assert await mails(house.store, house.ids[ANNA]) == 1
