@@ -18,6 +18,7 @@ CREATE TABLE scheduling_inbox (
     etag TEXT NOT NULL,
     method TEXT NOT NULL,
     uid TEXT NOT NULL,
+    component TEXT NOT NULL,
     data BLOB NOT NULL,
     modseq INTEGER NOT NULL,
     created_ms INTEGER NOT NULL

@@ -34,6 +34,7 @@ class Correspondence:
     notices: Notices
     forwarding: Forwarding
     marks: Marks  # of reverse-paths that our mail leaves with
+    examiner: Examiner
 
     @classmethod
     async def open(
@@ -49,7 +50,7 @@ class Correspondence:
         forwarding = Forwarding(
             store, clock, hostname, rings, paths, examiner, signer, secrets.token_bytes, config.forwarding
         )
-        return cls(notices, forwarding, marks)
+        return cls(notices, forwarding, marks, examiner)
 
     def reconfigure(self, config: Config) -> None:
         self.notices.reconfigure(config.queue, config.delivery, config.bounces)

@@ -3,10 +3,11 @@
 import secrets
 
 from mailserver.daemon.house import House
+from mailserver.daemon.scheduling_parts import SchedulingParts
 from mailserver.dav.app import DavApp
 from mailserver.dav.discovery import lead
 from mailserver.dav.logins import Logins
-from mailserver.dav.services import Services
+from mailserver.dav.services import SchedulingFace, Services
 from mailserver.groupware.calendars.accept import accept as accept_event
 from mailserver.groupware.collections import Collections
 from mailserver.groupware.contacts.accept import accept as accept_contact
@@ -26,7 +27,7 @@ ACCEPT = {Family.CALENDARS: accept_event, Family.ADDRESSBOOKS: accept_contact}
 SECRET_OCTETS = 32
 
 
-async def build(house: House, web: Mounts | None) -> None:
+async def build(house: House, web: Mounts | None, scheduling: SchedulingParts | None = None) -> None:
     """`web`: what the web port serves; None where it is closed."""
     config = house.config
     logins = Logins(
@@ -37,7 +38,7 @@ async def build(house: House, web: Mounts | None) -> None:
         allow_plain_auth=config.web.allow_plain_auth,
     )
     house.closing.push_async_callback(logins.close)
-    app = DavApp(services(house), logins, house.metrics)
+    app = DavApp(services(house, scheduling), logins, house.metrics)
     mounts = Mounts(MOUNTS)
     for each in filter(None, (mounts, web)):
         each.open(DAV, app)
@@ -55,10 +56,10 @@ async def build(house: House, web: Mounts | None) -> None:
     )
 
 
-def services(house: House) -> Services:
+def services(house: House, scheduling: SchedulingParts | None = None) -> Services:
     store, config = house.store, house.config.dav
     collections = Collections(store, config)
-    members = Members(store, ACCEPT, config=config)
+    members = Members(store, ACCEPT, None if scheduling is None else scheduling.implicit, config)
     sharing = Sharing(store, config)
     house.take_up.extend(
         [
@@ -77,4 +78,5 @@ def services(house: House) -> Services:
         Sync(store),
         Locks(store, secrets.token_bytes),
         secrets.token_bytes,
+        None if scheduling is None else SchedulingFace(scheduling.inbox, scheduling.outbox),
     )

@@ -1,9 +1,12 @@
 """SMTP: mail from other servers, and from our users."""
 
+from collections.abc import Sequence
+
 from mailserver.auth.admission import Admission
 from mailserver.daemon.correspondence import Correspondence
 from mailserver.daemon.house import House
 from mailserver.daemon.report_stage import ReportStage
+from mailserver.delivery.arriving import Stage
 from mailserver.delivery.deliver import LocalDelivery
 from mailserver.delivery.refusals import Refusals
 from mailserver.delivery.submission import Submission
@@ -12,7 +15,7 @@ from mailserver.smtp.faces import SmtpRole
 from mailserver.smtp.server import SmtpServer
 
 
-def build(house: House, signer: Signer, letters: Correspondence) -> None:
+def build(house: House, signer: Signer, letters: Correspondence, stages: Sequence[Stage] = ()) -> None:
     config, clock, store = house.config, house.clock, house.store
     refusals = Refusals(store, house.metrics)
     house.closing.push_async_callback(refusals.close)
@@ -24,7 +27,7 @@ def build(house: House, signer: Signer, letters: Correspondence) -> None:
         clock,
         hostname,
         *limits,
-        stages=(reports,),
+        stages=(reports, *stages),
         forwards=letters.forwarding,
         notifier=letters.notices,
         bounces=config.bounces,

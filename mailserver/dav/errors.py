@@ -106,6 +106,12 @@ _PRECONDITIONS: dict[type[Refusal], Name] = {
     errors.DefaultNeeded: caldav("default-calendar-needed"),  # RFC 6638 §4.2
     errors.InvalidCalendarData: caldav("valid-calendar-data"),
     errors.InvalidAddressData: carddav("valid-address-data"),
+    errors.UniqueSchedulingObject: caldav("unique-scheduling-object-resource"),  # RFC 6638 §3.2.4
+    errors.SameOrganizerNeeded: caldav("same-organizer-in-all-components"),
+    errors.OrganizerChange: caldav("allowed-organizer-scheduling-object-change"),
+    errors.AttendeeChange: caldav("allowed-attendee-scheduling-object-change"),
+    errors.TooManyAttendees: caldav("max-attendees-per-instance"),
+    errors.BadSchedulingMessage: caldav("valid-scheduling-message"),
     errors.UnsupportedComponent: caldav("supported-calendar-component"),
     errors.TooManyInstances: caldav("max-instances"),
     errors.NoUidConflict: caldav("no-uid-conflict"),
@@ -158,6 +164,11 @@ def precondition_of(refusal: Refusal, base: str = "") -> Name | None:
 def _inner(refusal: Refusal, base: str) -> bytes:
     if isinstance(refusal, DavRefusal):
         return refusal.inner
+    if isinstance(refusal, errors.UniqueSchedulingObject):
+        from mailserver.dav import resources
+
+        home = "/".join(base.split("/")[:4])  # /dav/calendars/<user>
+        return xml_writer.href(f"{home}/{resources.segment(refusal.slug)}/{resources.segment(refusal.href)}")
     if isinstance(refusal, (errors.NoUidConflict, errors.Locked)):
         from mailserver.dav import resources
 

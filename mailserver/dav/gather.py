@@ -10,10 +10,12 @@ from mailserver.dav.facts import Facts
 from mailserver.dav.names import Name
 from mailserver.dav.properties.property import Need
 from mailserver.dav.resources import (
+    Attachment,
     CollectionRef,
     Home,
     Homes,
     Inbox,
+    InboxItem,
     MemberRef,
     Outbox,
     Principal,
@@ -25,10 +27,12 @@ from mailserver.dav.resources import (
 from mailserver.errors import NoSuchMember
 from mailserver.groupware import access
 from mailserver.groupware.access import Privilege, Seen
-from mailserver.store import collections, dav_locks, dead_properties, members, quota, shares
+from mailserver.groupware.scheduling import inbox
+from mailserver.store import collections, dav_locks, dead_properties, members, quota, scheduling_inbox, shares
 from mailserver.store.collections import Family
 from mailserver.store.database import Rx
 from mailserver.store.dead_properties import Owner, Place
+from mailserver.store.members import Member
 
 
 class Gathering:
@@ -64,12 +68,17 @@ class Gathering:
                 places: list[Resource] = [Inbox(user), Outbox(user)] if family is Family.CALENDARS else []
                 seen = access.list(self._rx, self._viewer.user_id, family)
                 return [self._collection(each) for each in seen] + [self.of(each) for each in places]
+            case Inbox():
+                return [self._message(each) for each in inbox.listed(self._rx, self._viewer.user_id)]
         return []
 
     def _collection(self, seen: Seen) -> Facts:
         resource = CollectionRef(seen.collection.family, self._viewer.address, seen.slug)
         facts = self._besides(self._bare(resource, seen=seen), seen)
         return replace(facts, dead=dead_of(dead_properties.list(self._rx, seen.noted_by)))
+
+    def _message(self, member: Member) -> Facts:
+        return self._bare(InboxItem(self._viewer.address, member.href), member=member)
 
     def _alone(self, resource: Resource) -> Facts:
         match resource:
@@ -86,7 +95,12 @@ class Gathering:
                 return self._besides(self._bare(resource, seen=seen, member=member), seen)
             case Inbox():
                 default = collections.default(self._rx, Family.CALENDARS, self._viewer.user_id)
-                return self._bare(resource, default=access.owned(default) if default else None)
+                tag = scheduling_inbox.tag(self._rx, self._viewer.user_id)
+                return self._bare(resource, default=access.owned(default) if default else None, inbox_tag=tag)
+            case InboxItem(_, href):
+                return self._message(inbox.get(self._rx, self._viewer.user_id, href)[0])
+            case Attachment():
+                raise NotFound
             case Home() if Need.QUOTA in self._needs:
                 return self._bare(resource, quota=quota.get(self._rx, self._viewer.user_id))
         return self._bare(resource)

@@ -17,12 +17,13 @@ class InboxItem:
     etag: str  # without quotes
     method: str
     uid: str
+    component: str  # VEVENT, VTODO, VJOURNAL
     size: int  # octets
     modseq: int
     created_ms: int  # epoch
 
 
-_COLUMNS = "id, href, etag, method, uid, octet_length(data), modseq, created_ms"
+_COLUMNS = "id, href, etag, method, uid, component, octet_length(data), modseq, created_ms"
 
 
 def list(rx: Rx, user_id: int) -> builtins.list[InboxItem]:
@@ -36,17 +37,18 @@ def find(rx: Rx, user_id: int, href: str) -> tuple[InboxItem, bytes] | None:
     return (_item(row[:-1]), bytes(row[-1])) if row else None
 
 
-def add(tx: Tx, user_id: int, href: str, method: str, uid: str, data: bytes) -> InboxItem:
+def add(tx: Tx, user_id: int, href: str, method: str, uid: str, component: str, data: bytes) -> InboxItem:
     """Under an href that is free."""
     modseq = change_numbers.take(tx, user_id)
     item_id = tx.insert(
-        """INSERT INTO scheduling_inbox (user_id, href, etag, method, uid, data, modseq, created_ms)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+        """INSERT INTO scheduling_inbox (user_id, href, etag, method, uid, component, data, modseq, created_ms)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         user_id,
         href,
         etag_of(data),
         method,
         uid,
+        component,
         data,
         modseq,
         tx.now_ms,
@@ -57,12 +59,12 @@ def add(tx: Tx, user_id: int, href: str, method: str, uid: str, data: bytes) -> 
         user_id,
         MAX_ITEMS,
     )
-    return InboxItem(item_id, href, etag_of(data), method, uid, len(data), modseq, tx.now_ms)
+    return InboxItem(item_id, href, etag_of(data), method, uid, component, len(data), modseq, tx.now_ms)
 
 
-def remove(tx: Tx, user_id: int, item: InboxItem) -> None:
+def remove(tx: Tx, user_id: int, item_id: int) -> None:
     change_numbers.take(tx, user_id)
-    tx.run("DELETE FROM scheduling_inbox WHERE id = ? AND user_id = ?", item.id, user_id)
+    tx.run("DELETE FROM scheduling_inbox WHERE id = ? AND user_id = ?", item_id, user_id)
 
 
 def tag(rx: Rx, user_id: int) -> str:

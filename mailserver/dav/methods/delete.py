@@ -2,8 +2,9 @@
 
 from mailserver.dav import conditions
 from mailserver.dav.errors import NotFound
+from mailserver.dav.gather import require_own
 from mailserver.dav.request import DavRequest
-from mailserver.dav.resources import CollectionRef, MemberRef
+from mailserver.dav.resources import CollectionRef, InboxItem, MemberRef
 from mailserver.dav.response import Answer, Response
 from mailserver.dav.row import Row
 from mailserver.dav.wire.headers import Depth
@@ -18,6 +19,10 @@ async def delete(request: DavRequest) -> Answer:
         when, options = await conditions.of_member(request), conditions.schedule(request)
         await services.members.remove(viewer, ref.family, ref.slug, ref.href, when, schedule=options)
         return DONE
+    if isinstance(ref, InboxItem) and services.scheduling is not None:
+        require_own(request.viewer, ref)
+        await services.scheduling.inbox.remove(viewer, ref.href, await conditions.of_member(request))
+        return DONE
     if not isinstance(ref, CollectionRef):
         raise NotFound
     if request.depth not in {None, Depth.INFINITY}:
@@ -28,4 +33,4 @@ async def delete(request: DavRequest) -> Answer:
     return DONE
 
 
-ROWS = {"DELETE": Row(delete, (MemberRef, CollectionRef))}
+ROWS = {"DELETE": Row(delete, (MemberRef, CollectionRef, InboxItem))}

@@ -4,12 +4,15 @@ from collections.abc import Awaitable, Callable
 
 from mailserver.dav import member_headers
 from mailserver.dav.errors import NotFound
+from mailserver.dav.gather import require_own
 from mailserver.dav.request import DavRequest
 from mailserver.dav.resources import (
+    INBOX,
     CollectionRef,
     Home,
     Homes,
     Inbox,
+    InboxItem,
     MemberRef,
     Outbox,
     Principal,
@@ -20,6 +23,7 @@ from mailserver.dav.resources import (
 from mailserver.dav.response import Answer, Response, text
 from mailserver.dav.row import Row
 from mailserver.errors import PreconditionFailed
+from mailserver.store.collections import Family
 from mailserver.store.members import Member
 
 FOLDERS = (Root, Principals, Principal, Homes, Home, Inbox, Outbox)
@@ -40,6 +44,19 @@ async def _member(request: DavRequest) -> Answer:
     if _is_known(request, member):
         return Response(304, headers=headers)
     return Response(200, data, member_headers.content_type(ref, member), headers)
+
+
+async def _inbox_item(request: DavRequest) -> Answer:
+    ref, scheduling = request.resource, request.services.scheduling
+    if not isinstance(ref, InboxItem) or scheduling is None:
+        raise NotFound
+    require_own(request.viewer, ref)
+    member, data = await scheduling.inbox.get(request.viewer.user_id, ref.href)
+    path = MemberRef(Family.CALENDARS, ref.user, INBOX, ref.href)
+    headers = member_headers.of_content(path, member)
+    if _is_known(request, member):
+        return Response(304, headers=headers)
+    return Response(200, data, member_headers.content_type(path, member), headers)
 
 
 def _is_known(request: DavRequest, member: Member) -> bool:
@@ -74,7 +91,11 @@ def _words(request: DavRequest, first: str) -> Response:
     return text(200, "\n".join(lines), (PRIVATE, member_headers.SANDBOX))
 
 
-_READ: dict[type, Callable[[DavRequest], Awaitable[Answer]]] = {MemberRef: _member, CollectionRef: _collection}
+_READ: dict[type, Callable[[DavRequest], Awaitable[Answer]]] = {
+    MemberRef: _member,
+    CollectionRef: _collection,
+    InboxItem: _inbox_item,
+}
 
 _ROW = Row(get, (*_READ, *FOLDERS))
 ROWS = {"GET": _ROW, "HEAD": _ROW}

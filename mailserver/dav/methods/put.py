@@ -4,9 +4,10 @@ from uuid import UUID
 
 from mailserver.dav import conditions, invitations, member_headers, resources, xml_body
 from mailserver.dav.errors import BadXml, DavRefusal, NotFound
+from mailserver.dav.methods import outbox
 from mailserver.dav.names import caldav, carddav
 from mailserver.dav.request import DavRequest
-from mailserver.dav.resources import CollectionRef, MemberRef
+from mailserver.dav.resources import CollectionRef, MemberRef, Outbox
 from mailserver.dav.response import Answer, Response
 from mailserver.dav.row import Row
 from mailserver.dav.wire import headers
@@ -52,6 +53,8 @@ async def put(request: DavRequest) -> Answer:
 
 async def post(request: DavRequest) -> Answer:
     folder = request.resource
+    if isinstance(folder, Outbox):
+        return await outbox.ask(request)
     if not isinstance(folder, CollectionRef):
         raise NotFound
     if headers.media_type(request.headers.get("content-type")) in XML_TYPES:
@@ -106,4 +109,4 @@ def _require_type(request: DavRequest, family: Family) -> None:
         raise NotCalendarData if family is Family.CALENDARS else NotAddressData
 
 
-ROWS = {"PUT": Row(put, (MemberRef,)), "POST": Row(post, (CollectionRef,))}
+ROWS = {"PUT": Row(put, (MemberRef,)), "POST": Row(post, (CollectionRef, Outbox))}

@@ -20,6 +20,9 @@ class Where(Enum):
 class CalendarUsers:
     def __init__(self, hostname: str, max_alias_depth: int) -> None:
         self._hostname = hostname
+        self.configure(max_alias_depth)
+
+    def configure(self, max_alias_depth: int) -> None:
         self.max_depth = max_alias_depth
 
     def whose(self, rx: Rx, calendar_user: str) -> int | Where:

@@ -26,14 +26,14 @@ from mailserver.store.scheduling_settings import AutoReply
 class Occupied(Protocol):
     """Free-busy of a user, as automatic answers see it."""
 
-    def is_busy(self, rx: Rx, user_id: int, calendar: Part) -> bool:
+    def is_busy(self, rx: Rx, user_id: int, calendar: Part, now_ms: int) -> bool:
         """Whether anything else of his overlaps a coming instance of the event."""
         ...
 
 
 class NeverBusy:
-    def is_busy(self, rx: Rx, user_id: int, calendar: Part) -> bool:
-        del rx, user_id, calendar
+    def is_busy(self, rx: Rx, user_id: int, calendar: Part, now_ms: int) -> bool:
+        del rx, user_id, calendar, now_ms
         return False
 
 
@@ -67,7 +67,8 @@ class Deliveries:
             return Delivered(Status.FAILED, Verdict.UNKNOWN)
         if delivered.verdict is Verdict.DONE:
             name = self.copies.new_name()
-            scheduling_inbox.add(tx, user_id, name, message.method, message.uid, message.data)
+            component = component_of(message.calendar)
+            scheduling_inbox.add(tx, user_id, name, message.method, message.uid, component, message.data)
         return delivered
 
     # ---- for attendees ----
@@ -105,7 +106,7 @@ class Deliveries:
         wish = scheduling_settings.get(tx, user_id).auto_reply
         if wish is AutoReply.OFF or all(map(is_cancelled, whole(calendar).instances.values())):
             return calendar, None
-        is_busy = self._occupied.is_busy(tx, user_id, calendar)
+        is_busy = self._occupied.is_busy(tx, user_id, calendar, tx.now_ms)
         if is_busy and wish is AutoReply.ACCEPT:
             return calendar, None
         answer = PartStat.DECLINED if is_busy else PartStat.ACCEPTED

@@ -37,7 +37,10 @@ class ImplicitScheduling:
 
     def __init__(self, deliveries: Deliveries, config: SchedulingConfig) -> None:
         self.deliveries = deliveries
-        self.config = config
+        self.configure(config)
+
+    def configure(self, config: SchedulingConfig) -> None:
+        self._config = config
 
     def stored(self, tx: Tx, change: Change) -> Settled:
         if change.data is None or change.accepted is None:
@@ -80,8 +83,8 @@ class ImplicitScheduling:
     # ---- the organizer ----
 
     def _by_organizer(self, tx: Tx, owner: int, before: Part | None, after: Part, own: frozenset[str]) -> Part:
-        if len(attendees(after)) > self.config.max_attendees:
-            raise TooManyAttendees(f"An event invites at most {self.config.max_attendees} people")
+        if len(attendees(after)) > self._config.max_attendees:
+            raise TooManyAttendees(f"An event invites at most {self._config.max_attendees} people")
         if before is not None:
             after = keep_answers(before, after, own)
         told = after if organizer_address(after) else None  # without an organizer nobody is invited any more
@@ -136,7 +139,7 @@ class ImplicitScheduling:
         return delivered.status, delivered.answer
 
     def _mail(self, tx: Tx, owner: int, message: Message, is_automatic: bool) -> str:
-        if not self.config.mail:
+        if not self._config.mail:
             return Status.NO_SCHEDULING
         scheduling_mail.add(
             tx,

@@ -44,7 +44,7 @@ class MailIn:
         self._scheduling = scheduling
         self._deliveries = scheduling.deliveries
         self._knows = knows
-        self.config = config
+        self.configure(config)
         self._verbs: dict[Method, Callable[[Tx, int, str, Found], Verdict]] = {
             Method.REQUEST: self._from_organizer,
             Method.CANCEL: self._from_organizer,
@@ -52,8 +52,11 @@ class MailIn:
             Method.REFRESH: self._refresh,
         }
 
+    def configure(self, config: SchedulingConfig) -> None:
+        self._config = config
+
     async def find(self, message: bytes) -> Found | None:
-        return await self._store.in_thread(find, message, self.config.max_message_octets)
+        return await self._store.in_thread(find, message, self._config.max_message_octets)
 
     async def take(self, found: Found, author: str, user_ids: Iterable[int]) -> Taken:
         """`author`: the address in From, in lower case. What can not be used changes nothing. Raises Refusal."""
@@ -85,7 +88,7 @@ class MailIn:
         return delivered.verdict
 
     def _is_wanted(self, tx: Tx, user_id: int, leader: Line, found: Found) -> bool:
-        wish = scheduling_settings.get(tx, user_id).invitations or self.config.invitations
+        wish = scheduling_settings.get(tx, user_id).invitations or self._config.invitations
         if wish is Invitations.ALL:
             return True
         has_it = self._deliveries.copies.find(tx, user_id, found.uid, address(leader)) is not None

@@ -1,10 +1,11 @@
 """Three users of one server with a calendar each, and the services that schedule between them."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailserver.config.tree import DavConfig, SchedulingConfig
-from mailserver.groupware.accepted import Accepted
+from mailserver.groupware.accepted import Accept, Accepted
 from mailserver.groupware.conditions import NONE, Conditions
 from mailserver.groupware.members import Members
 from mailserver.groupware.scheduled import ScheduleOptions
@@ -71,12 +72,14 @@ class House:
         return await self.store.read(_copies, self.ids[who])
 
     async def member(self, who: str) -> Member:
-        [(member, _)] = await self.copies(who)
-        return member
+        return (await self._invited(who))[0]
 
     async def data(self, who: str) -> bytes:
-        [(_, data)] = await self.copies(who)
-        return data
+        return (await self._invited(who))[1]
+
+    async def _invited(self, who: str) -> tuple[Member, bytes]:
+        [found] = [each for each in await self.copies(who) if each[0].uid == "one@example.org"]
+        return found
 
     async def answer(self, where: str, who: str, key: str = "") -> str:
         """What the copy of `where` says that `who` answered."""
@@ -98,13 +101,15 @@ def _copies(rx: Rx, user_id: int) -> list[tuple[Member, bytes]]:
     ]
 
 
-async def furnish(store: Store, occupied: Occupied | None = None) -> House:
+async def furnish(
+    store: Store, occupied: Callable[[CalendarUsers], Occupied] | None = None, accepts: Accept = accept
+) -> House:
     counter = itertools.count()
     names = CalendarUsers(HOSTNAME, 10)
-    copies = Copies(accept, lambda octets: next(counter).to_bytes(octets, "big"), DavConfig())
-    deliveries = Deliveries(names, copies, occupied or NeverBusy())
+    copies = Copies(accepts, lambda octets: next(counter).to_bytes(octets, "big"), DavConfig())
+    deliveries = Deliveries(names, copies, occupied(names) if occupied else NeverBusy())
     scheduling = ImplicitScheduling(deliveries, SchedulingConfig())
-    members_ = Members(store, {Family.CALENDARS: accept}, scheduling, DavConfig())
+    members_ = Members(store, {Family.CALENDARS: accepts}, scheduling, DavConfig())
     ids, slugs = await store.write(_people)
     return House(store, members_, deliveries, scheduling, ids, slugs)
 
