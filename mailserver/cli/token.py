@@ -52,7 +52,7 @@ def token() -> None:
 @click.argument("address")
 @click.option("--name", required=True, help='What it is for, such as "Phone".')
 @click.option("--expires", type=Age(), help="How long it is good for, such as 90d.  [default: until it is removed]")
-@click.option("--scope", type=Scope(), default="", help="Protocols it is good for: imap,smtp,pop3.  [default: all]")
+@click.option("--scope", type=Scope(), default="", help="Protocols it is good for: imap,smtp,pop3,dav.  [default: all]")
 @json_option
 @click.pass_obj
 def add(context: Context, address: str, name: str, expires: int | None, scope: tuple[str, ...], as_json: bool) -> None:

@@ -5,7 +5,6 @@ first is answered. Every CHECK_SECONDS the client has to have done its part: a h
 a body or a response has moved by MIN_OCTETS; what the server itself works on is never cut off.
 """
 
-import asyncio
 from asyncio import TimerHandle, Transport
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -21,6 +20,7 @@ PROTOCOL = "http"  # as metrics name it
 CHECK_SECONDS = 30.0
 MIN_OCTETS = 16 * 1024  # that a body or a response moves by in CHECK_SECONDS
 MAX_WAITING = 64 * 1024  # octets read and not taken by anybody; then no more are read
+LINGER_SECONDS = 1.0  # from the answer to a request that can not be framed to the end of the connection
 MAX_UNREAD = 1024 * 1024  # octets of a body that nobody wanted; with more to come the connection ends
 
 Message = dict[str, Any]
@@ -42,11 +42,11 @@ class HttpConnection(HttpToolsProtocol):
         self._app = self.app
         self.app = self._serve  # the same, with what only the connection knows
         self._is_answering = False
+        self._is_refused = False
         self._moved = 0  # octets, since the last look
         self._watch: TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, Transport)  # noqa: S101 - of a stream
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(transport)
         self._metrics.entered(PROTOCOL)
         self._begin()
@@ -59,6 +59,8 @@ class HttpConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            return
         self._unset_keepalive_if_required()
         if self._framing.is_between and not self._is_answering:
             self._begin()
@@ -105,10 +107,15 @@ class HttpConnection(HttpToolsProtocol):
 
     def _refuse(self, fault: BadFraming) -> None:
         _log.info("request refused", status=fault.status, reason=fault.text, peer=self._peer())
-        if not self._is_answering:
-            body = f"{fault.text}\n".encode()
-            self.transport.write(_refusal(fault.status, body))
-        self.transport.close()
+        if self._is_answering:
+            self.transport.close()
+            return
+        self.transport.write(_refusal(fault.status, f"{fault.text}\n".encode()))
+        # closed at once with octets unread, the kernel would take the answer back from the client with a reset
+        self._is_refused = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def send_400_response(self, msg: str) -> None:
         """What framing let pass and the parser does not."""

@@ -29,11 +29,11 @@ class Mounts:
         self._apps = dict.fromkeys(self._apps)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        name = self._find(scope["raw_path"].decode("latin-1"))
+        name = self.find(scope["raw_path"].decode("latin-1"))
         app = self._rest if name is None else self._apps[name]
         await (app or _CLOSED)(scope, receive, send)
 
-    def _find(self, path: str) -> str | None:
+    def find(self, path: str) -> str | None:
         """The longest that fits."""
         if path in self._apps:
             return path

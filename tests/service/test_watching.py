@@ -42,6 +42,8 @@ NAMES = {
     "connections_total",
     "auth_attempts_total",
     "imap_commands_total",
+    "http_requests_total",
+    "http_duration_seconds",
     "quota_exceeded_total",
     "uptime_seconds",
     "errors_total",

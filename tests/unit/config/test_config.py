@@ -224,7 +224,7 @@ def test_json_names_value_and_source(tmp_path: Path) -> None:
 
 def test_warnings_name_what_stays_closed(tmp_path: Path) -> None:
     [closed] = warnings(defaults("mail.example.org"))
-    assert "submissions, imaps, pop3s stay closed" in closed
+    assert "submissions, imaps, pop3s, https stay closed" in closed
     pair = 'tls.certificate = "c"\ntls.key = "k"\n'
     assert warnings(from_text(tmp_path, f'server.hostname = "a.test"\n{pair}').config) == []
     [plain] = warnings(from_text(tmp_path, f'server.hostname = "a.test"\nimap.allow_plain_auth = true\n{pair}').config)
