@@ -10,6 +10,7 @@
 -- correspondents         whom a user has written to
 --     address            as it is compared
 --     name               as it was written last, '' where never
+--     search_text        name and address, folded, a line feed before each
 --     rank               log2 of the sum of weight * 2^(time / half-life) of all messages: it orders people by how much
 --                        they are written to, older messages counting less, and needs no change as time goes by
 --     messages           how many
@@ -40,6 +41,7 @@ CREATE TABLE correspondents (
     user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
     address TEXT NOT NULL,
     name TEXT NOT NULL DEFAULT '',
+    search_text TEXT NOT NULL,
     rank REAL NOT NULL,
     messages INTEGER NOT NULL DEFAULT 1,
     last_at INTEGER NOT NULL,

@@ -75,7 +75,7 @@ def list_(context: Context, user: str, as_json: bool) -> None:
 def forget(context: Context, user: str, address: str | None, everybody: bool) -> None:
     """Forget somebody the user has written to; contacts in other books stay."""
     from mailserver.errors import BadValue
-    from mailserver.groupware.contacts import collecting
+    from mailserver.groupware.contacts import collecting, suggestions
     from mailserver.store import correspondents, users
 
     if (address is None) is not everybody:
@@ -83,7 +83,7 @@ def forget(context: Context, user: str, address: str | None, everybody: bool) ->
 
     def write(tx: "Tx") -> int:
         known = correspondents.list(tx, users.get(tx, user).id)
-        doomed = [each for each in known if everybody or each.address == (address or "").lower()]
+        doomed = [each for each in known if everybody or each.address == suggestions.compared(address or "")]
         if not doomed and not everybody:
             raise BadValue(f"{user} has not written to {address}, or it was forgotten")
         for each in doomed:

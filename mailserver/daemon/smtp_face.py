@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mailserver.auth.admission import Admission
+from mailserver.daemon import contacts
 from mailserver.daemon.correspondence import Correspondence
 from mailserver.daemon.house import House
 from mailserver.daemon.report_stage import ReportStage
@@ -34,7 +35,14 @@ def build(house: House, signer: Signer, letters: Correspondence, stages: Sequenc
         marks=letters.marks,
     )
     submission = Submission(
-        store, clock, hostname, *limits, signer, submission=config.submission, notifier=letters.notices
+        store,
+        clock,
+        hostname,
+        *limits,
+        signer,
+        submission=config.submission,
+        notifier=letters.notices,
+        collector=contacts.collecting(house),
     )
     admission = Admission(config.smtp)
     house.faces.add(_server(house, SmtpRole.MX, delivery, refusals, admission), "smtp")

@@ -23,6 +23,9 @@ class Person:
     address: str
     display_name: str  # the address where he gave none
     addresses: tuple[str, ...]  # all that mail reaches him under, the main one first
+    language: str | None = None  # BCP 47
+    directory: str | None = None  # slug of the directory in the viewer's home, where there is one
+    card: str | None = None  # the user's in it
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,14 @@
 """Users as principals: whom a user may know of, and what he is told. RFC 3744 §2."""
 
+from dataclasses import replace
+
 from mailserver.auth.account import Account
 from mailserver.config.tree import PrincipalScope
 from mailserver.dav.errors import NotFound
 from mailserver.dav.facts import Person
 from mailserver.errors import BadAddress
-from mailserver.store import aliases, users
+from mailserver.groupware.contacts import directory
+from mailserver.store import aliases, members, profiles, users
 from mailserver.store.database import Rx
 from mailserver.store.users import User
 
@@ -18,7 +21,7 @@ def find(rx: Rx, viewer: Account, address: str, scope: PrincipalScope) -> Person
         user = None
     if user is None or not _may_see(viewer, user, scope):
         raise NotFound
-    return person(rx, user)
+    return _with_card(rx, viewer, person(rx, user))
 
 
 def seen(rx: Rx, viewer: Account, scope: PrincipalScope) -> list[User]:
@@ -30,6 +33,16 @@ def seen(rx: Rx, viewer: Account, scope: PrincipalScope) -> list[User]:
 def person(rx: Rx, user: User) -> Person:
     addresses = [user.address, *aliases.list_of_user(rx, user.id)]
     return Person(user.id, user.address, user.display_name or user.address, tuple(dict.fromkeys(addresses)))
+
+
+def _with_card(rx: Rx, viewer: Account, person: Person) -> Person:
+    """With what the profile and the directory say of the user."""
+    language = profiles.get(rx, person.user_id).locale
+    seen = directory.find(rx, viewer.user_id)
+    if seen is None:
+        return replace(person, language=language)
+    card = members.find(rx, seen.collection, directory.href_of(person.address))
+    return replace(person, language=language, directory=seen.slug, card=None if card is None else card.href)
 
 
 def _may_see(viewer: Account, user: User, scope: PrincipalScope) -> bool:

@@ -18,7 +18,6 @@ from mailserver.store.collections import Family
 PREFIX = "/dav/"
 MAX_PATH_OCTETS = 4096
 MAX_SEGMENT_OCTETS = 1024  # after decoding
-DIRECTORY = "directory"  # the slug of the address book of everybody here, RFC 6352 §7.2.1
 _SAFE = "@:+=,$!*()~"  # in a segment as they are; "&", "'" and "<" never are, so a path needs no XML escaping
 _PLAIN = re.compile(r"[A-Za-z0-9_.~@:+=,$!*()-]+")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")

@@ -33,7 +33,13 @@ Privileges = frozenset[Privilege]
 SEEING: Privileges = frozenset({Privilege.READ, Privilege.READ_FREE_BUSY, Privilege.WRITE_PROPERTIES})
 WRITING: Privileges = SEEING | {Privilege.WRITE_CONTENT, Privilege.BIND, Privilege.UNBIND}
 OWNING: Privileges = WRITING | {Privilege.SHARE}
-FILLED_BY_SERVER = frozenset({Kind.SUBSCRIPTION, Kind.BIRTHDAYS, Kind.DIRECTORY})  # nobody else writes members
+_MADE: Privileges = frozenset({Privilege.WRITE_CONTENT, Privilege.BIND, Privilege.UNBIND})
+WITHHELD = {  # of what the server fills, from everybody
+    Kind.SUBSCRIPTION: _MADE,
+    Kind.BIRTHDAYS: _MADE,
+    Kind.DIRECTORY: _MADE,
+    Kind.COLLECTED: _MADE - {Privilege.UNBIND},  # deleting a card forgets the person
+}
 
 _WORDS = {
     Privilege.WRITE_PROPERTIES: "change properties of",
@@ -90,7 +96,7 @@ def require_privilege(seen: Seen, privilege: Privilege) -> None:
     """Raises NotPermitted, which says why."""
     if privilege in seen.privileges:
         return
-    if seen.collection.kind in FILLED_BY_SERVER and privilege is not Privilege.SHARE:
+    if privilege in WITHHELD.get(seen.collection.kind, ()):
         raise NotPermitted(f"{seen.name}: only the server writes what is in it")
     raise NotPermitted(f"{seen.collection.owner} does not let you {_WORDS.get(privilege, privilege)} {seen.name}")
 
@@ -128,6 +134,4 @@ def shared(share: Share, collection: Collection) -> Seen:
 
 
 def _held(privileges: Privileges, collection: Collection) -> Privileges:
-    if collection.kind not in FILLED_BY_SERVER:
-        return privileges
-    return privileges - {Privilege.WRITE_CONTENT, Privilege.BIND, Privilege.UNBIND}
+    return privileges - WITHHELD.get(collection.kind, frozenset())

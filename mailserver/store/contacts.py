@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailserver.mail.casemap import fold
+from mailserver.store import word_starts
 from mailserver.store.database import Row, Rx
-
-WORD_STARTS = ("\n", " ", ";", "-", ".", "@")  # what stands before a word of the search text
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +46,13 @@ def list_containing(rx: Rx, addressbook_id: int, needles: Sequence[str]) -> buil
 
 def list_starting(rx: Rx, addressbooks: Sequence[int], words: Sequence[str], limit: int) -> builtins.list[Found]:
     """Those that have, for each of the folded words, a word that begins with it; at most `limit`, in no order."""
-    starts = " OR ".join(["instr(search_text, ?)"] * len(WORD_STARTS))
+    condition, params = word_starts.condition(words)
     rows = rx.all(
         f"""SELECT id, addressbook_id, full_name, nickname, organization, emails FROM contacts WHERE id IN (
                 SELECT id FROM contacts WHERE addressbook_id IN (SELECT value FROM json_each(?))
-                {f" AND ({starts})" * len(words)} LIMIT ?)""",
+                {condition} LIMIT ?)""",
         json.dumps(builtins.list(addressbooks)),
-        *[start + word for word in words for start in WORD_STARTS],
+        *params,
         limit,
     )
     return [_found(row) for row in rows]

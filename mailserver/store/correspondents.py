@@ -5,9 +5,13 @@ counts halves with every half-life, and nothing has to be reckoned again as time
 """
 
 import builtins
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import log2
 
+from mailserver.mail.casemap import fold
+from mailserver.store import word_starts
 from mailserver.store.database import Row, Rx, Tx
 
 HALF_LIFE_MS = 30 * 86_400_000
@@ -55,14 +59,29 @@ def list(rx: Rx, user_id: int, limit: int = -1) -> builtins.list[Correspondent]:
     return [_correspondent(row) for row in rows]
 
 
+def list_starting(rx: Rx, user_id: int, words: Sequence[str], limit: int) -> builtins.list[Correspondent]:
+    """Those that have, for each of the folded words, a word that begins with it; the best first."""
+    condition, params = word_starts.condition(words)
+    rows = rx.all(f"{_SELECT} WHERE user_id = ? {condition} ORDER BY rank DESC LIMIT ?", user_id, *params, limit)
+    return [_correspondent(row) for row in rows]
+
+
+def list_of(rx: Rx, user_id: int, addresses: Iterable[str]) -> builtins.list[Correspondent]:
+    """Those among these addresses, in no order."""
+    named = json.dumps(builtins.list(addresses))
+    rows = rx.all(f"{_SELECT} WHERE user_id = ? AND address IN (SELECT value FROM json_each(?))", user_id, named)
+    return [_correspondent(row) for row in rows]
+
+
 def add(tx: Tx, user_id: int, address: str, name: str, weight: float) -> Correspondent:
     """Somebody new, without a card yet."""
     rank = rank_of(weight, tx.now_ms)
     correspondent_id = tx.insert(
-        "INSERT INTO correspondents (user_id, address, name, rank, last_at) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO correspondents (user_id, address, name, search_text, rank, last_at) VALUES (?, ?, ?, ?, ?, ?)",
         user_id,
         address,
         name,
+        _searched(name, address),
         rank,
         tx.now_ms,
     )
@@ -72,8 +91,10 @@ def add(tx: Tx, user_id: int, address: str, name: str, weight: float) -> Corresp
 def count_message(tx: Tx, known: Correspondent, name: str, weight: float) -> None:
     """One more message to somebody known; `name` "" keeps the one there is."""
     tx.run(
-        "UPDATE correspondents SET name = ?, rank = ?, messages = messages + 1, last_at = ? WHERE id = ?",
+        """UPDATE correspondents SET name = ?, search_text = ?, rank = ?, messages = messages + 1, last_at = ?
+           WHERE id = ?""",
         name or known.name,
+        _searched(name or known.name, known.address),
         added_rank(known.rank, rank_of(weight, tx.now_ms)),
         tx.now_ms,
         known.id,
@@ -103,6 +124,10 @@ def choice(rx: Rx, user_id: int) -> bool | None:
     """What the account has chosen; None: what the configuration says."""
     row = rx.one("SELECT collects FROM users WHERE id = ?", user_id)
     return None if row is None or row[0] is None else bool(row[0])
+
+
+def _searched(name: str, address: str) -> str:
+    return f"\n{fold(name)}\n{fold(address)}"
 
 
 def _correspondent(row: Row) -> Correspondent:

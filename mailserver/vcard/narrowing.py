@@ -4,6 +4,8 @@ The search text (`searched`) is a card's names, addresses and numbers, folded. A
 the filter: who passes the filter passes it too.
 """
 
+import re
+
 from mailserver.mail.casemap import fold
 from mailserver.vcard.collations import Collation
 from mailserver.vcard.filters import Filter, PropertyFilter, TextMatch
@@ -12,6 +14,8 @@ from mailserver.vcard.values import text
 
 SEARCHED = frozenset({"FN", "N", "NICKNAME", "EMAIL", "TEL", "ORG"})
 MAX_SEARCHED = 4000  # characters; a card with more is always read
+
+_FOLD = re.compile(rb"\r*\n[ \t]")
 
 Needles = tuple[str, ...]  # one of these is in the search text
 
@@ -23,8 +27,29 @@ def searched(card: Card) -> str | None:
 
 
 def needles(wanted: Filter) -> Needles | None:
-    """None: any card may pass."""
-    each = [_of_property(one) for one in wanted.properties]
+    """One of these is in the search text of who passes; None: any card may pass."""
+    return _needles(wanted, SEARCHED)
+
+
+def needles_anywhere(wanted: Filter) -> Needles | None:
+    """As `needles`, for `may_hold`."""
+    return _needles(wanted, None)
+
+
+def may_hold(data: bytes, wanted: Needles) -> bool:
+    """Whether one of these can be in a value of the card: quicker than reading it."""
+    if b"=" in data and b"QUOTED-PRINTABLE" in data.upper():
+        return True
+    whole = _FOLD.sub(b"", data)
+    if not whole.isascii() and not all(map(str.isascii, wanted)):
+        return True  # marks of long runs may come in another order when the card is folded as a whole
+    folded = fold(text(whole.decode("utf-8", "replace")))
+    return any(needle in folded for needle in wanted)
+
+
+def _needles(wanted: Filter, names: frozenset[str] | None) -> Needles | None:
+    """`names`: of properties to look at; None: all."""
+    each = [_of_property(one, names) for one in wanted.properties]
     known = [one for one in each if one is not None]
     if wanted.needs_all:
         return max(known, key=_selectivity, default=None)
@@ -33,9 +58,9 @@ def needles(wanted: Filter) -> Needles | None:
     return tuple(dict.fromkeys(needle for one in known for needle in one))
 
 
-def _of_property(wanted: PropertyFilter) -> Needles | None:
+def _of_property(wanted: PropertyFilter, names: frozenset[str] | None) -> Needles | None:
     """Of i;octet and i;ascii-casemap ASCII texts only: folding may put marks of other letters into another order."""
-    if wanted.name not in SEARCHED or wanted.is_not_defined:
+    if wanted.is_not_defined or (names is not None and wanted.name not in names):
         return None
     found = [fold(each.text) for each in wanted.texts if _is_told(each)]
     if wanted.needs_all:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from mailserver.dav import member_headers
 from mailserver.dav.errors import NotFound
 from mailserver.dav.gather import require_own
+from mailserver.dav.methods import suggest
 from mailserver.dav.request import DavRequest
 from mailserver.dav.resources import (
     INBOX,
@@ -31,6 +32,8 @@ PRIVATE = ("Cache-Control", "private, no-cache")
 
 
 async def get(request: DavRequest) -> Answer:
+    if suggest.is_wanted(request):
+        return await suggest.suggest(request)
     kind = type(request.resource)
     return await _READ[kind](request) if kind in _READ else _folder(request)
 

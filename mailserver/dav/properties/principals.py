@@ -1,9 +1,9 @@
 """Properties of users. RFC 3744 §4, RFC 4791 §6.2, RFC 6352 §7.1, RFC 6638 §2."""
 
 from mailserver.dav.facts import Facts
-from mailserver.dav.names import caldav, calendarserver, carddav, dav
+from mailserver.dav.names import Name, caldav, calendarserver, carddav, dav
 from mailserver.dav.properties.property import Property
-from mailserver.dav.resources import DIRECTORY, CollectionRef, Home, Inbox, Outbox, Resource, href
+from mailserver.dav.resources import CollectionRef, Home, Inbox, MemberRef, Outbox, Resource, href
 from mailserver.dav.subjects import Subject
 from mailserver.dav.xml_writer import element, escape, text_element
 from mailserver.dav.xml_writer import href as href_element
@@ -57,7 +57,22 @@ def _addressbook_home(facts: Facts) -> bytes | None:
 
 
 def _directory(facts: Facts) -> bytes | None:
-    return _own(facts, CollectionRef(Family.ADDRESSBOOKS, facts.viewer.address, DIRECTORY))
+    """Where there is one, of the viewer's own home."""
+    if facts.person is None or facts.person.directory is None:
+        return None
+    return _own(facts, CollectionRef(Family.ADDRESSBOOKS, facts.viewer.address, facts.person.directory))
+
+
+def _card(facts: Facts) -> bytes | None:
+    """The user's card in the viewer's directory, RFC 6352 §7.1.2."""
+    person = facts.person
+    if person is None or person.directory is None or person.card is None:
+        return None
+    return href_element(href(MemberRef(Family.ADDRESSBOOKS, facts.viewer.address, person.directory, person.card)))
+
+
+def _language(facts: Facts) -> bytes | None:
+    return escape(facts.person.language) if facts.person is not None and facts.person.language else None
 
 
 def _default(facts: Facts) -> bytes | None:
@@ -78,6 +93,8 @@ ROWS = (
     Property(caldav("calendar-home-set"), PRINCIPAL, _calendar_home),
     Property(carddav("addressbook-home-set"), PRINCIPAL, _addressbook_home),
     Property(carddav("directory-gateway"), PRINCIPAL, _directory),
+    Property(carddav("principal-address"), PRINCIPAL, _card),
+    Property(Name("http://nextcloud.com/ns", "language"), PRINCIPAL, _language),
     Property(caldav("calendar-user-address-set"), PRINCIPAL, _addresses),
     Property(caldav("calendar-user-type"), PRINCIPAL, lambda _: b"INDIVIDUAL"),
     Property(caldav("schedule-inbox-URL"), PRINCIPAL, _inbox),

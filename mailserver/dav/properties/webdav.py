@@ -10,10 +10,11 @@ from mailserver.dav.names import caldav, calendarserver, carddav, dav
 from mailserver.dav.properties import locks
 from mailserver.dav.properties.parse import name_text
 from mailserver.dav.properties.property import Live, Need, Property
-from mailserver.dav.resources import DIRECTORY, CollectionRef, Principal, href
+from mailserver.dav.resources import Principal, href
 from mailserver.dav.subjects import ALL, COLLECTIONS, HOMES, MEMBERS, OBJECTS, Subject
 from mailserver.dav.xml_writer import element, escape
 from mailserver.dav.xml_writer import href as href_element
+from mailserver.store.collections import Kind
 from mailserver.store.members import Member
 
 S = Subject
@@ -43,7 +44,7 @@ def resourcetype(facts: Facts) -> bytes:
     if facts.subject not in FOLDERS:
         return b""
     kind = _TYPES.get(facts.subject, _COLLECTION)
-    if isinstance(facts.resource, CollectionRef) and facts.resource.slug == DIRECTORY and facts.seen is None:
+    if facts.seen is not None and facts.seen.collection.kind is Kind.DIRECTORY:
         return kind + element(carddav("directory"))
     return kind + _SHARED if facts.seen is not None and facts.seen.is_shared_in else kind
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from mailserver.config.tree import ContactsConfig
 from mailserver.groupware.contacts.accept import accept
 from mailserver.groupware.contacts.cards import Person, card, uid
 from mailserver.mail import addresses, encoded_words
@@ -18,7 +19,8 @@ from mailserver.mail.editing import HeaderBlock
 from mailserver.store import collections, correspondents, members
 from mailserver.store.collections import Collection, Draft, Family, Kind
 from mailserver.store.correspondents import Correspondent
-from mailserver.store.database import Tx
+from mailserver.store.database import Rx, Tx
+from mailserver.store.members import Member
 from mailserver.text import split_address
 
 FIRST, ANSWER = 1.0, 0.5  # what a message counts
@@ -60,6 +62,9 @@ class Collecting:
     def __init__(self, is_on: bool) -> None:
         self.is_on = is_on
 
+    def configure(self, config: ContactsConfig) -> None:
+        self.is_on = config.collect
+
     def prepare(
         self, user_id: int, block: HeaderBlock, recipients: Iterable[str], own: Iterable[str]
     ) -> Callable[[Tx], None] | None:
@@ -86,18 +91,16 @@ def collect(tx: Tx, user_id: int, found: Written, kept: int = MAX_CORRESPONDENTS
             correspondents.count_message(tx, there, name, found.weight)
             if name and name != there.name:
                 _rename(tx, there, name)
-    if None in known.values():
+    if None in known.values() and correspondents.count(tx, user_id) > kept:
         for each in correspondents.list_beyond(tx, user_id, kept):
             forget(tx, each)
 
 
 def forget(tx: Tx, known: Correspondent) -> None:
-    """The person and the card, which clients see go."""
-    if known.contact_id is not None:
-        member = members.find_by_id(tx, Family.ADDRESSBOOKS, known.contact_id)
-        book = None if member is None else collections.find_by_id(tx, Family.ADDRESSBOOKS, member.collection_id)
-        if member is not None and book is not None:
-            members.remove(tx, book, member)
+    """The person and the card, which clients see go; a card that was moved to another book stays there."""
+    card_of = _card(tx, known)
+    if card_of is not None:
+        members.remove(tx, *card_of)
     correspondents.remove(tx, known.id)
 
 
@@ -111,12 +114,20 @@ def _add(tx: Tx, user_id: int, address: str, name: str, weight: float) -> None:
 
 def _rename(tx: Tx, known: Correspondent, name: str) -> None:
     """The card says how they are called now."""
+    card_of = _card(tx, known)
+    if card_of is not None:
+        members.replace(tx, *card_of, _draft(known.address, name))
+
+
+def _card(rx: Rx, known: Correspondent) -> tuple[Collection, Member] | None:
+    """The card in the collected book."""
     if known.contact_id is None:
-        return
-    member = members.find_by_id(tx, Family.ADDRESSBOOKS, known.contact_id)
-    book = None if member is None else collections.find_by_id(tx, Family.ADDRESSBOOKS, member.collection_id)
-    if member is not None and book is not None and book.kind is Kind.COLLECTED:
-        members.replace(tx, book, member, _draft(known.address, name))
+        return None
+    member = members.find_by_id(rx, Family.ADDRESSBOOKS, known.contact_id)
+    book = None if member is None else collections.find_by_id(rx, Family.ADDRESSBOOKS, member.collection_id)
+    if member is None or book is None or book.kind is not Kind.COLLECTED:
+        return None
+    return book, member
 
 
 def _draft(address: str, name: str) -> members.Draft:

@@ -6,15 +6,28 @@ accounts say; it is called at the start and whenever accounts change, and does n
 """
 
 from mailserver.config.tree import DirectoryScope
+from mailserver.groupware import access
+from mailserver.groupware.access import Seen
 from mailserver.groupware.contacts.accept import accept
 from mailserver.groupware.contacts.cards import Person, Picture, card, uid
 from mailserver.store import collections, members, profiles, shares
 from mailserver.store.collections import Collection, Draft, Family, Kind
-from mailserver.store.database import Tx
+from mailserver.store.database import Rx, Tx
 from mailserver.store.profiles import Profile
 
 SLUG = "directory"
 NAME = "Directory"
+
+
+def find(rx: Rx, viewer: int) -> Seen | None:
+    """The directory in the viewer's home."""
+    seen = access.list(rx, viewer, Family.ADDRESSBOOKS)
+    return next((each for each in seen if each.collection.kind is Kind.DIRECTORY), None)
+
+
+def href_of(address: str) -> str:
+    """The segment of an account's card."""
+    return f"{uid('account', address)}.vcf"
 
 
 def settle(tx: Tx, scope: DirectoryScope) -> None:
@@ -55,7 +68,7 @@ def _fill(tx: Tx, book: Collection, people: list[Profile]) -> None:
     for each in people:
         data = _card(tx, each)
         draft = accept(data).draft(data)
-        href = f"{draft.uid}.vcf"
+        href = href_of(each.address)
         member = there.pop(href, None)
         if member is None:
             members.add(tx, book, href, draft)

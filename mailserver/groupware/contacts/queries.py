@@ -15,7 +15,7 @@ from mailserver.store.members import PIECE, Member
 from mailserver.store.store import Store
 from mailserver.vcard.filters import Filter, passes
 from mailserver.vcard.lines import BadCard, read
-from mailserver.vcard.narrowing import needles
+from mailserver.vcard.narrowing import may_hold, needles, needles_anywhere
 
 QUERY_PIECE = 100  # cards read in one go: about 10 ms on a thread
 MAX_NEEDLES = 50  # more would cost more than they save
@@ -56,7 +56,9 @@ def _read(rx: Rx, collection: Collection, hrefs: Sequence[str]) -> list[Card]:
 
 
 def _passing(cards: list[Card], wanted: Filter) -> list[Card]:
-    return [each for each in cards if _passes(each[1], wanted)]
+    narrow = needles_anywhere(wanted)
+    likely = cards if narrow is None else [each for each in cards if may_hold(each[1], narrow)]
+    return [each for each in likely if _passes(each[1], wanted)]
 
 
 def _passes(data: bytes, wanted: Filter) -> bool:

@@ -9,16 +9,15 @@ once     each address, with the name the user's own contact has for it, else how
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from mailserver.groupware import access
 from mailserver.mail.casemap import fold
-from mailserver.store import contacts, correspondents
+from mailserver.store import contacts, correspondents, word_starts
 from mailserver.store.collections import Family, Kind
 from mailserver.store.contacts import Found
-from mailserver.store.correspondents import Correspondent
 from mailserver.store.database import Rx
 from mailserver.text import split_address
 
@@ -26,10 +25,9 @@ DEFAULT_LIMIT = 10
 MAX_LIMIT = 100
 MAX_PREFIX = 200  # characters
 MAX_WORDS = 5
-MAX_READ = 300  # contacts with such a word that are looked at: one letter fits thousands
+MAX_READ = 150  # contacts with such a word that are looked at: one letter fits thousands
 
 _WORD = re.compile(r"[^\s,;<>\"()]+")
-_BORDER = re.compile(r"[\s.,;@_+\"()-]+")
 
 
 class Source(StrEnum):
@@ -52,46 +50,50 @@ def suggest(rx: Rx, user_id: int, prefix: str, limit: int, now_ms: int) -> list[
     if not words:
         return []
     found = dict[str, Suggestion]()
-    known = {each.address: each for each in correspondents.list(rx, user_id)}
-    for each in _contacts(rx, user_id, words, known, now_ms):
-        found.setdefault(_compared(each.address), each)
-    for person in known.values():
-        if person.address not in found and _begins(words, (person.name, person.address)):
-            found[person.address] = _correspondent(person, now_ms)
+    for each in _contacts(rx, user_id, words, now_ms):
+        found.setdefault(compared(each.address), each)
+    for person in correspondents.list_starting(rx, user_id, words, MAX_LIMIT):
+        if person.address not in found:
+            score = correspondents.score(person.rank, now_ms)
+            found[person.address] = Suggestion(person.name, person.address, Source.CORRESPONDENT, score)
     ordered = sorted(found.values(), key=lambda each: _order(each, words))
     return ordered[: max(1, min(limit, MAX_LIMIT))]
 
 
 def is_known(rx: Rx, user_id: int, address: str) -> bool:
     """Whether the user has written to the address or has it in a book of his own."""
-    wanted = _compared(address)
+    wanted = compared(address)
     if correspondents.find(rx, user_id, wanted) is not None:
         return True
     books = [seen.collection.id for seen in access.list(rx, user_id, Family.ADDRESSBOOKS) if not seen.is_shared_in]
     return contacts.has_address(rx, books, fold(wanted))
 
 
-def _contacts(
-    rx: Rx, user_id: int, words: list[str], known: dict[str, Correspondent], now_ms: int
-) -> Iterable[Suggestion]:
+def _contacts(rx: Rx, user_id: int, words: list[str], now_ms: int) -> list[Suggestion]:
     """Of the user's own books before the others."""
     seen = access.list(rx, user_id, Family.ADDRESSBOOKS)
     sources = {each.collection.id: _source(each.collection.kind) for each in seen}
     own = {each.collection.id for each in seen if not each.is_shared_in}
     books = [number for number, source in sources.items() if source is not None]
     listed = contacts.list_starting(rx, books, words, MAX_READ)
-    for each in sorted(listed, key=lambda one: one.addressbook_id not in own):
-        for address in each.emails:
-            person = known.get(_compared(address))
-            source = Source.CORRESPONDENT if person else sources[each.addressbook_id]
-            if source is not None and _begins(words, _texts(each, address)):
-                score = correspondents.score(person.rank, now_ms) if person else 0.0
-                yield Suggestion(each.full_name, address, source, score)
+    listed.sort(key=lambda one: one.addressbook_id not in own)
+    matching = [(each, address) for each in listed for address in _matching(each, words)]
+    people = correspondents.list_of(rx, user_id, {compared(address) for _, address in matching})
+    scores = {each.address: correspondents.score(each.rank, now_ms) for each in people}
+    return [_suggestion(each, address, sources[each.addressbook_id], scores) for each, address in matching]
 
 
-def _texts(found: Found, address: str) -> tuple[str, ...]:
-    """A person with two addresses is found by the name with both, by one address with that one."""
-    return found.full_name, found.nickname, found.organization, address
+def _matching(found: Found, words: list[str]) -> list[str]:
+    """The addresses: all of who is found by the name, of who is found by an address that one."""
+    name = "\n" + "\n".join(map(fold, (found.full_name, found.nickname, found.organization)))
+    return [address for address in found.emails if word_starts.holds(f"{name}\n{fold(address)}", words)]
+
+
+def _suggestion(found: Found, address: str, source: Source | None, scores: Mapping[str, float]) -> Suggestion:
+    score = scores.get(compared(address))
+    if score is not None or source is None:
+        return Suggestion(found.full_name, address, Source.CORRESPONDENT, score or 0.0)
+    return Suggestion(found.full_name, address, source, 0.0)
 
 
 def _source(kind: Kind) -> Source | None:
@@ -101,30 +103,14 @@ def _source(kind: Kind) -> Source | None:
     return Source.DIRECTORY if kind is Kind.DIRECTORY else Source.CONTACT
 
 
-def _correspondent(person: Correspondent, now_ms: int) -> Suggestion:
-    return Suggestion(person.name, person.address, Source.CORRESPONDENT, correspondents.score(person.rank, now_ms))
-
-
-def _begins(words: list[str], texts: Iterable[str]) -> bool:
-    folded = [fold(text) for text in texts if text]
-    return all(any(_has_start(text, word) for text in folded) for word in words)
-
-
-def _has_start(text: str, word: str) -> bool:
-    return text.startswith(word) or any(part.startswith(word) for part in _parts(text)) or f" {word}" in text
-
-
-def _parts(text: str) -> list[str]:
-    return _BORDER.split(text)
-
-
 def _order(each: Suggestion, words: list[str]) -> tuple[float, bool, str, str]:
     name, address = fold(each.name), fold(each.address)
     starts = name.startswith(words[0]) or address.startswith(words[0])
     return -each.score, not starts, name, address
 
 
-def _compared(address: str) -> str:
+def compared(address: str) -> str:
+    """As addresses are compared; what is none in lower case."""
     try:
         return "@".join(split_address(address))
     except ValueError:

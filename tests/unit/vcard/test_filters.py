@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mailserver.vcard.collations import Collation, How
 from mailserver.vcard.filters import Filter, ParameterFilter, PropertyFilter, TextMatch, passes
 from mailserver.vcard.lines import Card, read
-from mailserver.vcard.narrowing import needles, searched
+from mailserver.vcard.narrowing import may_hold, needles, needles_anywhere, searched
 from tests.unit.vcard import samples
 
 JANE, RFC, GROUP = read(samples.IOS), read(samples.RFC_6350), read(samples.APPLE_GROUP)
@@ -125,12 +125,23 @@ FILTERS = st.builds(Filter, st.lists(PROPERTIES, max_size=3).map(tuple), st.bool
 @given(FILTERS, st.lists(st.tuples(st.sampled_from(["FN", "EMAIL", "NOTE", "N"]), LETTERS), max_size=4))
 def test_who_passes_is_never_left_out_by_narrowing(wanted: Filter, values: list[tuple[str, str]]) -> None:
     lines = [f"{name}:{value}".replace("\n", "\\n") for name, value in values]
-    card = read("\r\n".join(["BEGIN:VCARD", "VERSION:4.0", *lines, "END:VCARD"]).encode())
+    data = "\r\n".join(["BEGIN:VCARD", "VERSION:4.0", *lines, "END:VCARD"]).encode()
+    card = read(data)
     narrow = needles(wanted)
     if passes(card, wanted) and narrow is not None:
         found = searched(card)
         assert found is not None
         assert any(needle in found for needle in narrow)
+    anywhere = needles_anywhere(wanted)
+    assert not passes(card, wanted) or anywhere is None or may_hold(data, anywhere)
+
+
+def test_folds_escapes_and_encodings_do_not_hide_a_value() -> None:
+    lines = "NOTE:in the gar\r\n den\\, south\r\nX;ENCODING=QUOTED-PRINTABLE:=67arden"
+    data = f"BEGIN:VCARD\r\nVERSION:3.0\r\n{lines}\r\nEND:VCARD\r\n".encode()
+    assert may_hold(data.replace(b"QUOTED-PRINTABLE", b"8BIT"), ("garden, south",))
+    assert not may_hold(data.replace(b"QUOTED-PRINTABLE", b"8BIT"), ("desert",))
+    assert may_hold(data, ("desert",))  # nobody knows without decoding
 
 
 def test_a_card_with_too_much_to_search_is_always_read() -> None:

@@ -4,6 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from mailserver.errors import NotPermitted
+from mailserver.groupware import access
+from mailserver.groupware.access import Privilege
 from mailserver.groupware.contacts import collecting, suggestions
 from mailserver.groupware.contacts.collecting import ANSWER, FIRST, Collecting, Written, written
 from mailserver.mail.editing import HeaderBlock
@@ -132,6 +135,30 @@ async def test_who_is_forgotten_leaves_the_book(store: Store, user_id: int) -> N
     assert book is not None
     assert await store.read(members.list, book) == []
     assert await names(store, user_id) == []
+
+
+async def test_clients_read_the_book_and_delete_in_it(store: Store, user_id: int) -> None:
+    await write_to(store, user_id, "jo@x.test")
+    seen = await store.read(access.require, user_id, BOOKS, "collected", Privilege.UNBIND)
+    for privilege in (Privilege.BIND, Privilege.WRITE_CONTENT):
+        with pytest.raises(NotPermitted, match="only the server writes"):
+            access.require_privilege(seen, privilege)
+
+
+async def test_a_card_that_was_moved_is_the_users_own(store: Store, user_id: int) -> None:
+    await write_to(store, user_id, "jo@x.test")
+    source = await collected(store, user_id)
+    assert source is not None
+    own = await book_of(store, user_id)
+    [member] = await store.read(members.list, source)
+    await store.write(members.move, source, member, own, "jo.vcf")
+    await store.write(collecting.collect, user_id, Written((("jo@x.test", "Jo Doe"),), FIRST))
+    [moved] = await store.read(members.list, own)
+    assert moved.etag == member.etag
+    known = await store.read(correspondents.find, user_id, "jo@x.test")
+    assert known is not None
+    await store.write(collecting.forget, known)
+    assert await store.read(members.list, own) == [moved]
 
 
 async def test_only_so_many_are_kept(store: Store, user_id: int) -> None:
