@@ -21,6 +21,7 @@ TAKEN_UP = (
     "outbound.ipv6",
     "outbound.source_",
     "outbound.allow_literals",
+    "dav.",
     "dkim.",
     "outbound_tls.dane",
     "outbound_tls.mta_sts",

@@ -25,10 +25,10 @@ from mailserver.dav.resources import (
     owner,
 )
 from mailserver.errors import NoSuchMember
-from mailserver.groupware import access
+from mailserver.groupware import access, room
 from mailserver.groupware.access import Privilege, Seen
 from mailserver.groupware.scheduling import inbox
-from mailserver.store import collections, dav_locks, dead_properties, members, quota, scheduling_inbox, shares
+from mailserver.store import collections, dav_locks, dead_properties, members, scheduling_inbox, shares
 from mailserver.store.collections import Family
 from mailserver.store.database import Rx
 from mailserver.store.dead_properties import Owner, Place
@@ -101,8 +101,8 @@ class Gathering:
                 return self._message(inbox.get(self._rx, self._viewer.user_id, href)[0])
             case Attachment():
                 raise NotFound
-            case Home() if Need.QUOTA in self._needs:
-                return self._bare(resource, quota=quota.get(self._rx, self._viewer.user_id))
+            case Home(family, _) if Need.QUOTA in self._needs:
+                return self._bare(resource, quota=room.of(self._rx, family, self._viewer.user_id, self._config))
         return self._bare(resource)
 
     def _besides(self, facts: Facts, seen: Seen) -> Facts:
@@ -112,7 +112,8 @@ class Gathering:
         if Need.LOCKS in self._needs:
             facts = replace(facts, locks=tuple(dav_locks.list(self._rx, seen.collection, self._now_ms)))
         if Need.QUOTA in self._needs:
-            facts = replace(facts, quota=quota.get(self._rx, seen.collection.user_id))
+            family, owner_id = seen.collection.family, seen.collection.user_id
+            facts = replace(facts, quota=room.of(self._rx, family, owner_id, self._config))
         return facts
 
     def _bare(self, resource: Resource, **known: object) -> Facts:

@@ -183,6 +183,22 @@ class Series:
             if found_reach.overlaps(start, end):
                 yield found_reach, is_floating
 
+    def overrides_outside(self, start: int, end: int, floating: tzinfo) -> list[Component]:
+        """Overrides that neither are in the range nor take the place of an instance that would be."""
+        outside = []
+        for part in self.overrides:
+            line = part.line("RECURRENCE-ID")
+            own = self._override(part, floating)
+            if line is None or own is None or own.reach.overlaps(start, end):
+                continue
+            original = moment_of(line, self.zones)
+            begin = original.seconds(floating)
+            was = self.length.reach(begin, self.length.end(original.local, begin, original.zone or floating))
+            goes_on = (line.param("RANGE") or "").upper() == "THISANDFUTURE" and was.since < end
+            if not goes_on and not was.overlaps(start, end):
+                outside.append(part)
+        return outside
+
     def bounds(self) -> Reach:
         """Every occurrence is within; a floating time is read as UTC. EVER: it never ends, or nobody can tell."""
         since, until = EVER, NEVER

@@ -136,6 +136,37 @@ def list_with_data(rx: Rx, collection: Collection, hrefs: Sequence[str]) -> buil
     return [(Member(*row[:-1]), row[-1]) for row in rows]
 
 
+def list_ids(rx: Rx, collection: Collection, component: str | None = None) -> builtins.list[tuple[int, str]]:
+    """(id, uid) in the order of their last changes; of one type, or of all."""
+    rows = rx.all(
+        f"SELECT id, uid, component FROM {collection.family.members} WHERE {collection.family.parent} = ? "
+        "AND href IS NOT NULL ORDER BY modseq",
+        collection.id,
+    )
+    return [(row[0], row[1]) for row in rows if component is None or row[2] == component]
+
+
+def list_by_id(rx: Rx, collection: Collection, ids: Sequence[int]) -> builtins.list[Member]:
+    """Those of at most PIECE ids that are in the collection, in no order."""
+    rows = rx.all(f"{_select(collection)} AND {_OF_IDS}", collection.id, json.dumps(ids[:PIECE]))
+    return [Member(*row) for row in rows]
+
+
+def list_by_id_with_data(rx: Rx, collection: Collection, ids: Sequence[int]) -> builtins.list[tuple[Member, bytes]]:
+    """As `list_by_id`."""
+    family = collection.family
+    rows = rx.all(
+        f"""SELECT {_columns(family)}, CAST({family.data} AS BLOB) FROM {family.members}
+            WHERE {family.parent} = ? AND {_OF_IDS}""",
+        collection.id,
+        json.dumps(ids[:PIECE]),
+    )
+    return [(Member(*row[:-1]), row[-1]) for row in rows]
+
+
+_OF_IDS = "href IS NOT NULL AND id IN (SELECT value FROM json_each(?))"
+
+
 def add(tx: Tx, collection: Collection, href: str, draft: Draft) -> Member:
     """Under an href and with a UID that are free in the collection."""
     family, modseq = collection.family, change_numbers.take(tx, collection.user_id)

@@ -16,6 +16,8 @@ from mailserver.config.tree import BouncesConfig, DeliveryConfig, DkimConfig, Qu
 from mailserver.delivery.deliver import LocalDelivery
 from mailserver.delivery.submission import Submission
 from mailserver.dkim.sign import Signer
+from mailserver.groupware.accepted import Accepted
+from mailserver.groupware.members import Members
 from mailserver.mail.flags import FlagMode, FlagSet
 from mailserver.mail.marked_paths import Marks
 from mailserver.mail.rights import ALL
@@ -28,8 +30,20 @@ from mailserver.mailboxes.values import NewMessage
 from mailserver.queue.dispatcher import Dispatcher
 from mailserver.queue.notices import Notices
 from mailserver.remote.consignment import Consignment, Result, Taken, Verdict, unheard
-from mailserver.store import attempts, domains, mailboxes, messages, queue, queue_claim, spool, users
+from mailserver.store import (
+    attempts,
+    collections,
+    domains,
+    mailboxes,
+    members,
+    messages,
+    queue,
+    queue_claim,
+    spool,
+    users,
+)
 from mailserver.store.attempts import Attempt
+from mailserver.store.collections import Collection, Family
 from mailserver.store.database import Rx
 from mailserver.store.events import QueueSettled
 from mailserver.store.queue import Outgoing, QueueRecipient
@@ -65,6 +79,8 @@ class State:
     used_octets: dict[str, int]  # of each user's quota
     queued: tuple["Row", ...]
     spooled: tuple[str, ...]  # names of the files
+    calendars: dict[tuple[str, str], tuple[int, int, int, tuple[tuple[str, str, int, bytes], ...]]]
+    # (user, slug) → change number, members, octets, each member's (href, etag, change number, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +124,9 @@ async def furnish(data: Path) -> None:
         spooled = spool.prepare(store, await store.stage_bytes(message(5)))
         outgoing = Outgoing(ANN, spooled, expires_at=2_000_000_000_000)
         await store.write(queue.add, outgoing, [QueueRecipient(FARTHER)])
+        await Members(store, {Family.CALENDARS: _accepted}).put(
+            (await store.read(users.get, ANN)).id, Family.CALENDARS, "calendar", "there.ics", event("before")
+        )
 
 
 # ---- the changes ----
@@ -189,6 +208,21 @@ async def expunge(store: Store) -> None:
         await service.expunge(inbox.mailbox.user_id, inbox, None)
 
 
+async def put(store: Store) -> None:
+    """Other octets for an event that is there; what is derived of it goes with it."""
+    user = await store.read(users.get, ANN)
+    service = Members(store, {Family.CALENDARS: _accepted})
+    await service.put(user.id, Family.CALENDARS, "calendar", "there.ics", event("after", 40_000))
+
+
+def event(text: str, octets: int = 100) -> bytes:
+    return f"{text} ".encode() * (octets // len(text))
+
+
+def _accepted(data: bytes, collection: Collection) -> Accepted:
+    return Accepted("uid", collection.components[0], {"summary": data[:10].decode()})
+
+
 async def send(store: Store) -> None:
     """One row of the queue, claimed, carried and written down; a fault of the disk is waited out, as ever."""
     clock = store.clock
@@ -241,6 +275,7 @@ CHANGES: dict[str, Change] = {
     "copy": copy,
     "expunge": expunge,
     "send": send,
+    "put": put,
 }
 
 
@@ -264,7 +299,17 @@ def _state(rx: Rx, store: Store) -> State:
         {address: users.get(rx, address).used_bytes for address in (ANN, BEN)},
         tuple(_row(rx, store, entry) for entry in queue.list(rx)),
         tuple(sorted(os.listdir(store.maildir.spool))),
+        {
+            (address, each.slug): (each.modseq, each.members, each.octets, _members(rx, each))
+            for address in (ANN, BEN)
+            for each in collections.list(rx, Family.CALENDARS, users.get(rx, address).id)
+        },
     )
+
+
+def _members(rx: Rx, collection: Collection) -> tuple[tuple[str, str, int, bytes], ...]:
+    there = members.list(rx, collection)
+    return tuple((m.href, m.etag, m.modseq, members.data(rx, collection.family, m.id)) for m in there)
 
 
 def _row(rx: Rx, store: Store, entry: queue.Entry) -> Row:

@@ -27,7 +27,7 @@ from tests.crash.changes import CHANGES, FARTHER, SENT, State, furnish, opened, 
 from tests.daemon import wait_until
 
 SEND = "send"
-QUICK = ("deliver", "append", "move", "give", "store", "multiappend", "replace")  # in make test
+QUICK = ("deliver", "append", "move", "give", "store", "multiappend", "replace", "put")  # in make test
 CALLS = (
     *("openat", "write", "pwrite64", "writev", "pwritev", "copy_file_range", "ftruncate", "fallocate"),
     *("fsync", "fdatasync", "sync_file_range", "msync"),
@@ -133,7 +133,7 @@ async def test_a_kill_before_any_call_leaves_all_or_nothing(makers: Makers, chan
     await kill_everywhere(makers, change, tmp_path, thinned)
 
 
-@pytest.mark.parametrize("change", ["deliver-large", "move"])
+@pytest.mark.parametrize("change", ["deliver-large", "move", "put"])
 async def test_a_failure_of_any_call_is_refused_or_made_good(makers: Makers, change: str, tmp_path: Path) -> None:
     await fail_everywhere(makers, change, tmp_path, thinned)
 

@@ -6,7 +6,10 @@ from mailserver.dav.names import Name
 from mailserver.dav.reports import (
     addressbook_multiget,
     addressbook_query,
+    calendar_multiget,
+    calendar_query,
     expand,
+    free_busy,
     principal_match,
     principal_search,
     sync_collection,
@@ -15,6 +18,9 @@ from mailserver.dav.reports.row import ReportRow
 
 REPORTS: Mapping[Name, ReportRow] = {
     **sync_collection.ROWS,
+    **calendar_query.ROWS,
+    **calendar_multiget.ROWS,
+    **free_busy.ROWS,
     **expand.ROWS,
     **principal_match.ROWS,
     **principal_search.ROWS,

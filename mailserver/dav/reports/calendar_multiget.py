@@ -1,0 +1,47 @@
+"""CALDAV:calendar-multiget: the objects of these hrefs. RFC 4791 §7.9."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from mailserver.dav import multistatus, resources, xml_writer
+from mailserver.dav.errors import BadXml
+from mailserver.dav.names import caldav, dav
+from mailserver.dav.reports.calendar_answers import Answers, begin
+from mailserver.dav.reports.row import ReportRow
+from mailserver.dav.request import DavRequest
+from mailserver.dav.resources import MemberRef
+from mailserver.dav.response import Answer
+from mailserver.dav.subjects import Subject
+from mailserver.dav.xml_reader import Element
+from mailserver.store import members
+from mailserver.store.members import PIECE
+
+NOT_FOUND = 404
+
+
+async def calendar_multiget(request: DavRequest, root: Element) -> Answer:
+    hrefs = list(dict.fromkeys(each.text for each in root.all(dav("href"))))
+    if not hrefs:
+        raise BadXml("calendar-multiget has a DAV:href at least")
+    answers = await begin(request, root)
+    return await multistatus.answer(_pieces(request, answers, hrefs), minimal=request.prefer.minimal)
+
+
+async def _pieces(request: DavRequest, answers: Answers, hrefs: Sequence[str]) -> AsyncIterator[bytes]:
+    for start in range(0, len(hrefs), PIECE):
+        asked = {href: _name(request, href) for href in hrefs[start : start + PIECE]}
+        names = [name for name in asked.values() if name is not None]
+        found = await request.services.store.read(members.list_with_data, answers.seen.collection, names)
+        there = {member.href for member, _ in found}
+        yield await answers.of(found)
+        yield b"".join(xml_writer.status_response(href, NOT_FOUND) for href, name in asked.items() if name not in there)
+
+
+def _name(request: DavRequest, href: str) -> str | None:
+    """The member's segment; None for an href that leads to nothing in this calendar."""
+    resource = resources.find(href, request.headers.get("host", ""))
+    if isinstance(resource, MemberRef) and resource.collection == request.resource:
+        return resource.href
+    return None
+
+
+ROWS = {caldav("calendar-multiget"): ReportRow(calendar_multiget, frozenset({Subject.CALENDAR}))}

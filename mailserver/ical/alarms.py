@@ -1,0 +1,56 @@
+"""When alarms ring. RFC 5545 §3.6.6, §3.8.6."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mailserver.errors import InvalidCalendarData
+from mailserver.ical.lines import Component
+from mailserver.ical.times import Duration, Moment, duration_of, moment_of
+from mailserver.ical.zones import Zones
+
+MAX_REPEATS = 1_000  # of one alarm
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """Relative to the start or the end of each occurrence, or once at a time of its own."""
+
+    offset: Duration
+    is_from_end: bool
+    absolute: Moment | None
+    repeats: int
+    pause: int  # seconds between repetitions
+
+    def times(self, anchor: int) -> Iterator[int]:
+        """Seconds since the epoch; the days of an offset are 24 hours: nobody is woken at another hour for it."""
+        first = anchor + self.offset.days * 86_400 + self.offset.seconds
+        return (first + number * self.pause for number in range(self.repeats + 1))
+
+    @property
+    def margins(self) -> tuple[int, int]:
+        """Milliseconds: how much earlier and later than its anchor it rings at most, with a second to spare."""
+        times = (next(self.times(0)), self.pause * self.repeats + next(self.times(0)))
+        return min(times) * 1000 - 1000, max(times) * 1000 + 1000
+
+
+def trigger_of(alarm: Component, zones: Zones) -> Trigger | None:
+    """None where it can not be read: such an alarm never rings."""
+    line = alarm.line("TRIGGER")
+    if line is None:
+        return None
+    try:
+        repeats, pause = _repeats(alarm)
+        if (line.param("VALUE") or "").upper() == "DATE-TIME":
+            return Trigger(Duration(0, 0), False, moment_of(line, zones), repeats, pause)
+        from_end = (line.param("RELATED") or "").upper() == "END"
+        return Trigger(duration_of(line.value), from_end, None, repeats, pause)
+    except InvalidCalendarData:
+        return None
+
+
+def _repeats(alarm: Component) -> tuple[int, int]:
+    count, pause = (alarm.value("REPEAT") or "").strip(), alarm.value("DURATION")
+    if pause is None or not count.isascii() or not count.isdigit() or len(count) > 9:
+        return 0, 0
+    length = duration_of(pause)
+    return min(int(count), MAX_REPEATS), max(0, length.days * 86_400 + length.seconds)
