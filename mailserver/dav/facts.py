@@ -38,6 +38,7 @@ class Facts:
     member: Member | None = None
     person: Person | None = None  # of a principal
     default: Seen | None = None  # the default calendar, of a scheduling inbox
+    inbox_tag: str | None = None  # of a scheduling inbox: another one whenever a message came or went
     shares: tuple[Share, ...] = ()  # where NEED_SHARES was asked for and the viewer is the owner
     locks: tuple[Lock, ...] = ()
     quota: Quota | None = None

@@ -10,6 +10,7 @@ from mailserver.dav.facts import Facts
 from mailserver.dav.names import Name
 from mailserver.dav.properties.property import Need
 from mailserver.dav.resources import (
+    Attachment,
     CollectionRef,
     Home,
     Homes,
@@ -27,7 +28,7 @@ from mailserver.errors import NoSuchMember
 from mailserver.groupware import access, room
 from mailserver.groupware.access import Privilege, Seen
 from mailserver.groupware.scheduling import inbox
-from mailserver.store import collections, dav_locks, dead_properties, members, shares
+from mailserver.store import collections, dav_locks, dead_properties, members, scheduling_inbox, shares
 from mailserver.store.collections import Family
 from mailserver.store.database import Rx
 from mailserver.store.dead_properties import Owner, Place
@@ -94,9 +95,12 @@ class Gathering:
                 return self._besides(self._bare(resource, seen=seen, member=member), seen)
             case Inbox():
                 default = collections.default(self._rx, Family.CALENDARS, self._viewer.user_id)
-                return self._bare(resource, default=access.owned(default) if default else None)
+                tag = scheduling_inbox.tag(self._rx, self._viewer.user_id)
+                return self._bare(resource, default=access.owned(default) if default else None, inbox_tag=tag)
             case InboxItem(_, href):
                 return self._message(inbox.get(self._rx, self._viewer.user_id, href)[0])
+            case Attachment():
+                raise NotFound
             case Home(family, _) if Need.QUOTA in self._needs:
                 return self._bare(resource, quota=room.of(self._rx, family, self._viewer.user_id, self._config))
         return self._bare(resource)

@@ -1,7 +1,7 @@
 """PROPFIND: properties of a resource, and with Depth: 1 of what is in it. RFC 4918 §9.1."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mailserver.dav import asked as asking
@@ -55,17 +55,13 @@ async def _pieces(request: DavRequest, asked: Asked, found: _Found) -> AsyncIter
         yield propstats.response(asked, facts, minimal=minimal)
     if found.responses is None:
         return
-    write: Callable[[Sequence[Member]], bytes] = _writer(found.responses)
-    for start in range(0, len(found.members), PIECE):
-        yield write(found.members[start : start + PIECE])
+    size = found.responses.at_once
+    for start in range(0, len(found.members), size):
+        yield b"".join(map(found.responses.response, found.members[start : start + size]))
         await asyncio.sleep(0)  # other sessions have their turn
     for start in range(0, len(found.etags), PIECE):
         yield found.responses.etags(found.etags[start : start + PIECE])
         await asyncio.sleep(0)
-
-
-def _writer(responses: MemberResponses) -> Callable[[Sequence[Member]], bytes]:
-    return lambda piece: b"".join(map(responses.response, piece))
 
 
 def _found(rx: Rx, request: DavRequest, asked: Asked, with_members: bool) -> _Found:

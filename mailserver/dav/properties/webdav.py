@@ -97,6 +97,8 @@ def _sync_token(facts: Facts) -> bytes | None:
 
 
 def _ctag(facts: Facts) -> bytes | None:
+    if facts.inbox_tag is not None:
+        return escape(f'"{facts.inbox_tag}"')
     return b'"%d"' % facts.seen.collection.modseq if facts.seen is not None else None
 
 
@@ -149,7 +151,7 @@ ROWS = (
     Property(dav("supported-report-set"), ALL, _reports),
     Property(dav("supported-method-set"), ALL, _methods),
     Property(dav("sync-token"), COLLECTIONS, _sync_token),
-    Property(calendarserver("getctag"), COLLECTIONS, _ctag),
+    Property(calendarserver("getctag"), COLLECTIONS | {S.INBOX}, _ctag),
     Property(dav("quota-available-bytes"), HOMES | COLLECTIONS, _quota_available, needs=Need.QUOTA),
     Property(dav("quota-used-bytes"), HOMES | COLLECTIONS, _quota_used, needs=Need.QUOTA),
     Property(dav("current-user-principal"), ALL, _viewer),

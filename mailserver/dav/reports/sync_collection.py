@@ -24,7 +24,6 @@ from mailserver.errors import BadSyncToken
 from mailserver.groupware import sync
 from mailserver.groupware.sync import Changes
 from mailserver.store.database import Rx
-from mailserver.store.members import PIECE
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _LEVELS = {"1", "infinite"}  # the same here: collections hold no collections
@@ -84,8 +83,9 @@ def _changes(rx: Rx, request: DavRequest, query: _Query) -> tuple[MemberResponse
 
 
 async def _pieces(responses: MemberResponses, changes: Changes) -> AsyncIterator[bytes]:
-    for start in range(0, len(changes.members), PIECE):
-        yield b"".join(map(responses.response, changes.members[start : start + PIECE]))
+    size = responses.at_once
+    for start in range(0, len(changes.members), size):
+        yield b"".join(map(responses.response, changes.members[start : start + size]))
         await asyncio.sleep(0)
     yield b"".join(map(responses.removed, changes.removed))
     if changes.truncated:
