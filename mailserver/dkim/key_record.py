@@ -4,10 +4,6 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
-
 from mailserver.dkim import tags
 from mailserver.dkim.tags import BadTags
 
@@ -74,6 +70,10 @@ def parse(record: bytes) -> KeyRecord:
 
 
 def _rsa(der: bytes) -> tuple[int, bytes]:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
+
     try:
         key = load_der_public_key(der)
     except (ValueError, TypeError, UnsupportedAlgorithm):

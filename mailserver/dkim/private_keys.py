@@ -1,25 +1,18 @@
-"""Private keys: made, written as PEM, read again, and asked for signatures. RFC 6376 §3.3, RFC 8463."""
+"""Private keys: made, written as PEM, read again, and asked for signatures. RFC 6376 §3.3, RFC 8463.
+
+The library is loaded with the first key: it takes 7 MB.
+"""
 
 import base64
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
+from typing import TYPE_CHECKING
 
 from mailserver.errors import BadKey
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 EXPONENT = 65_537
 LEAST_BITS = 1024  # RFC 8301 §3.2
@@ -40,21 +33,27 @@ class Algorithm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RsaKey:
-    key: RSAPrivateKey
+    key: "RSAPrivateKey"
     algorithm: bytes = b"rsa-sha256"
 
     def sign_digest(self, digest: bytes) -> bytes:
+        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+        from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+        from cryptography.hazmat.primitives.hashes import SHA256
+
         return self.key.sign(digest, PKCS1v15(), Prehashed(SHA256()))
 
     def public(self) -> str:
         """As p= of the key record has it: SubjectPublicKeyInfo. RFC 6376 §3.6.1."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
         octets = self.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return base64.b64encode(octets).decode()
 
 
 @dataclass(frozen=True, slots=True)
 class Ed25519Key:
-    key: Ed25519PrivateKey
+    key: "Ed25519PrivateKey"
     algorithm: bytes = b"ed25519-sha256"
 
     def sign_digest(self, digest: bytes) -> bytes:
@@ -67,25 +66,33 @@ class Ed25519Key:
 
 PrivateKey = RsaKey | Ed25519Key
 
-_MAKE: dict[Algorithm, Callable[[], PrivateKey]] = {
-    Algorithm.RSA_2048: lambda: RsaKey(generate_private_key(EXPONENT, 2048)),
-    Algorithm.RSA_4096: lambda: RsaKey(generate_private_key(EXPONENT, 4096)),
-    Algorithm.ED25519: lambda: Ed25519Key(Ed25519PrivateKey.generate()),
-}
+_BITS = {Algorithm.RSA_2048: 2048, Algorithm.RSA_4096: 4096}
 
 
 def generate(algorithm: Algorithm) -> PrivateKey:
     """In a thread: RSA takes up to seconds."""
-    return _MAKE[algorithm]()
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+
+    if algorithm is Algorithm.ED25519:
+        return Ed25519Key(Ed25519PrivateKey.generate())
+    return RsaKey(generate_private_key(EXPONENT, _BITS[algorithm]))
 
 
 def to_pem(key: PrivateKey) -> bytes:
     """PKCS#8, not encrypted."""
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
     return key.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def from_pem(pem: bytes) -> PrivateKey:
     """PKCS#8 or PKCS#1. Raises BadKey."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     try:
         key = load_pem_private_key(pem, None)
     except (ValueError, TypeError, UnsupportedAlgorithm):

@@ -9,13 +9,15 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-
-import httpx2
+from typing import TYPE_CHECKING
 
 from mailserver.dns.answers import DnsFailure, Resolver
 from mailserver.fetching.addresses import Network, why_not
 from mailserver.fetching.gunzip import NotGzip, TooMuch, gunzip
 from mailserver.fetching.own_addresses import is_own
+
+if TYPE_CHECKING:
+    import httpx2
 
 MAX_ADDRESSES = 4  # of one host that are tried
 MAX_URL = 2000  # characters
@@ -65,15 +67,16 @@ class Fetcher:
         self,
         resolver: Resolver,
         *,
-        context: ssl.SSLContext | None = None,
+        context: ssl.SSLContext | Callable[[], ssl.SSLContext] | None = None,
         allowed: Sequence[Network] = (),
         ports: Sequence[int] = (443,),
         is_own: Callable[[str], bool] = is_own,
     ) -> None:
-        """`context`: who may vouch for hosts; None: whom the system trusts. `allowed`: networks that may be dialled
+        """`context`: who may vouch for hosts, or what reads them, in a thread, when the first one is asked: they are
+        some megabytes; None: whom the system trusts. `allowed`: networks that may be dialled
         although they are private, for tests and closed networks."""
         self._resolver = resolver
-        self._context = context or ssl.create_default_context()
+        self._context = context or ssl.create_default_context
         self._allowed = tuple(allowed)
         self._ports = frozenset(ports)
         self._is_own = is_own
@@ -88,6 +91,11 @@ class Fetcher:
         """Whatever status it has. Raises FetchFailed."""
         return await self._whole("POST", url, headers or {}, body, bounds)
 
+    async def _trust(self) -> ssl.SSLContext:
+        if not isinstance(self._context, ssl.SSLContext):
+            self._context = await asyncio.to_thread(self._context)
+        return self._context
+
     async def _whole(self, method: str, url: str, headers: Mapping[str, str], body: bytes, bounds: Bounds) -> Fetched:
         try:
             async with asyncio.timeout(bounds.seconds):
@@ -95,7 +103,9 @@ class Fetcher:
         except TimeoutError:
             raise FetchFailed(Trouble.TIME, f"no whole answer within {bounds.seconds:g} seconds") from None
 
-    def _parsed(self, text: str) -> httpx2.URL:
+    def _parsed(self, text: str) -> "httpx2.URL":
+        import httpx2
+
         try:
             url = httpx2.URL(text[: MAX_URL + 1])
         except httpx2.InvalidURL as fault:
@@ -105,7 +115,7 @@ class Fetcher:
             raise FetchFailed(Trouble.URL, wrong)
         return url
 
-    def _what_is_wrong(self, text: str, url: httpx2.URL) -> str | None:
+    def _what_is_wrong(self, text: str, url: "httpx2.URL") -> str | None:
         port = url.port or 443
         if len(text) > MAX_URL:
             return f"the URL has more than {MAX_URL} characters"
@@ -120,7 +130,7 @@ class Fetcher:
         return None
 
     async def _request(
-        self, method: str, url: httpx2.URL, headers: Mapping[str, str], body: bytes, bounds: Bounds
+        self, method: str, url: "httpx2.URL", headers: Mapping[str, str], body: bytes, bounds: Bounds
     ) -> Fetched:
         host = url.raw_host.decode("ascii")
         fault = FetchFailed(Trouble.DNS, f"{host} has no address")
@@ -148,7 +158,7 @@ class Fetcher:
     async def _exchange(
         self,
         method: str,
-        url: httpx2.URL,
+        url: "httpx2.URL",
         host: str,
         address: str,
         headers: Mapping[str, str],
@@ -156,11 +166,13 @@ class Fetcher:
         bounds: Bounds,
     ) -> Fetched:
         """The URL dialled names the address; TLS and HTTP name the host."""
+        import httpx2
+
         named = host if url.port is None else f"{host}:{url.port}"
         dialled = f"[{address}]" if ":" in address else address
         sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", **headers, "Host": named}
         timeout = httpx2.Timeout(bounds.seconds, connect=min(CONNECT_SECONDS, bounds.seconds))
-        async with httpx2.AsyncClient(verify=self._context, trust_env=False, timeout=timeout) as client:
+        async with httpx2.AsyncClient(verify=await self._trust(), trust_env=False, timeout=timeout) as client:
             request = client.build_request(
                 method, url.copy_with(host=dialled), headers=sent, content=body, extensions={"sni_hostname": host}
             )
@@ -181,7 +193,7 @@ class Fetcher:
         )
 
 
-async def _read(response: httpx2.Response, max_octets: int) -> bytes:
+async def _read(response: "httpx2.Response", max_octets: int) -> bytes:
     body = bytearray()
     async for piece in response.aiter_raw():
         body += piece
@@ -204,7 +216,9 @@ def _unpacked(body: bytes, encoding: str, max_octets: int) -> bytes:
     raise FetchFailed(Trouble.PROTOCOL, f"the answer is packed in a way nobody asked for: {encoding[:40]!r}")
 
 
-def _failed(fault: httpx2.TransportError, address: str) -> FetchFailed:
+def _failed(fault: "httpx2.TransportError", address: str) -> FetchFailed:
+    import httpx2
+
     for cause in _causes(fault):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return FetchFailed(Trouble.TLS, f"the certificate does not hold: {cause.verify_message}")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mailserver.dns.answers import Answer, Resolver, Tlsa
-from mailserver.outbound_tls.dane_chain import check_issued, check_name, check_time, parsed
 from mailserver.outbound_tls.der import BadDer, is_certificate, is_sequence, public_key
 from mailserver.outbound_tls.results import CertificateRefused, ResultType
 
@@ -114,6 +113,8 @@ def verify(found: DaneRecords, chain: list[bytes], names: tuple[str, ...], now: 
         raise CertificateRefused(
             f"DANE: the certificate is none that is named by TLSA {shown}", ResultType.TLSA_INVALID
         )
+    from mailserver.outbound_tls.dane_chain import check_issued, check_name, check_time, parsed
+
     leaf = parsed(chain[0])
     check_time(leaf, now)
     check_name(leaf, tuple(dict.fromkeys((found.name, *names))))

@@ -11,8 +11,8 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, Store, VerificationError
 
-from mailserver.outbound_tls.certificates import alternative_names, matches
 from mailserver.outbound_tls.results import CertificateRefused, ResultType
+from mailserver.outbound_tls.x509_chain import alternative_names, matches
 
 MAX_NAMES_SHOWN = 5
 MAX_WORDS = 200

@@ -9,6 +9,7 @@ service.start()       counts are written down, policies refreshed, reports sent,
 import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 
@@ -138,6 +139,6 @@ async def policies_alone(store: Store, clock: Clock, resolver: Resolver, config:
 def _outside(resolver: Resolver, config: Config) -> tuple[Authorities, Fetcher]:
     file = config.outbound_tls.authorities
     authorities = Authorities.load(file)
-    context = client_context(file)
+    context = client_context(file) if file is not None else partial(client_context, None)
     allowed = [ipaddress.ip_network(network) for network in config.fetching.networks]
     return authorities, Fetcher(resolver, context=context, allowed=allowed)
