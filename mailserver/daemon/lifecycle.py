@@ -45,6 +45,7 @@ class Lifecycle:
             await self._daemon.start()
             lag = asyncio.create_task(process.watch_lag(), name="lag")
             self._serving = True
+            process.settle_memory()
             try:
                 self._notifier.ready(self._status())
                 if started is not None:

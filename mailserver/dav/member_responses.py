@@ -4,7 +4,8 @@ What is the same for all members is worded once; what differs comes from the mem
 queries and sync-collection use it; data (calendar-data, address-data) is worded by the report that knows how.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from mailserver.dav import propstats, xml_writer
@@ -15,10 +16,14 @@ from mailserver.dav.properties import calendars, webdav
 from mailserver.dav.properties.table import PROPERTIES
 from mailserver.dav.resources import CollectionRef, MemberRef, href, is_plain, segment
 from mailserver.dav.subjects import Subject, subject_of
-from mailserver.store.members import PIECE, Member
+from mailserver.groupware.names import MAX_HREF_OCTETS
+from mailserver.store.members import Member
 
 Data = Callable[[Member, bytes], bytes]
 """The XML inside calendar-data or address-data of a member with these octets."""
+
+AT_ONCE, AT_ONCE_SLOWLY = 250, 25  # members
+PIECE_OCTETS = 128 * 1024  # of responses that are made at once
 
 _OK = xml_writer.propstat(200, b"\0").split(b"\0")
 _MISSING = xml_writer.propstat(404, b"\0").split(b"\0")
@@ -53,8 +58,8 @@ class MemberResponses:
         self._minimal = minimal or asked.mode is Mode.ALL
         self._folder = folder
         self._ref = folder.resource
-        self._base = href(folder.resource).encode("ascii")
-        self._start = b"<D:response><D:href>" + self._base
+        self._path = href(folder.resource)
+        self._start = b"<D:response><D:href>" + self._path.encode("ascii")
         self._dead = dead or {}
         self._data = data or {}
         self._sample = replace(
@@ -77,8 +82,21 @@ class MemberResponses:
 
     @property
     def at_once(self) -> int:
-        """Members whose responses are made between two turns of the loop: about two milliseconds."""
-        return PIECE // 10 if self._slow else PIECE
+        """Members whose responses are made between two turns of the loop: about a millisecond."""
+        return AT_ONCE_SLOWLY if self._slow else AT_ONCE
+
+    async def pieces(self, found: Iterable[tuple[Member, bytes | None]]) -> AsyncIterator[bytes]:
+        """Responses of all, joined; between two pieces the loop has its turn, however large the objects are."""
+        needs_data, most = self.needs_data, self.at_once
+        made, octets = list[bytes](), 0
+        for member, data in found:
+            made.append(self.response(member, data if needs_data else None))
+            octets += len(made[-1])
+            if len(made) >= most or octets >= PIECE_OCTETS:
+                yield b"".join(made)
+                made, octets = [], 0
+                await asyncio.sleep(0)
+        yield b"".join(made)
 
     def response(self, member: Member, data: bytes | None = None) -> bytes:
         """One member's; `data` where `needs_data`."""
@@ -108,14 +126,19 @@ class MemberResponses:
     @property
     def folder(self) -> str:
         """The collection's own path."""
-        return self._base.decode("ascii")
+        return self._path
+
+    def name(self, path: str) -> str | None:
+        """The member's segment, where the path is written as it is written here and needs no reading."""
+        name = path[len(self._path) :] if path.startswith(self._path) else ""
+        return name if len(name) <= MAX_HREF_OCTETS and is_plain(name) and name.strip(".") else None
 
     def removed(self, name: str, status: int = 404) -> bytes:
         """Of an href that leads to no member."""
         return xml_writer.status_response(self.path(name), status)
 
     def path(self, name: str) -> str:
-        return self._base.decode("ascii") + segment(name)
+        return self._path + segment(name)
 
     # ---- inside ----
 

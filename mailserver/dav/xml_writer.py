@@ -22,6 +22,7 @@ CLOSE_MULTISTATUS = b"</D:multistatus>"
 # XML 1.0 §2.2: what no document may hold, not even as a character reference.
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _FORBIDDEN_OCTETS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]|\xed[\xa0-\xbf]")
+_CONTROLS = bytes(octet for octet in range(0x20) if octet not in b"\t\n\r")
 _SPECIAL = re.compile(rb"[&<>\r]")
 
 
@@ -34,7 +35,8 @@ def escape_octets(data: bytes) -> bytes:
     """As `escape`, for stored octets; what is not UTF-8 is replaced too."""
     if not data.isascii():
         data = data.decode("utf-8", "replace").encode("utf-8")
-    if _FORBIDDEN_OCTETS.search(data):
+    # deleting octets is ten times as fast as looking for one by an expression; U+FFFE begins with EF BF too
+    if len(data.translate(None, _CONTROLS)) != len(data) or b"\xef\xbf" in data:
         data = _FORBIDDEN_OCTETS.sub(b"\xef\xbf\xbd", data)
     return _escaped(data)
 

@@ -1,6 +1,6 @@
 """Responses of cards, with what a report asks for of each. RFC 6352 §8.6, §8.7."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from mailserver.dav import asked as asking
@@ -33,14 +33,16 @@ class Answers:
         """The book's own path."""
         return self.responses.folder
 
-    async def of(self, cards: Sequence[tuple[Member, bytes]]) -> bytes:
+    async def of(self, cards: Sequence[tuple[Member, bytes]]) -> AsyncIterator[bytes]:
+        """Their responses in pieces."""
         if self.responses.needs_data and self.data.is_costly:
-            return await self.store.in_thread(self._words, cards)
-        return self._words(cards)
+            yield await self.store.in_thread(self._words, cards)
+            return
+        async for piece in self.responses.pieces(cards):
+            yield piece
 
     def _words(self, cards: Sequence[tuple[Member, bytes]]) -> bytes:
-        needs_data = self.responses.needs_data
-        return b"".join(self.responses.response(member, data if needs_data else None) for member, data in cards)
+        return b"".join(self.responses.response(member, data) for member, data in cards)
 
 
 async def begin(request: DavRequest, root: Element, data: Wanted) -> Answers:

@@ -29,11 +29,12 @@ async def addressbook_multiget(request: DavRequest, root: Element) -> Answer:
 
 async def _pieces(request: DavRequest, answers: Answers, hrefs: Sequence[str]) -> AsyncIterator[bytes]:
     for start in range(0, len(hrefs), PIECE):
-        asked = {href: _name(request, href) for href in hrefs[start : start + PIECE]}
+        asked = {href: answers.responses.name(href) or _name(request, href) for href in hrefs[start : start + PIECE]}
         names = [name for name in asked.values() if name is not None]
         cards = await request.services.store.read(members.list_with_data, answers.collection, names)
         there = {member.href for member, _ in cards}
-        yield await answers.of(cards)
+        async for piece in answers.of(cards):
+            yield piece
         yield b"".join(xml_writer.status_response(href, NOT_FOUND) for href, name in asked.items() if name not in there)
 
 

@@ -44,7 +44,8 @@ async def _pieces(
     async for cards in queries.passing(seen, hrefs, wanted):
         room = None if limit is None else limit - found
         found += len(cards)
-        yield await answers.of(cards[:room])
+        async for piece in answers.of(cards[:room]):
+            yield piece
         if limit is not None and found > limit:
             # §8.6.2: the book itself is reported as cut.
             cut = xml_writer.element(dav("number-of-matches-within-limits"))

@@ -1,6 +1,6 @@
 """Responses of calendar objects, with what a report asks for of each. RFC 4791 §7.8, §7.9."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
@@ -38,11 +38,13 @@ class Answers:
         """The calendar's own path."""
         return self.responses.folder
 
-    async def of(self, found: Sequence[tuple[Member, bytes | None]]) -> bytes:
+    async def of(self, found: Sequence[tuple[Member, bytes | None]]) -> AsyncIterator[bytes]:
+        """Their responses in pieces."""
         if self.responses.needs_data and not self.shape.is_whole:
-            return await self.store.in_thread(self._shaped, found)
-        needs_data = self.responses.needs_data
-        return b"".join(self.responses.response(member, data if needs_data else None) for member, data in found)
+            yield await self.store.in_thread(self._shaped, found)
+            return
+        async for piece in self.responses.pieces(found):
+            yield piece
 
     def _shaped(self, found: Sequence[tuple[Member, bytes | None]]) -> bytes:
         return b"".join(self._one(member, data) for member, data in found)

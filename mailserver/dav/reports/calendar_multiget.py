@@ -31,11 +31,12 @@ async def calendar_multiget(request: DavRequest, root: Element) -> Answer:
 
 async def _pieces(request: DavRequest, answers: Answers, hrefs: Sequence[str]) -> AsyncIterator[bytes]:
     for start in range(0, len(hrefs), PIECE):
-        asked = {href: _name(request, href) for href in hrefs[start : start + PIECE]}
+        asked = {href: answers.responses.name(href) or _name(request, href) for href in hrefs[start : start + PIECE]}
         names = [name for name in asked.values() if name is not None]
         found = await request.services.store.read(members.list_with_data, answers.seen.collection, names)
         there = {member.href for member, _ in found}
-        yield await answers.of(found)
+        async for piece in answers.of(found):
+            yield piece
         yield b"".join(xml_writer.status_response(href, NOT_FOUND) for href, name in asked.items() if name not in there)
 
 

@@ -41,7 +41,8 @@ async def _pieces(queries: Queries, plan: Plan, answers: Answers, limit: int | N
     async for found in queries.passing(plan, with_data=answers.responses.needs_data):
         room = None if limit is None else limit - count
         count += len(found)
-        yield await answers.of(found[:room])
+        async for piece in answers.of(found[:room]):
+            yield piece
         if limit is not None and count > limit:
             cut = xml_writer.element(dav("number-of-matches-within-limits"))
             yield xml_writer.status_response(answers.folder, 507, cut, f"Only {limit} objects were asked for")
