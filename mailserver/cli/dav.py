@@ -1,8 +1,9 @@
-"""`mailserver dav`: files of events and contacts in and out."""
+"""`mailserver dav`: files of events and contacts in and out, and a whole home as one archive."""
 
 import sys
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
-from pathlib import Path
+from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
@@ -13,13 +14,16 @@ from mailserver.cli.noun import Noun
 from mailserver.cli.output import json_option, show_json
 
 if TYPE_CHECKING:
+    from mailserver.groupware.access import Seen
     from mailserver.groupware.members import Members
-    from mailserver.groupware.transport import Counts
+    from mailserver.groupware.transport.taking_in import Counts, TakingIn
     from mailserver.store.collections import Family
     from mailserver.store.database import Rx
     from mailserver.store.store import Store
 
 STDIN = "-"
+
+Told = list[tuple[str, "Counts"]]  # by file, those in an archive one by one
 
 
 @click.group(cls=Noun)
@@ -46,19 +50,23 @@ def import_(
 ) -> int:
     """Add what the FILES hold (- is standard input): one object for each UID.
 
-    It can be run again: what is there stays as it is. What can not be taken is named with its line; the rest goes
-    in, and the exit code is 1. Nobody is invited by an import.
+    An archive of `dav export --all` goes into calendars and address books of the same names, which are made where
+    they are missing. It can be run again: what is there stays as it is. What can not be taken is named with its line;
+    the rest goes in, and the exit code is 1. Nobody is invited by an import.
     """
+    from mailserver.cli.dav_counts import fields, say
+
     wanted = {"calendars": calendar, "addressbooks": addressbook}
-    told = {}
-    for file in files:
-        data = _read(file)
-        told[file] = context.run(partial(_take_in, context, user, data, wanted, replace))
-    for file, counts in told.items():
-        _say(file, counts, quiet=as_json)
+    told: Told = []
+    with ExitStack() as opened:
+        sources = [(file, opened.enter_context(_source(file))) for file in files]  # while root's rights are there
+        for file, source in sources:
+            told += context.run(partial(_take_in, context, user, file, source, wanted, replace))
+    for file, counts in told:
+        say(file, counts, quiet=as_json)
     if as_json:
-        show_json([_fields(file, counts) for file, counts in told.items()])
-    return EXIT_FOUND if any(counts.refused for counts in told.values()) else 0
+        show_json([fields(file, counts) for file, counts in told])
+    return EXIT_FOUND if any(counts.refused for _, counts in told) else 0
 
 
 @dav.command()
@@ -66,49 +74,106 @@ def import_(
 @click.argument("file", default=STDIN)
 @click.option("--calendar", metavar="NAME", help="This calendar.  [default: the user's default calendar]")
 @click.option("--addressbook", metavar="NAME", help="This address book, not a calendar.")
+@click.option("--all", "everything", is_flag=True, help="All calendars and address books, as one zip archive.")
 @click.pass_obj
-def export(context: Context, user: str, file: str, calendar: str | None, addressbook: str | None) -> None:
+def export(
+    context: Context, user: str, file: str, calendar: str | None, addressbook: str | None, everything: bool
+) -> None:
     """Write a calendar or an address book as one FILE (- is standard output)."""
+    from mailserver.cli.dav_target import target
     from mailserver.errors import BadValue
     from mailserver.store.collections import Family
 
-    if calendar is not None and addressbook is not None:
-        raise BadValue("Give --calendar or --addressbook, one file holds one of them")
+    if sum((calendar is not None, addressbook is not None, everything)) > 1:
+        raise BadValue("Give one of --calendar, --addressbook and --all: a file holds one of them, an archive all")
     family = Family.CALENDARS if addressbook is None else Family.ADDRESSBOOKS
-    if file == STDIN:
-        context.run(lambda store: _give_out(context, store, user, family, calendar or addressbook, sys.stdout.buffer))
-        return
-    with Path(file).open("wb") as target:
-        context.run(lambda store: _give_out(context, store, user, family, calendar or addressbook, target))
+    with target(file) as out:
+        if everything:
+            context.run(lambda store: _give_all(context, store, user, out))
+        else:
+            context.run(lambda store: _give_out(context, store, user, family, calendar or addressbook, out))
 
 
-def _read(file: str) -> bytes:
-    from mailserver.groupware.transport import MAX_FILE_OCTETS
-
-    if file == STDIN:
-        return sys.stdin.buffer.read(MAX_FILE_OCTETS + 1)
-    with Path(file).open("rb") as source:
-        return source.read(MAX_FILE_OCTETS + 1)
+def _source(file: str) -> AbstractContextManager[BinaryIO]:
+    return nullcontext(sys.stdin.buffer) if file == STDIN else open(file, "rb")
 
 
 async def _take_in(
-    context: Context, user: str, data: bytes, wanted: dict[str, str | None], replace: bool, store: "Store"
-) -> "Counts":
-    from mailserver.groupware.transport import Transport, family_of
+    context: Context,
+    user: str,
+    file: str,
+    source: BinaryIO,
+    wanted: dict[str, str | None],
+    replace: bool,
+    store: "Store",
+) -> Told:
+    from mailserver.cli.dav_counts import Progress
+    from mailserver.groupware.transport.archive import is_archive
+    from mailserver.groupware.transport.items import MAX_FILE_OCTETS, family_of
+    from mailserver.groupware.transport.taking_in import TakingIn
 
+    data = source.read(MAX_FILE_OCTETS + 1)
+    taking_in = TakingIn(store, _service(context, store))
+    if is_archive(data):
+        return await _take_all(context, user, file, data, replace, store, taking_in)
     family = family_of(data)
     user_id, slug = await store.read(_chosen, user, family, wanted[family])
-    return await Transport(store, _service(context, store)).take_in(user_id, family, slug, data, replace=replace)
+    with Progress(file) as progress:
+        return [(file, await taking_in.take_in(user_id, family, slug, data, replace=replace, progress=progress))]
+
+
+async def _take_all(
+    context: Context, user: str, file: str, data: bytes, replace: bool, store: "Store", taking_in: "TakingIn"
+) -> Told:
+    from mailserver.cli.dav_counts import Progress
+    from mailserver.groupware.transport.archive import Archive
+    from mailserver.groupware.transport.placing import place
+    from mailserver.store import users
+
+    user_id = (await store.read(users.get, user)).id
+    archive, told = Archive(BytesIO(data)), Told()
+    for entry in archive.entries:
+        octets = await store.in_thread(archive.data, entry)
+        slug = await store.write(place, user_id, entry, context.loaded().config.dav)
+        with Progress(name := f"{file}:{entry.file}") as progress:
+            counts = await taking_in.take_in(user_id, entry.family, slug, octets, replace=replace, progress=progress)
+        told.append((name, counts))
+    return told
 
 
 async def _give_out(
     context: Context, store: "Store", user: str, family: "Family", name: str | None, target: BinaryIO
 ) -> None:
-    from mailserver.groupware.transport import Transport
+    from mailserver.groupware.transport.giving_out import give_out
 
     user_id, slug = await store.read(_chosen, user, family, name)
-    async for piece in Transport(store, _service(context, store)).give_out(user_id, family, slug):
+    async for piece in give_out(_service(context, store), user_id, family, slug):
         target.write(piece)
+
+
+async def _give_all(context: Context, store: "Store", user: str, target: BinaryIO) -> None:
+    from zipfile import ZIP_DEFLATED, ZipFile
+
+    from mailserver.groupware.transport.archive import INDEX, entries, written_index
+    from mailserver.groupware.transport.giving_out import give_out
+
+    user_id, seen = await store.read(_home, user)
+    service, found = _service(context, store), entries(seen)
+    with ZipFile(target, "w", ZIP_DEFLATED) as archive:
+        for entry in found:
+            with archive.open(entry.file, "w") as file:
+                async for piece in give_out(service, user_id, entry.family, entry.slug):
+                    file.write(piece)
+        archive.writestr(INDEX, written_index(found))
+
+
+def _home(rx: "Rx", user: str) -> "tuple[int, list[Seen]]":
+    from mailserver.groupware import access
+    from mailserver.store import users
+    from mailserver.store.collections import Family
+
+    user_id = users.get(rx, user).id
+    return user_id, [seen for family in Family for seen in access.list(rx, user_id, family)]
 
 
 def _chosen(rx: "Rx", user: str, family: "Family", name: str | None) -> tuple[int, str]:
@@ -135,30 +200,3 @@ def _service(context: Context, store: "Store") -> "Members":
 
     accept = {Family.CALENDARS: accept_event, Family.ADDRESSBOOKS: accept_contact}
     return Members(store, accept, config=context.loaded().config.dav)
-
-
-def _say(file: str, counts: "Counts", *, quiet: bool) -> None:
-    from mailserver.log import safe
-
-    for fault in counts.faults:
-        click.echo(f"{file}:{fault.number}: {safe(f'{fault.uid}: ' if fault.uid else '')}{safe(fault.text)}", err=True)
-    if counts.refused > len(counts.faults):
-        click.echo(f"{file}: and {counts.refused - len(counts.faults)} more", err=True)
-    if not quiet:
-        kept = f", {counts.kept} kept as they are (--replace replaces them)" if counts.kept else ""
-        click.echo(
-            f"{file}: {counts.added} added, {counts.replaced} replaced, {counts.unchanged} unchanged"
-            f"{kept}, {counts.refused} refused"
-        )
-
-
-def _fields(file: str, counts: "Counts") -> dict[str, object]:
-    return {
-        "file": file,
-        "added": counts.added,
-        "replaced": counts.replaced,
-        "unchanged": counts.unchanged,
-        "kept": counts.kept,
-        "refused": counts.refused,
-        "faults": [{"line": each.number, "uid": each.uid, "text": each.text} for each in counts.faults],
-    }

@@ -1,6 +1,8 @@
 """`mailserver calendar`, `addressbook` and `dav`: collections by hand, files in and out."""
 
+import io
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -129,3 +131,73 @@ def test_faults_of_the_command_are_told(cli: Run, ann: str, tmp_path: Path) -> N
     assert cli("dav", "import", "no@example.test", "-", stdin=ics(event("1"))).code == 67
     assert cli("dav", "import", ann, "-", "--calendar", "none", stdin=ics(event("1"))).code == 65
     assert cli("dav", "export", ann, "--calendar", "a", "--addressbook", "b").code == 65
+
+
+def test_all_of_a_home_is_one_archive_that_fills_another_home(cli: Run, ann: str, bob: str, tmp_path: Path) -> None:
+    file = str(tmp_path / "ann.zip")
+    for slug in ("..hidden", "a\\b:c", "été"):
+        assert cli("calendar", "add", ann, f"The {slug}", "--slug", slug, "--color", "#123456").code == 0
+        assert cli("dav", "import", ann, "-", "--calendar", slug, stdin=ics(event(f"in/{slug}"))).code == 0
+    assert cli("dav", "import", ann, "-", stdin=card("../c", "Cid").encode()).code == 0
+    assert cli("calendar", "set", ann, "été", "--default").code == 0
+    assert cli("calendar", "share", bob, "calendar", ann, "--write").code == 0
+    assert cli("dav", "export", ann, file, "--all").code == 0
+    with zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+        assert len(names) == 7  # without what bob shares; two calendars of the start, three, a book, the index
+        assert not [name for name in names if ".." in name or "\\" in name or ":" in name]
+    done = cli("dav", "import", bob, file)
+    assert (done.code, done.out.count(": 1 added"), done.out.count(": 0 added")) == (0, 4, 2)
+    found = {each["slug"]: each for each in json.loads(cli("calendar", "list", bob, "--json").out)}
+    assert found.keys() == {"calendar", "tasks", "..hidden", "a\\b:c", "été"}
+    assert (found["été"]["default"], found["été"]["name"], found["été"]["color"]) == (True, "The été", "#123456")
+    assert "UID:in/..hidden" in cli("dav", "export", bob, "--calendar", "..hidden").out
+    again = cli("dav", "import", bob, file)
+    assert (again.code, again.out.count(": 0 added")) == (0, 6)
+
+
+def test_an_archive_goes_not_into_what_others_share(cli: Run, ann: str, bob: str, tmp_path: Path) -> None:
+    file = str(tmp_path / "bob.zip")
+    assert cli("calendar", "share", ann, "calendar", bob, "--write").code == 0
+    assert cli("calendar", "set", bob, "calendar-ann", "--slug", "work").code == 0
+    assert cli("calendar", "add", ann, "work").code == 0
+    assert cli("dav", "import", ann, "-", "--calendar", "work", stdin=ics(event("1"))).code == 0
+    assert cli("dav", "export", ann, file, "--all").code == 0
+    assert cli("dav", "import", bob, file).code == 0
+    assert cli("calendar", "list", bob).rows[-2][0] == "work-2"
+    assert "BEGIN:VEVENT" not in cli("dav", "export", ann).out
+
+
+@pytest.mark.parametrize(
+    ("contents", "told"),
+    [
+        ({}, "no index.json"),
+        ({"index.json": b"{}"}, "index.json of the archive"),
+        ({"index.json": b'{"format": 2, "collections": []}'}, "index.json of the archive"),
+        ({"index.json": b'{"format":1,"collections":[{"file":"../x","family":"calendars","slug":"x","name":"x"}]}'},
+         "no ../x"),
+        ({"index.json": b'{"format":1,"collections":[{"file":"x","family":"calendars","slug":"a/b","name":"x"}]}',
+          "x": b""}, "no '/'"),
+    ],
+)  # fmt: skip
+def test_an_archive_of_something_else_is_refused_in_words(
+    cli: Run, ann: str, contents: dict[str, bytes], told: str
+) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, data in contents.items():
+            archive.writestr(name, data)
+    done = cli("dav", "import", ann, "-", stdin=packed.getvalue())
+    assert (done.code, told in done.err) == (65, True), done.err
+    cut = cli("dav", "import", ann, "-", stdin=b"PK\x03\x04" + b"x" * 100)
+    assert (cut.code, "damaged" in cut.err) == (65, True)
+
+
+def test_an_export_that_fails_leaves_the_file_there_was(cli: Run, ann: str, tmp_path: Path) -> None:
+    file, new = tmp_path / "a.ics", tmp_path / "new.ics"
+    file.write_bytes(b"precious" * 100)
+    for each in (file, new):
+        assert cli("dav", "export", ann, str(each), "--calendar", "none").code == 65
+    assert (file.read_bytes(), new.exists()) == (b"precious" * 100, False)
+    assert cli("dav", "export", ann, str(file)).code == 0
+    assert file.read_bytes().endswith(b"END:VCALENDAR\r\n")

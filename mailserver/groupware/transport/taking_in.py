@@ -1,12 +1,13 @@
-"""Files of calendars and contacts in and out: each object a member of its own, kept octet for octet.
+"""An import: each object a member of its own, kept octet for octet.
 
-An import goes on after an object it can not take, and tells of it by the line in the file. It can be run again: what
-is there already is left as it is, what is there in another form is replaced only where that was asked for.
+It goes on after an object it can not take, and tells of it by the line in the file. It can be run again: what is
+there already is left as it is, what is there in another form is replaced only where that was asked for.
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from mailserver.errors import BadValue, Refusal
 from mailserver.groupware import access, conditions, names, storing
@@ -15,27 +16,19 @@ from mailserver.groupware.access import Privilege, Seen
 from mailserver.groupware.members import Members
 from mailserver.groupware.scheduled import SILENT
 from mailserver.groupware.storing import Prepared
+from mailserver.groupware.transport.items import MAX_FILE_OCTETS, Item, items
 from mailserver.store import members
 from mailserver.store.collections import Collection, Family
 from mailserver.store.database import Rx, Tx
-from mailserver.store.members import PIECE
 from mailserver.store.store import Store
 
 BATCH = 200  # objects of one transaction
-MAX_FILE_OCTETS = 1 << 29
 MAX_FAULTS = 1000  # that are told one by one
 
 SUFFIX = {Family.CALENDARS: ".ics", Family.ADDRESSBOOKS: ".vcf"}
 
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One object of a file."""
-
-    number: int  # its first line, from 1
-    uid: str
-    data: bytes
-    fault: str | None = None
+Progress = Callable[["Counts"], None]
+"""Told after each transaction of what was done so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,68 +49,24 @@ class Counts:
     refused: int = 0
     faults: list[Fault] = field(default_factory=list)  # at most MAX_FAULTS
 
+    @property
+    def done(self) -> int:
+        return self.added + self.replaced + self.unchanged + self.kept + self.refused
+
     def refuse(self, item: Item, text: str) -> None:
         self.refused += 1
         if len(self.faults) < MAX_FAULTS:
             self.faults.append(Fault(item.number, item.uid, text))
 
 
-def family_of(data: bytes) -> Family:
-    """By what the file begins with. Raises BadValue."""
-    start = data[:4096].removeprefix(b"\xef\xbb\xbf").lstrip().upper()
-    if start.startswith(b"BEGIN:VCALENDAR"):
-        return Family.CALENDARS
-    if start.startswith(b"BEGIN:VCARD"):
-        return Family.ADDRESSBOOKS
-    raise BadValue("This is neither a calendar (BEGIN:VCALENDAR) nor a file of contacts (BEGIN:VCARD)")
-
-
-def items(family: Family, data: bytes) -> Iterator[Item]:
-    """The objects of a file, in its order. Never raises."""
-    return _events(data) if family is Family.CALENDARS else _cards(data)
-
-
-def _events(data: bytes) -> Iterator[Item]:
-    from mailserver.ical.split import split
-
-    for piece in split(data):
-        yield Item(piece.number, piece.uid, piece.data, piece.fault)
-
-
-def _cards(data: bytes) -> Iterator[Item]:
-    from mailserver.vcard.lines import spans
-
-    for span in spans(data):
-        octets = data[span.start : span.end]
-        yield _card(span.number, octets) if span.fault is None else Item(span.number, "", octets, span.fault)
-
-
-def _card(number: int, octets: bytes) -> Item:
-    """vCard 2.1 becomes 3.0; a card without UID gets one made of its octets."""
-    from mailserver.vcard.lines import BadCard, read
-    from mailserver.vcard.old import as_version_3
-
-    made = hashlib.sha256(octets).hexdigest()[:32]
-    try:
-        card = read(octets)
-        if card.version == "2.1":
-            octets = as_version_3(octets, made)
-            card = read(octets)
-    except BadCard as fault:
-        return Item(number, "", octets, str(fault))
-    uid = card.first("UID")
-    if uid is not None:
-        return Item(number, uid.value, octets)
-    first, end, rest = octets.partition(b"\n")
-    return Item(number, made, b"".join((first, end, b"UID:", made.encode(), b"\r\n", rest)))
-
-
-class Transport:
+class TakingIn:
     def __init__(self, store: Store, service: Members) -> None:
         self._store = store
         self._service = service
 
-    async def take_in(self, viewer: int, family: Family, slug: str, data: bytes, *, replace: bool) -> Counts:
+    async def take_in(
+        self, viewer: int, family: Family, slug: str, data: bytes, *, replace: bool, progress: Progress | None = None
+    ) -> Counts:
         """Add what the file holds, in transactions of at most BATCH objects. Nobody is invited by it.
 
         Raises NoSuchCollection, NotPermitted, BadValue (too large a file), InsufficientStorage.
@@ -126,19 +75,20 @@ class Transport:
             raise BadValue(f"A file to import has at most {MAX_FILE_OCTETS >> 20} MiB")
         seen = await self._store.read(access.require, viewer, family, slug, Privilege.BIND)
         counts = Counts()
-        found = await self._store.in_thread(lambda: list(items(family, data)))
-        for start in range(0, len(found), BATCH):
-            ready = await self._ready(seen, found[start : start + BATCH], counts)
-            done = await self._store.write(self._write, viewer, family, slug, ready, replace)
-            _sum(counts, done)
+        found = items(family, data)
+        while batch := await self._store.in_thread(lambda: list(islice(found, BATCH))):
+            ready = await self._store.in_thread(self._ready, seen.collection, batch, counts)
+            _sum(counts, await self._store.write(self._write, viewer, family, slug, ready, replace))
+            if progress is not None:
+                progress(counts)
         return counts
 
-    async def _ready(self, seen: Seen, batch: Sequence[Item], counts: Counts) -> list[tuple[Item, Prepared]]:
-        """Those of the batch that can be stored, looked at in a thread."""
-        return await self._store.in_thread(lambda: list(self._looked_at(seen.collection, batch, counts)))
+    def _ready(self, collection: Collection, batch: Sequence[Item], counts: Counts) -> list[tuple[Item, Prepared]]:
+        """Those of the batch that can be stored."""
+        return list(self._looked_at(collection, batch, counts))
 
     def _looked_at(
-        self, collection: Collection, batch: Iterable[Item], counts: Counts
+        self, collection: Collection, batch: Sequence[Item], counts: Counts
     ) -> Iterator[tuple[Item, Prepared]]:
         for item in batch:
             try:
@@ -181,50 +131,6 @@ class Transport:
         counts.added += stored.created
         counts.replaced += not stored.created and stored.changed
         counts.unchanged += not stored.changed
-
-    async def give_out(self, viewer: int, family: Family, slug: str) -> AsyncIterator[bytes]:
-        """A collection as one file, piece by piece. Raises NoSuchCollection."""
-        seen, listed = await self._service.list(viewer, family, slug)
-        join = _JOINS[family]
-        yield join.begin(seen.name)
-        written: set[bytes] = set()
-        for start in range(0, len(listed), PIECE):
-            hrefs = [member.href for member in listed[start : start + PIECE]]
-            found = await self._service.multiget(viewer, family, slug, hrefs)
-            yield b"".join([join.add(found[href][1], written) for href in hrefs if href in found])
-        yield join.end
-
-
-@dataclass(frozen=True, slots=True)
-class _Join:
-    """How the objects of a family become one file."""
-
-    begin: Callable[[str], bytes]  # of the collection's name
-    add: Callable[[bytes, set[bytes]], bytes]  # an object, and the time zones written before it
-    end: bytes
-
-
-def _begin(name: str) -> bytes:
-    from mailserver.ical import split
-
-    return split.begin(name)
-
-
-def _components(data: bytes, written: set[bytes]) -> bytes:
-    from mailserver.ical import split
-
-    return split.added(data, written)
-
-
-def _card_line(data: bytes, written: set[bytes]) -> bytes:
-    del written
-    return data if data.endswith(b"\n") else data + b"\r\n"
-
-
-_JOINS = {
-    Family.CALENDARS: _Join(_begin, _components, b"END:VCALENDAR\r\n"),
-    Family.ADDRESSBOOKS: _Join(lambda _: b"", _card_line, b""),
-}
 
 
 def _free_href(rx: Rx, collection: Collection, uid: str) -> str:
