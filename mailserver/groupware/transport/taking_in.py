@@ -124,7 +124,7 @@ class TakingIn:
             else:
                 counts.kept += 1
             return
-        href = there.href if there is not None else _free_href(tx, collection, uid)
+        href = there.href if there is not None else free_href(tx, collection, uid)
         stored = storing.put(
             tx, viewer, family, seen.slug, href, prepared, conditions.NONE, SILENT, self._service.rules
         )
@@ -133,7 +133,7 @@ class TakingIn:
         counts.unchanged += not stored.changed
 
 
-def _free_href(rx: Rx, collection: Collection, uid: str) -> str:
+def free_href(rx: Rx, collection: Collection, uid: str) -> str:
     """Of the UID where it can be a name; else, or where another member has that, of its digest."""
     href = uid + SUFFIX[collection.family]
     try:
