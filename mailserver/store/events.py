@@ -108,6 +108,11 @@ class SchedulingMailAdded:
 
 
 @dataclass(frozen=True, slots=True)
+class SchedulingWaits:
+    """An invitation or an answer waits to be delivered to people here."""
+
+
+@dataclass(frozen=True, slots=True)
 class ForeignCommit:
     """Another process wrote to the database; anything may have changed."""
 
@@ -125,5 +130,6 @@ Event = (
     | QueueSettled
     | CollectionChanged
     | SchedulingMailAdded
+    | SchedulingWaits
     | ForeignCommit
 )
