@@ -18,6 +18,7 @@ from mailserver.groupware.scheduling.implicit import ImplicitScheduling
 from mailserver.groupware.scheduling.inbox import Inbox
 from mailserver.groupware.scheduling.mail_in import MailIn
 from mailserver.groupware.scheduling.outbox import Outbox
+from mailserver.groupware.scheduling.pieces import Pieces
 from mailserver.groupware.scheduling.posting import Posting
 
 
@@ -44,6 +45,9 @@ def build(house: House, signer: Signer, letters: Correspondence) -> SchedulingPa
     users = CalendarUsers(hostname, config.delivery.max_alias_depth)
     copies = Copies(accept, secrets.token_bytes, config.dav)
     implicit = ImplicitScheduling(Deliveries(users, copies, ByCalendars(users)), config.scheduling)
+    pieces = Pieces(store, clock, implicit)
+    pieces.start()
+    house.closing.push_async_callback(pieces.stop)
     mail_in = MailIn(store, implicit, is_known, config.scheduling)
     house.take_up.extend(
         [

@@ -1,14 +1,14 @@
 """What the people invited are told when the organizer stores or deletes an object. RFC 6638 §3.2.1."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mailserver.ical import itip_times as times
 from mailserver.ical.itip_messages import Message, Method, for_cancel, for_request, message
-from mailserver.ical.itip_parties import address, attendees, components, highest_sequence, is_by_server
+from mailserver.ical.itip_parties import address, attendees, components, highest_sequence
 from mailserver.ical.itip_tree import Line, Part, line
-from mailserver.ical.itip_views import View, at_moment, is_cancelled, is_changed, lost, of_attendee
+from mailserver.ical.itip_views import Audience, View, at_moment, is_cancelled, is_changed, lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,9 @@ class _Change:
     organizer: str
     uid: str
     now: datetime
+    # by the identity of views: what those who see the same are told is made once, however many they are
+    changed: dict[tuple[int, int], bool] = field(default_factory=dict)
+    requests: dict[int, Message] = field(default_factory=dict)
 
 
 def messages(before: Part | None, after: Part | None, own: frozenset[str], now: datetime) -> list[Message]:
@@ -27,23 +30,15 @@ def messages(before: Part | None, after: Part | None, own: frozenset[str], now: 
         return []
     first = components(at_hand)[0]
     change = _Change(before, after, address(first.first("ORGANIZER")), first.value("UID").strip(), now)
+    was, becomes, forced = Audience(before), Audience(after), _forced(after)
     told: list[Message] = []
-    for who in _invited(before) | _invited(after):
+    for who in was.invited | becomes.invited:
         if who not in own:
-            told += _told(change, who)
+            told += _told(change, who, was.view(who), becomes.view(who), is_forced=who in forced)
     return told
 
 
-def _invited(calendar: Part | None) -> dict[str, None]:
-    """By this server, in the order of their lines."""
-    if calendar is None:
-        return {}
-    lines = ((address(each), each) for part in components(calendar) for each in part.lines("ATTENDEE"))
-    return {who: None for who, each in lines if who and is_by_server(each)}
-
-
-def _told(change: _Change, who: str) -> Iterable[Message]:
-    before, after = of_attendee(change.before, who), of_attendee(change.after, who)
+def _told(change: _Change, who: str, before: View, after: View, *, is_forced: bool) -> Iterable[Message]:
     if before.instances and not after.instances:
         if not _is_over(before):
             yield _uninvited(change, who, before)
@@ -53,14 +48,22 @@ def _told(change: _Change, who: str) -> Iterable[Message]:
             yield _called_off(change, who, after)
         return
     gone = lost(before, after)
+    is_new = not before.instances
     if before.has_series and not after.has_series:
         yield _uninvited(change, who, View({"": before.instances[""]}, {}))
-        before, gone = View({}, {}), {}
-    is_told_anew = is_changed(before, after) or _is_forced(change.after, who)
+        is_new, gone = True, {}
+    is_told_anew = is_forced or is_new or _is_changed(change, before, after)
     if is_told_anew:
         yield _request(change, who, after)
     if gone and not (is_told_anew and after.has_series):
         yield _instances_off(change, who, before, gone)
+
+
+def _is_changed(change: _Change, before: View, after: View) -> bool:
+    key = id(before), id(after)
+    if key not in change.changed:
+        change.changed[key] = is_changed(before, after)
+    return change.changed[key]
 
 
 def _is_over(view: View) -> bool:
@@ -68,19 +71,24 @@ def _is_over(view: View) -> bool:
     return all(map(is_cancelled, view.instances.values()))
 
 
-def _is_forced(after: Part | None, who: str) -> bool:
-    found = None if after is None else attendees(after).get(who)
-    return found is not None and found.param("SCHEDULE-FORCE-SEND").upper() == Method.REQUEST
+def _forced(after: Part | None) -> frozenset[str]:
+    """Those whom the client wants to be told in any case. RFC 6638 §7.2"""
+    lines = {} if after is None else attendees(after)
+    return frozenset(who for who, each in lines.items() if each.param("SCHEDULE-FORCE-SEND").upper() == Method.REQUEST)
 
 
 def _request(change: _Change, who: str, after: View) -> Message:
-    return _message(change, Method.REQUEST, who, map(for_request, after.instances.values()))
+    found = change.requests.get(id(after))
+    if found is None:
+        found = _message(change, Method.REQUEST, who, map(for_request, after.instances.values()))
+        change.requests[id(after)] = found
+    return replace(found, recipient=who)
 
 
 def request(calendar: Part, who: str, now: datetime) -> Message | None:
     """The object as it stands, for somebody who asks again (REFRESH). None where he is not invited."""
     first = components(calendar)[0]
-    view = of_attendee(calendar, who)
+    view = Audience(calendar).view(who)
     change = _Change(None, calendar, address(first.first("ORGANIZER")), first.value("UID").strip(), now)
     return _request(change, who, view) if view.instances else None
 

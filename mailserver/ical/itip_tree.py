@@ -1,22 +1,18 @@
 """A calendar object as a tree that remembers its octets: what is not changed comes out as it went in.
 
+Read by lines.py as everything is; here each line keeps the octets it stands in.
+
 Scheduling changes single lines of objects that belong to people (a PARTSTAT, a SCHEDULE-STATUS) and must leave all
 others alone: RFC 4791 §5.3.4. Nothing here is changed in place; an edit is a new tree that shares the rest.
 """
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from mailserver.errors import InvalidCalendarData
 from mailserver.ical import lines
+from mailserver.ical.lines import MAX_DEPTH, SHOWN
 from mailserver.ical.write import folded, quoted
-
-MAX_DEPTH = 8  # components in components; RFC 5545 needs three
-MAX_LINES = 200_000  # of one object
-
-_PHYSICAL = re.compile(rb"[^\r\n]*+(?:\r\n|\n|\r|\Z)")
-_LINE = re.compile(r'([A-Za-z0-9_-]+)((?:;[^":;]*(?:"[^"]*"[^":;]*)*)*):(.*)', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,64 +109,44 @@ def part(name: str, items: "Iterable[Line | Part]") -> Part:
 def parse(data: bytes) -> Part:
     """The first calendar of the data. Raises InvalidCalendarData."""
     open_parts: list[tuple[str, bytes, list[Line | Part]]] = []
-    for octets, text in _logical(data):
-        upper = text[:6].upper()
-        if upper == "BEGIN:":
+    for octets, read in _with_octets(data):
+        if read.name == "BEGIN":
             if len(open_parts) == MAX_DEPTH:
                 raise InvalidCalendarData(f"The object is nested deeper than {MAX_DEPTH} components")
-            open_parts.append((text[6:].strip().upper(), octets, []))
-        elif upper[:4] == "END:":
-            if not open_parts or open_parts[-1][0] != text[4:].strip().upper():
-                raise InvalidCalendarData(f"END:{text[4:].strip()[:40]} ends nothing")
+            open_parts.append((_component_name(read), octets, []))
+        elif read.name == "END":
+            if not open_parts or open_parts[-1][0] != _component_name(read):
+                raise InvalidCalendarData(f"END:{read.value.strip()[:SHOWN]} ends nothing")
             name, begin, items = open_parts.pop()
             closed = Part(name, begin, tuple(items), octets)
             if not open_parts:
                 return _calendar(closed)
             open_parts[-1][2].append(closed)
-        elif open_parts and text:
-            open_parts[-1][2].append(_line(octets, text))
+        elif open_parts:
+            open_parts[-1][2].append(Line(octets, read.name, tuple(read.params.items()), read.value))
     raise InvalidCalendarData("The object has no END:VCALENDAR")
+
+
+def _component_name(read: lines.Line) -> str:
+    return read.value.strip().upper()
 
 
 def _calendar(found: Part) -> Part:
     if found.name != "VCALENDAR":
-        raise InvalidCalendarData(f"The object is a {found.name[:40]}, not a VCALENDAR")
+        raise InvalidCalendarData(f"The object is a {found.name[:SHOWN]}, not a VCALENDAR")
     return found
 
 
-def _logical(data: bytes) -> Iterable[tuple[bytes, str]]:
-    """Unfolded lines with the octets they stand in. RFC 5545 §3.1; blank lines stay with the line before."""
-    held: list[bytes] = []
-    for count, found in enumerate(_PHYSICAL.finditer(data)):
-        octets = found[0]
-        if not octets:
-            break
-        if count >= MAX_LINES:
-            raise InvalidCalendarData(f"The object has more than {MAX_LINES} lines")
-        if held and octets[:1] not in {b" ", b"\t"} and octets.strip(b"\r\n"):
-            yield _unfolded(held)
-            held = []
-        held.append(octets)
-    if held:
-        yield _unfolded(held)
-
-
-def _unfolded(held: list[bytes]) -> tuple[bytes, str]:
-    first, *rest = held
-    text = first.rstrip(b"\r\n") + b"".join(each.rstrip(b"\r\n")[1:] for each in rest)
-    try:
-        return b"".join(held), text.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError:
-        raise InvalidCalendarData("The object is not UTF-8") from None
-
-
-def _line(octets: bytes, text: str) -> Line:
-    found = _LINE.fullmatch(text)
-    if found is None:
-        raise InvalidCalendarData(f"not a content line: {text[:60]!a}")
-    name, params, value = found.groups()
-    name = name.upper()
-    return Line(octets, name, tuple(lines.Line(name, params, value).params.items()), value)
+def _with_octets(data: bytes) -> Iterator[tuple[bytes, lines.Line]]:
+    """Lines with the octets they stand in; empty lines stay with the line before, a byte order mark with the first."""
+    start, held = 0, None
+    for at, _, read in lines.content_lines(data):
+        if held is not None:
+            yield data[start:at], held
+            start = at
+        held = read
+    if held is not None:
+        yield data[start:], held
 
 
 def _render(tree: Part, out: list[bytes]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from mailserver.ical import itip_times as times
-from mailserver.ical.itip_parties import address, attendee, components, is_by_server, organizer
+from mailserver.ical.itip_parties import address, components, is_by_server, organizer
 from mailserver.ical.itip_tree import Line, Part, line
 
 OWN_PREFIX = "X-"  # properties nobody else is told of a change of
@@ -37,23 +37,45 @@ def whole(calendar: Part | None) -> View:
     return View(found, {} if series is None else _excluded(series))
 
 
-def of_attendee(calendar: Part | None, who: str) -> View:
-    """What he is invited to by this server; the series without the instances that leave him out."""
-    seen = whole(calendar)
-    mine = {each: part for each, part in seen.instances.items() if _is_invited(part, who)}
+class Audience:
+    """What of an object each of those invited sees; those who see the same share one view."""
+
+    def __init__(self, calendar: Part | None) -> None:
+        self._seen = whole(calendar)
+        self._invited = {key: _invited(part) for key, part in self._seen.instances.items()}
+        self._views: dict[frozenset[str], View] = {}
+
+    @property
+    def invited(self) -> dict[str, None]:
+        """Addresses of those invited by this server, in the order of their lines."""
+        return {who: None for each in self._invited.values() for who in each}
+
+    def view(self, who: str) -> View:
+        """What he is invited to by this server; the series without the instances that leave him out."""
+        keys = frozenset(key for key, invited in self._invited.items() if who in invited)
+        found = self._views.get(keys)
+        if found is None:
+            found = self._views[keys] = _view(self._seen, keys)
+        return found
+
+
+def _invited(part: Part) -> dict[str, None]:
+    lines = ((address(each), each) for each in part.lines("ATTENDEE"))
+    first: dict[str, Line] = {}
+    for who, each in lines:
+        first.setdefault(who, each)
+    return {who: None for who, each in first.items() if who and is_by_server(each)}
+
+
+def _view(seen: View, keys: Collection[str]) -> View:
+    mine = {each: part for each, part in seen.instances.items() if each in keys}
     if "" not in mine:
         return View(mine, {})
     left_out = {
         each: recurrence_as(part, "EXDATE") for each, part in seen.instances.items() if each and each not in mine
     }
-    excluded = seen.excluded | left_out
     series = mine[""].with_lines(list(left_out.values()))
-    return View(mine | {"": series}, excluded)
-
-
-def _is_invited(part: Part, who: str) -> bool:
-    found = attendee(part, {who})
-    return found is not None and is_by_server(found)
+    return View(mine | {"": series}, seen.excluded | left_out)
 
 
 def recurrence_as(part: Part, name: str) -> Line:

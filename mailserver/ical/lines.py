@@ -140,11 +140,10 @@ class _Open:
 
 
 def _read(data: bytes, max_lines: int, max_components: int) -> tuple[Component, ...]:
-    _check_octets(data, max_lines)
     stack: list[_Open] = []
     done: list[Component] = []
     count = 0
-    for start, end, line in _lines(data):
+    for start, end, line in content_lines(data, max_lines):
         if line.name == "BEGIN":
             count += 1
             if len(stack) == MAX_DEPTH or count > max_components:
@@ -162,6 +161,15 @@ def _read(data: bytes, max_lines: int, max_components: int) -> tuple[Component, 
     return tuple(done)
 
 
+def content_lines(data: bytes, max_lines: int = MAX_LINES) -> Iterator[tuple[int, int, Line]]:
+    """(start, end with its line end, line) of each, where they stand in the octets. Raises InvalidCalendarData.
+
+    Between an end and the next start are empty lines at most, before the first one a byte order mark.
+    """
+    _check_octets(data, max_lines)
+    return _lines(data)
+
+
 def _check_octets(data: bytes, max_lines: int) -> None:
     if data.count(b"\n") > max_lines:
         raise InvalidCalendarData(f"more than {max_lines} lines")
@@ -170,8 +178,8 @@ def _check_octets(data: bytes, max_lines: int) -> None:
 
 
 def _lines(data: bytes) -> Iterator[tuple[int, int, Line]]:
-    """(start, end with its line end, line). Each octet is one character here, so that offsets are those of octets
-    and a fold may cut a UTF-8 sequence; characters are made of whole lines."""
+    """Each octet is one character here, so that offsets are those of octets and a fold may cut a UTF-8 sequence;
+    characters are made of whole lines."""
     octets = data.decode("latin-1")
     is_ascii = data.isascii()
     at, length = len(_BOM) if data.startswith(_BOM) else 0, len(data)

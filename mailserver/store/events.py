@@ -112,6 +112,10 @@ class FeedsChanged:
     """A calendar shows another outside feed, or one that is to be fetched now."""
 
 
+class SchedulingWaits:
+    """An invitation or an answer waits to be delivered to people here."""
+
+
 @dataclass(frozen=True, slots=True)
 class ForeignCommit:
     """Another process wrote to the database; anything may have changed."""
@@ -131,5 +135,6 @@ Event = (
     | CollectionChanged
     | SchedulingMailAdded
     | FeedsChanged
+    | SchedulingWaits
     | ForeignCommit
 )

@@ -7,7 +7,7 @@ from mailserver.errors import Refusal
 from mailserver.ical.itip_parties import address, components, is_mail
 from mailserver.ical.itip_tree import Part
 from mailserver.store import recipients, scheduling_copies, users
-from mailserver.store.database import Rx
+from mailserver.store.database import Rx, Tx
 
 MAX_ADDRESSES = 200  # of one user that his principal lists
 
@@ -20,13 +20,24 @@ class Where(Enum):
 class CalendarUsers:
     def __init__(self, hostname: str, max_alias_depth: int) -> None:
         self._hostname = hostname
+        self._last: tuple[Tx, dict[str, int | Where]] | None = None
         self.configure(max_alias_depth)
 
     def configure(self, max_alias_depth: int) -> None:
         self.max_depth = max_alias_depth
 
     def whose(self, rx: Rx, calendar_user: str) -> int | Where:
-        """The id of the one user that mail for the address reaches."""
+        """The id of the one user that mail for the address reaches; looked up once in a transaction."""
+        if not isinstance(rx, Tx):
+            return self._whose(rx, calendar_user)
+        if self._last is None or self._last[0] is not rx:
+            self._last = rx, {}
+        known = self._last[1]
+        if calendar_user not in known:
+            known[calendar_user] = self._whose(rx, calendar_user)
+        return known[calendar_user]
+
+    def _whose(self, rx: Rx, calendar_user: str) -> int | Where:
         if not is_mail(calendar_user):
             return Where.NOBODY
         try:

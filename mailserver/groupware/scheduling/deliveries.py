@@ -19,9 +19,11 @@ from mailserver.ical.itip_messages import Message, Method
 from mailserver.ical.itip_parties import PartStat, Status, attendees
 from mailserver.ical.itip_tree import Part
 from mailserver.ical.itip_views import is_cancelled, is_changed, organizer_address, whole
-from mailserver.store import scheduling_attendees, scheduling_inbox, scheduling_settings
+from mailserver.store import scheduling_answers, scheduling_attendees, scheduling_inbox, scheduling_settings
 from mailserver.store.database import Rx, Tx
 from mailserver.store.scheduling_settings import AutoReply
+
+MAX_AT_ONCE = 20  # copies that are written in the transaction of who brings the message
 
 
 class Occupied(Protocol):
@@ -134,7 +136,7 @@ class Deliveries:
             return Delivered(Status.DELIVERED, result.verdict)
         if result.calendar.render() != found.calendar.render():
             self.copies.write(tx, found, found.collection, result.calendar, found.member.schedule_tag)
-        self.tell_others(tx, result, message)
+        self.tell_others(tx, user_id, result, message)
         return Delivered(Status.DELIVERED, Verdict.DONE, None, result.calendar)
 
     def reply_to(self, tx: Tx, user_id: int, calendar: Part, message: Message) -> Result:
@@ -150,12 +152,19 @@ class Deliveries:
         scheduling_attendees.set_stamps(tx, user_id, message.uid, name, stamps)
         return result
 
-    def tell_others(self, tx: Tx, result: Result, message: Message) -> None:
-        """Copies of the others here show the answer; it is no message to them, and nobody elsewhere gets mail."""
+    def tell_others(self, tx: Tx, user_id: int, result: Result, message: Message) -> None:
+        """Copies of the others here show the answer; it is no message to them, and nobody elsewhere gets mail.
+
+        Where they are many, the copies follow later: groupware.scheduling.pieces.
+        """
         if result.calendar is None:
             return
         organizer = organizer_address(result.calendar)
-        for who in attendees(result.calendar):
+        guests = attendees(result.calendar)
+        if len(guests) > MAX_AT_ONCE:
+            scheduling_answers.mark(tx, user_id, message.uid, organizer)
+            return
+        for who in guests:
             other = self.users.whose(tx, who)
             if isinstance(other, Where) or who in {message.sender, organizer}:
                 continue

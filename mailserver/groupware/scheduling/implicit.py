@@ -7,7 +7,7 @@ Whose calendar it lies in counts, not who writes: somebody who may write in it a
     neither               stored as it is: an event somebody imported is nobody's message
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from mailserver.config.tree import SchedulingConfig
@@ -20,7 +20,7 @@ from mailserver.errors import (
 )
 from mailserver.groupware.scheduled import Change, Settled
 from mailserver.groupware.scheduling.calendar_users import Where
-from mailserver.groupware.scheduling.deliveries import Deliveries, now
+from mailserver.groupware.scheduling.deliveries import MAX_AT_ONCE, Deliveries, now
 from mailserver.ical import itip_attendee, itip_organizer, itip_tree
 from mailserver.ical.itip_answers import keep_answers
 from mailserver.ical.itip_incoming import Result
@@ -28,7 +28,7 @@ from mailserver.ical.itip_messages import Message, Method, with_status, without_
 from mailserver.ical.itip_parties import Status, attendee, attendees, components, organizers
 from mailserver.ical.itip_tree import Part
 from mailserver.ical.itip_views import organizer_address
-from mailserver.store import scheduling_attendees, scheduling_copies, scheduling_mail
+from mailserver.store import scheduling_attendees, scheduling_copies, scheduling_deliveries, scheduling_mail
 from mailserver.store.database import Tx
 
 
@@ -72,8 +72,7 @@ class ImplicitScheduling:
         before = itip_tree.parse(change.before[1])
         own = self.deliveries.users.own(tx, owner, [before])
         if organizer_address(before) in own:
-            for message in itip_organizer.messages(before, None, own, now(tx)):
-                self.send(tx, owner, message)
+            self._send_all(tx, owner, itip_organizer.messages(before, None, own, now(tx)))
             scheduling_attendees.forget(tx, owner, change.before[0].uid)
         elif _takes_part(before, own):
             found = itip_attendee.messages(before, None, own, now(tx), wants_reply=change.options.reply)
@@ -88,17 +87,35 @@ class ImplicitScheduling:
         if before is not None:
             after = keep_answers(before, after, own)
         told = after if organizer_address(after) else None  # without an organizer nobody is invited any more
-        after, statuses = without_force(after), dict[str, str]()
-        answers: list[Message] = []
-        for message in itip_organizer.messages(before, told, own, now(tx)):
-            status, answer = self.send(tx, owner, message)
+        messages = itip_organizer.messages(before, told, own, now(tx))
+        for message in messages:
             if message.method is Method.REQUEST:
                 scheduling_attendees.set_sent(tx, owner, message.uid, message.recipient, message.sequence)
-            statuses[message.recipient] = status
-            answers += [] if answer is None else [answer]
-        return self._with_answers(tx, owner, with_status(after, statuses), answers)
+        statuses, answers = self._send_all(tx, owner, messages)
+        return self.with_answers(tx, owner, with_status(without_force(after), statuses), answers)
 
-    def _with_answers(self, tx: Tx, owner: int, calendar: Part, answers: Iterable[Message]) -> Part:
+    def _send_all(self, tx: Tx, owner: int, messages: Sequence[Message]) -> tuple[dict[str, str], list[Message]]:
+        """SCHEDULE-STATUS of each recipient, and what some answer by themselves.
+
+        Where more people here are told than one transaction should hold up the others for, it goes on after it.
+        """
+        users = self.deliveries.users
+        here = [each for each in messages if not isinstance(users.whose(tx, each.recipient), Where)]
+        if not self._must_wait(tx, owner, here):
+            here = []
+        _put_off(tx, owner, here)
+        statuses, answers = {each.recipient: str(Status.PENDING) for each in here}, list[Message]()
+        later = frozenset(statuses)
+        for message in (each for each in messages if each.recipient not in later):
+            statuses[message.recipient], answer = self.send(tx, owner, message)
+            answers += [] if answer is None else [answer]
+        return statuses, answers
+
+    def _must_wait(self, tx: Tx, owner: int, here: Sequence[Message]) -> bool:
+        """Too many of them, or something about the event waits already: messages keep their order."""
+        return len(here) > MAX_AT_ONCE or any(scheduling_deliveries.is_any(tx, owner, each.uid) for each in here[:1])
+
+    def with_answers(self, tx: Tx, owner: int, calendar: Part, answers: Iterable[Message]) -> Part:
         """Of those who answer by themselves, as they are invited."""
         results: list[tuple[Result, Message]] = []
         for answer in answers:
@@ -107,7 +124,7 @@ class ImplicitScheduling:
                 calendar = result.calendar
                 results.append((result, answer))
         for result, answer in results:
-            self.deliveries.tell_others(tx, replace(result, calendar=calendar), answer)
+            self.deliveries.tell_others(tx, owner, replace(result, calendar=calendar), answer)
         return calendar
 
     # ---- whoever is invited ----
@@ -165,6 +182,16 @@ class ImplicitScheduling:
         for collection, member in scheduling_copies.list_by_uid(tx, owner, change.accepted.uid):
             if (collection.id, member.href) != (change.seen.collection.id, change.href):
                 raise UniqueSchedulingObject(collection.slug, member.href)
+
+
+def _put_off(tx: Tx, owner: int, messages: Iterable[Message]) -> None:
+    """For groupware.scheduling.pieces."""
+    ids: dict[int, int] = {}  # what is the same for many is kept once
+    for each in messages:
+        if id(each.calendar) not in ids:
+            ids[id(each.calendar)] = scheduling_deliveries.add_message(tx, owner, each.data)
+        message_id = ids[id(each.calendar)]
+        scheduling_deliveries.add(tx, owner, message_id, each.method, each.sender, each.recipient, each.uid)
 
 
 def _takes_part(calendar: Part | None, own: frozenset[str]) -> bool:

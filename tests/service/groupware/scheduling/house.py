@@ -13,6 +13,7 @@ from mailserver.groupware.scheduling.calendar_users import CalendarUsers
 from mailserver.groupware.scheduling.copies import Copies
 from mailserver.groupware.scheduling.deliveries import Deliveries, NeverBusy, Occupied
 from mailserver.groupware.scheduling.implicit import ImplicitScheduling
+from mailserver.groupware.scheduling.pieces import Pieces
 from mailserver.groupware.storing import Stored
 from mailserver.ical import itip_tree
 from mailserver.ical.itip_parties import attendee, components, partstat
@@ -85,6 +86,10 @@ class House:
         """What the copy of `where` says that `who` answered."""
         seen = whole(itip_tree.parse(await self.data(where))).instances
         return partstat(attendee(seen[key], {who}))
+
+    async def deliver_all(self) -> None:
+        """What waits for people here."""
+        await Pieces(self.store, self.store.clock, self.scheduling).deliver_all()
 
     async def inbox(self, who: str) -> list[str]:
         return [each.method for each in await self.store.read(scheduling_inbox.list, self.ids[who])]
