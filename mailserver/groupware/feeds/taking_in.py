@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 from mailserver.config.tree import DavConfig
 from mailserver.errors import BadValue, Refusal
-from mailserver.groupware import storing, transport
+from mailserver.groupware import storing
 from mailserver.groupware.accepted import Accept, Accepted
 from mailserver.groupware.feeds.fetching import Body, FeedFailed
+from mailserver.groupware.transport.taking_in import free_href
 from mailserver.ical import feed as feed_text
 from mailserver.ical import split
 from mailserver.store import collections, feeds, members
@@ -139,7 +140,7 @@ class TakingIn:
             storing.require_room(tx, collection, len(new.data), before, self._config)
             draft = new.accepted.draft(new.data)
             if before is None:
-                member = members.add(tx, collection, transport.free_href(tx, collection, new.accepted.uid), draft)
+                member = members.add(tx, collection, free_href(tx, collection, new.accepted.uid), draft)
             else:
                 member = members.replace(tx, collection, before, draft)
             new.accepted.apply(tx, member.id)
