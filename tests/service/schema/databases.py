@@ -30,6 +30,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "dav_removed": {"family": "calendars", "collection_id": OWN},
     "dav_shares": {"family": "calendars", "collection_id": OWN},
     "dav_properties": {"kind": "calendar", "resource_id": OWN},
+    "free_busy_settings": {"scope": "domain"},
     "dav_locks": {"family": "calendars", "collection_id": OWN},
 }
 
