@@ -358,6 +358,14 @@ class NoSuchLock(Refusal):
     http, text = 409, "No such lock here"
 
 
+class NoSuchLink(Refusal):
+    http, exit, text = 404, 65, "No such link"
+
+
+class NotASubscription(Refusal):
+    http, exit, text = 403, 65, "This calendar shows no outside feed"
+
+
 # --- scheduling ----------------------------------------------------------------------------------------------
 # Preconditions of RFC 6638 §3.2.4 and RFC 4791 §5.3.2.1.
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from mailserver.cli import feeds
 from mailserver.cli.context import Context
 from mailserver.cli.noun import Noun
 from mailserver.cli.output import json_option, octets, show_list
@@ -224,3 +225,5 @@ _VERBS = {"list": _list, "add": _add, "set": _set, "remove": _remove, "share": _
 for _group, _family in ((calendar, "calendars"), (addressbook, "addressbooks")):
     for _name, _verb in _VERBS.items():
         _group.command(_name)(_verb(_family))
+for _outside in feeds.VERBS:
+    calendar.add_command(_outside)

@@ -1,4 +1,4 @@
-"""`mailserver dav`: files of events and contacts in and out."""
+"""`mailserver dav`: files of events and contacts in and out; how clients find them."""
 
 import sys
 from functools import partial
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from mailserver.store.store import Store
 
 STDIN = "-"
+SERVICES = ("caldav", "carddav")
+HTTPS = 443
+TTL = 3600
 
 
 @click.group(cls=Noun)
@@ -80,6 +83,34 @@ def export(context: Context, user: str, file: str, calendar: str | None, address
         return
     with Path(file).open("wb") as target:
         context.run(lambda store: _give_out(context, store, user, family, calendar or addressbook, target))
+
+
+@dav.command()
+@click.argument("domain")
+@json_option
+@click.pass_obj
+def dns(context: Context, domain: str, as_json: bool) -> None:
+    """The DNS records by which clients find calendars and contacts of a domain (RFC 6764), as a zone file."""
+    from mailserver.dav.resources import PREFIX
+    from mailserver.store import domains
+
+    name = context.run(lambda store: store.read(domains.get, domain)).name
+    config = context.loaded().config
+    port = config.listeners.https.port or HTTPS
+    records = [
+        *(
+            (f"_{service}s._tcp.{name}.", kind, value)
+            for service in SERVICES
+            for kind, value in (("SRV", f"0 1 {port} {config.server.hostname}."), ("TXT", f'"path={PREFIX}"'))
+        ),
+        *((f"_{service}._tcp.{name}.", "SRV", "0 0 0 .") for service in SERVICES),  # not without TLS
+    ]
+    if as_json:
+        show_json([{"name": owner, "type": kind, "value": value} for owner, kind, value in records])
+        return
+    click.echo(f"; Calendars and contacts of {name}, over https alone (RFC 6764)")
+    for owner, kind, value in records:
+        click.echo(f"{owner} {TTL} IN {kind} {value}")
 
 
 def _read(file: str) -> bytes:

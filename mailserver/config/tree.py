@@ -306,6 +306,11 @@ class DavConfig:
     max_collections: int = 200  # calendars of one user, and as many address books; those others share count as well
     max_sharees: int = 100  # users one calendar or address book is shared with
     principals: PrincipalScope = PrincipalScope.DOMAIN  # whom users find to share with and to invite
+    public_links: bool = True  # false: addresses that show calendars without a login are not answered
+    subscriptions: bool = True  # false: feeds of other servers are not fetched; what was stays
+    max_subscriptions: int = 20  # calendars of one user that show feeds of other servers
+    max_feed_octets: int = 10_485_760  # 10 MiB; of one feed, unpacked
+    max_feed_objects: int = 10_000  # of one feed
 
 
 @dataclass(frozen=True, slots=True)

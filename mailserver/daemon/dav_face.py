@@ -7,6 +7,7 @@ from mailserver.daemon.scheduling_parts import SchedulingParts
 from mailserver.dav.app import DavApp
 from mailserver.dav.discovery import lead
 from mailserver.dav.logins import Logins
+from mailserver.dav.public import PublicApp
 from mailserver.dav.services import SchedulingFace, Services
 from mailserver.groupware.calendars.accept import accept as accept_event
 from mailserver.groupware.collections import Collections
@@ -21,8 +22,9 @@ from mailserver.web.mounts import Mounts
 from mailserver.web.server import WebServer
 
 DAV = "/dav"
+PUBLIC = ("/dav/feeds", "/dav/freebusy")  # without a login, or with one of their own
 WAYS_IN = ("/.well-known/caldav", "/.well-known/carddav", "/principals", "/")
-MOUNTS = (DAV, *WAYS_IN)
+MOUNTS = (DAV, *PUBLIC, *WAYS_IN)
 ACCEPT = {Family.CALENDARS: accept_event, Family.ADDRESSBOOKS: accept_contact}
 SECRET_OCTETS = 32
 
@@ -39,9 +41,12 @@ async def build(house: House, web: Mounts | None, scheduling: SchedulingParts | 
     )
     house.closing.push_async_callback(logins.close)
     app = DavApp(services(house, scheduling), logins, house.metrics)
+    public = PublicApp(house.store, logins, house.metrics, config.auth, config.dav)
     mounts = Mounts(MOUNTS)
     for each in filter(None, (mounts, web)):
         each.open(DAV, app)
+        for name in PUBLIC:
+            each.open(name, public)
         for name in WAYS_IN:
             each.open(name, lead)
         house.closing.callback(each.close)
@@ -52,6 +57,7 @@ async def build(house: House, web: Mounts | None, scheduling: SchedulingParts | 
             lambda new: logins.reconfigure(new.auth.cache_seconds, allow_plain_auth=new.web.allow_plain_auth),
             lambda new: https.reconfigure(new.web),
             lambda new: app.configure(new.dav),
+            lambda new: public.configure(new.auth, new.dav),
         ]
     )
 

@@ -20,7 +20,7 @@ from mailserver.auth.live_sessions import LiveSessions
 from mailserver.clock import Clock, SystemClock
 from mailserver.config.load import listeners
 from mailserver.config.tree import Config, TlsConfig, TlsMode
-from mailserver.daemon import contacts, dav_face, reading_faces, scheduling_parts, smtp_face
+from mailserver.daemon import contacts, dav_face, feeds, reading_faces, scheduling_parts, smtp_face
 from mailserver.daemon.chores import do_chores
 from mailserver.daemon.condition import Condition
 from mailserver.daemon.correspondence import Correspondence
@@ -183,6 +183,7 @@ class Daemon:
         reading_faces.build(house, mailboxes)
         await dav_face.build(house, self._web.mounts if self._web else None, scheduling)
         await contacts.keep(house)
+        feeds.refresh(house, resolver)
         ground = Ground(store, resolver, signing.signer, letters, self._open, self._reconfigure)
         await self._build_outbound(ground)
 

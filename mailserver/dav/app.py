@@ -4,9 +4,8 @@
 """
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import structlog
 
@@ -19,14 +18,11 @@ from mailserver.dav.logins import Logins
 from mailserver.dav.methods.table import METHODS, allowed
 from mailserver.dav.request import DavRequest
 from mailserver.dav.resources import Principal, Resource
-from mailserver.dav.response import Answer, Response, Streamed, text
+from mailserver.dav.response import Answer, text
+from mailserver.dav.sending import Receive, Scope, Send, begun, header_fields, send_answer
 from mailserver.dav.services import Services
 from mailserver.errors import MethodNotAllowed, Refusal
 from mailserver.metrics import Metrics
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 SERVER_BUG = text(500, "The server made a mistake; its log tells more")
 
@@ -49,7 +45,7 @@ class DavApp:
         began, method = self._monotonic(), str(scope["method"])
         try:
             answer = await self._answer(method, scope, receive)
-            await _send(answer, send, with_body=method != "HEAD")
+            await send_answer(answer, send, with_body=method != "HEAD")
         except ClientGone:
             _log.debug("client gone", method=method)
             return
@@ -62,7 +58,7 @@ class DavApp:
         viewer: Account | None = None
         path = scope["raw_path"].decode("latin-1")
         try:
-            headers = _headers(scope["headers"])
+            headers = header_fields(scope["headers"])
             private = scope["scheme"] == "https"
             viewer = await self._logins.log_in(headers.get("authorization"), peer, private=private)
             resource = resources.parse(path)
@@ -81,7 +77,7 @@ class DavApp:
                 self._services,
                 scope["scheme"],
             )
-            return await _begun(await row.run(request))
+            return await begun(await row.run(request))
         except Refusal as fault:
             user = viewer.address if viewer else None
             answer = refused.answer(fault, path)
@@ -100,51 +96,3 @@ def _require_own(viewer: Account, resource: Resource) -> None:
     owner = None if isinstance(resource, Principal) else resources.owner(resource)
     if owner is not None and owner != viewer.address:
         raise NotFound
-
-
-async def _send(answer: Answer, send: Send, *, with_body: bool) -> None:
-    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers]
-    if answer.content_type is not None:
-        headers.append((b"content-type", answer.content_type.encode()))
-    start: MutableMapping[str, Any] = {"type": "http.response.start", "status": answer.status, "headers": headers}
-    if isinstance(answer, Response):
-        if answer.status not in {204, 304}:  # RFC 9110 §8.6
-            headers.append((b"content-length", b"%d" % len(answer.body)))
-        await send(start)
-        await send({"type": "http.response.body", "body": answer.body if with_body else b""})
-        return
-    await _stream(answer, start, send)
-
-
-async def _begun(answer: Answer) -> Answer:
-    """The first piece is made before the status is sent: what is refused until then still gets its answer."""
-    if isinstance(answer, Response):
-        return answer
-    pieces = aiter(answer.pieces)
-    first = await anext(pieces, b"")
-    return replace(answer, pieces=_after(first, pieces))
-
-
-async def _after(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for piece in pieces:
-        yield piece
-
-
-async def _stream(answer: Streamed, start: MutableMapping[str, Any], send: Send) -> None:
-    """`send` waits while the client does not read; a fault on the way ends the connection, so that nobody takes what
-    came for the whole."""
-    await send(start)
-    async for piece in answer.pieces:
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
-
-
-def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Names in lower case; several of one name are joined, RFC 9110 §5.3."""
-    headers = dict[str, str]()
-    for octets, value in raw:
-        name = octets.decode("latin-1")
-        decoded = value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {decoded}" if name in headers else decoded
-    return headers

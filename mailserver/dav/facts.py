@@ -42,6 +42,7 @@ class Facts:
     shares: tuple[Share, ...] = ()  # where NEED_SHARES was asked for and the viewer is the owner
     locks: tuple[Lock, ...] = ()
     quota: Quota | None = None
+    source: str | None = None  # of the feed a calendar shows, where NEED_SOURCE was asked for, to its owner
     dead: Mapping[Name, bytes] = field(default_factory=dict)  # whole elements
 
     @property

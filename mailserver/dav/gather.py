@@ -28,8 +28,8 @@ from mailserver.errors import NoSuchMember
 from mailserver.groupware import access, room
 from mailserver.groupware.access import Privilege, Seen
 from mailserver.groupware.scheduling import inbox
-from mailserver.store import collections, dav_locks, dead_properties, members, scheduling_inbox, shares
-from mailserver.store.collections import Family
+from mailserver.store import collections, dav_locks, dead_properties, feeds, members, scheduling_inbox, shares
+from mailserver.store.collections import Family, Kind
 from mailserver.store.database import Rx
 from mailserver.store.dead_properties import Owner, Place
 from mailserver.store.members import Member
@@ -109,6 +109,9 @@ class Gathering:
         """What is read only where it is asked for."""
         if Need.SHARES in self._needs and Privilege.SHARE in seen.privileges:
             facts = replace(facts, shares=tuple(shares.list_of(self._rx, seen.collection)))
+        if Need.SOURCE in self._needs and seen.collection.kind is Kind.SUBSCRIPTION and not seen.is_shared_in:
+            feed = feeds.find(self._rx, seen.collection.id)
+            facts = replace(facts, source=feed.url if feed is not None else None)
         if Need.LOCKS in self._needs:
             facts = replace(facts, locks=tuple(dav_locks.list(self._rx, seen.collection, self._now_ms)))
         if Need.QUOTA in self._needs:

@@ -59,13 +59,17 @@ class Logins:
 
     async def log_in(self, authorization: str | None, peer: str, *, private: bool) -> Account:
         """`private`: the connection has TLS. Raises AuthenticationFailed, AuthenticationDelayed, PrivacyRequired."""
-        if not private and not (self._allow_plain_auth and is_loopback(peer)):
-            raise PrivacyRequired(TLS_NEEDED)
+        self.require_private(peer, private=private)
         credentials = basic.parse(authorization)
         if credentials is None:
             raise AuthenticationFailed("Log in with the mail address and its password, or with an access token")
         key = digest(self._secret, peer, credentials.username, credentials.password)
         return self._recall(key) or await self._ask(key, credentials, peer)
+
+    def require_private(self, peer: str, *, private: bool) -> None:
+        """For all that is secret. Raises PrivacyRequired."""
+        if not private and not (self._allow_plain_auth and is_loopback(peer)):
+            raise PrivacyRequired(TLS_NEEDED)
 
     # ---- inside ----
 

@@ -27,6 +27,11 @@ def answer(refusal: Refusal, path: str = "") -> Response:
     return Response(refusal.http, errors.body(refusal, path), XML, headers)
 
 
+def in_words(refusal: Refusal) -> Response:
+    """For programs that know nothing of DAV, and people."""
+    return text(refusal.http, refusal.text, _headers(refusal))
+
+
 def _headers(refusal: Refusal) -> Headers:
     match refusal:
         case AuthenticationFailed():

@@ -16,6 +16,9 @@ from mailserver.dav.errors import BadPath, NotFound, OtherHost
 from mailserver.store.collections import Family
 
 PREFIX = "/dav/"
+FEEDS = "/dav/feeds/"  # calendars under secret addresses; they are no part of the tree of collections
+FREE_BUSY = "/dav/freebusy/"  # when users are busy
+FEED_SUFFIX = ".ics"
 MAX_PATH_OCTETS = 4096
 MAX_SEGMENT_OCTETS = 1024  # after decoding
 _SAFE = "@:+=,$!*()~"  # in a segment as they are; "&", "'" and "<" never are, so a path needs no XML escaping
@@ -118,7 +121,7 @@ def parse(path: str) -> Resource:
         raise NotFound
     encoded = path[len(PREFIX) :].split("/")
     is_folder = encoded[-1] == ""
-    segments = [_decoded(segment) for segment in (encoded[:-1] if is_folder else encoded)]
+    segments = [decoded(segment) for segment in (encoded[:-1] if is_folder else encoded)]
     if not segments:
         return Root()
     resource = _TOPS[segments[0]](segments[1:]) if segments[0] in _TOPS else None
@@ -159,6 +162,15 @@ def href(resource: Resource) -> str:
     A collection's ends with a slash.
     """
     return _PATHS[type(resource)](resource)
+
+
+def feed_path(secret: str) -> str:
+    """Of a calendar under a secret address."""
+    return f"{FEEDS}{secret}{FEED_SUFFIX}"
+
+
+def free_busy_path(user: str, secret: str | None = None) -> str:
+    return f"{FREE_BUSY}{segment(user)}" + (f"?token={secret}" if secret is not None else "")
 
 
 def segment(name: str) -> str:
@@ -209,7 +221,7 @@ def user_segment(name: str) -> str:
         return name
 
 
-def _decoded(encoded: str) -> str:
+def decoded(encoded: str) -> str:
     """One segment. Raises BadPath; NotFound for an empty one."""
     if not encoded:
         raise NotFound

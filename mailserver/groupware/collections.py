@@ -4,6 +4,7 @@ import builtins
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import Enum
 
 from mailserver.config.tree import DavConfig
@@ -11,6 +12,7 @@ from mailserver.errors import BadValue, CollectionExists, DefaultNeeded, LimitRe
 from mailserver.groupware import access, conditions, locks, names, properties
 from mailserver.groupware.access import Privilege, Seen
 from mailserver.groupware.conditions import Conditions
+from mailserver.groupware.feeds import sources
 from mailserver.groupware.properties import DeadChanges
 from mailserver.store import collections, shares
 from mailserver.store.collections import ALL_COMPONENTS, Collection, Draft, Family, Kind
@@ -43,6 +45,8 @@ class NewCollection:
     timezone_id: str | None = None  # the zone's name, RFC 7809; without it that of `timezone`
     components: tuple[str, ...] = ALL_COMPONENTS  # upper case; of no meaning for address books
     is_transparent: bool = False
+    source: str | None = None  # address of the outside feed that it shows: makes it a subscription, and transparent
+    every: timedelta = sources.USUAL  # how often that is fetched
     properties: DeadChanges = field(default_factory=dict)
 
 
@@ -57,6 +61,7 @@ class CollectionChanges:
     timezone: str | Keep | None = KEEP
     timezone_id: str | Keep | None = KEEP
     is_transparent: bool | Keep | None = KEEP
+    source: str | Keep | None = KEEP  # of a subscription
     properties: DeadChanges = field(default_factory=dict)
 
 
@@ -86,7 +91,8 @@ class Collections:
         return await self._store.read(_default, viewer, family)
 
     async def create(self, viewer: int, family: Family, slug: str, new: NewCollection) -> Seen:
-        """Raises CollectionExists, BadValue, LimitReached, TooManyProperties."""
+        """Raises CollectionExists, BadValue, LimitReached, TooManyProperties, NotPermitted (a feed, by the server's
+        configuration)."""
         return await self._store.write(create, viewer, family, slug, new, self._config)
 
     async def change(
@@ -130,17 +136,19 @@ def create(tx: Tx, viewer: int, family: Family, slug: str, new: NewCollection, c
     draft = Draft(
         slug,
         new.name or slug,
-        new.kind,
+        new.kind if new.source is None else Kind.SUBSCRIPTION,
         new.description,
         new.color,
         new.position,
         new.timezone,
         new.timezone_id or zone_name(new.timezone),
         new.components,
-        new.is_transparent,
+        new.is_transparent or new.source is not None,
     )
     _require_values(draft.name, draft.description, draft.color, draft.position, draft.timezone)
     made = access.owned(collections.add(tx, family, viewer, draft))
+    if new.source is not None:
+        sources.attach(tx, made.collection, new.source, new.every, config)
     properties.apply(tx, made.noted_by, new.properties)
     return made
 
@@ -184,6 +192,7 @@ def _change_share(tx: Tx, seen: Seen, wanted: Mapping[str, Value]) -> None:
 
 def _change_own(tx: Tx, seen: Seen, wanted: Mapping[str, Value], retime: Retime) -> None:
     columns = dict(wanted)
+    is_pointed, source = "source" in columns, columns.pop("source", None)
     if "name" in columns:
         columns["name"] = columns["name"] or seen.slug
     if "is_transparent" in columns:
@@ -194,6 +203,8 @@ def _change_own(tx: Tx, seen: Seen, wanted: Mapping[str, Value], retime: Retime)
     now = collections.set_columns(tx, seen.collection, {n: v for n, v in columns.items() if n in known})
     if (now.timezone, now.timezone_id) != (seen.collection.timezone, seen.collection.timezone_id):
         retime(tx, now)
+    if is_pointed:
+        sources.point(tx, now, source if isinstance(source, str) else None)
 
 
 def _timezone_columns(columns: dict[str, Value]) -> dict[str, Value]:
@@ -267,5 +278,5 @@ def _nothing(tx: Tx, collection: Collection) -> None:
     del tx, collection
 
 
-_LIVE = ("name", "description", "color", "position", "timezone", "timezone_id", "is_transparent")
+_LIVE = ("name", "description", "color", "position", "timezone", "timezone_id", "is_transparent", "source")
 _WORDS = {Family.CALENDARS: "calendars", Family.ADDRESSBOOKS: "address books"}

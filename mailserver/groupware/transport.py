@@ -174,7 +174,7 @@ class Transport:
             else:
                 counts.kept += 1
             return
-        href = there.href if there is not None else _free_href(tx, collection, uid)
+        href = there.href if there is not None else free_href(tx, collection, uid)
         stored = storing.put(
             tx, viewer, family, seen.slug, href, prepared, conditions.NONE, SILENT, self._service.rules
         )
@@ -227,7 +227,7 @@ _JOINS = {
 }
 
 
-def _free_href(rx: Rx, collection: Collection, uid: str) -> str:
+def free_href(rx: Rx, collection: Collection, uid: str) -> str:
     """Of the UID where it can be a name; else, or where another member has that, of its digest."""
     href = uid + SUFFIX[collection.family]
     try:

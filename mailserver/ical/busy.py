@@ -1,6 +1,6 @@
 """When somebody is busy: the periods of objects, merged. RFC 4791 §7.10, RFC 5545 §3.6.4."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
@@ -38,12 +38,15 @@ class Busy:
     kind: Kind = Kind.BUSY
 
 
-def of_object(data: bytes, window: TimeRange, floating: tzinfo) -> list[Busy]:
-    """Its periods within the range; none where it can not be read, for nobody is busy with that."""
+def of_object(data: bytes, window: TimeRange, floating: tzinfo, own: Collection[str] = ()) -> list[Busy]:
+    """Its periods within the range; none where it can not be read, for nobody is busy with that.
+
+    `own`: addresses of its owner, in lower case; what he declined takes none of his time.
+    """
     try:
         root = parse(data)
         zones = Zones(root)
-        found = [*_of_events(root, zones, window, floating), *_of_periods(root, zones, floating)]
+        found = [*_of_events(root, zones, window, floating, own), *_of_periods(root, zones, floating)]
     except InvalidCalendarData:
         return []
     return [clipped for each in found if (clipped := _clipped(each, window)) is not None]
@@ -68,7 +71,13 @@ def found_of(found: Iterable[Busy], kind: Kind) -> Iterator[Busy]:
     return (each for each in list(found) if each.kind is kind)
 
 
-def calendar(found: Iterable[Busy], window: TimeRange, stamp: datetime, lines: Iterable[bytes] = ()) -> bytes:
+def calendar(
+    found: Iterable[Busy],
+    window: TimeRange,
+    stamp: datetime,
+    lines: Iterable[bytes] = (),
+    method: str | None = None,
+) -> bytes:
     """A VCALENDAR with one VFREEBUSY. `lines`: more of it, such as ORGANIZER and ATTENDEE; `stamp`: DTSTAMP."""
     made = [
         write.line("DTSTAMP", f"{stamp.astimezone(UTC):%Y%m%dT%H%M%SZ}"),
@@ -81,17 +90,19 @@ def calendar(found: Iterable[Busy], window: TimeRange, stamp: datetime, lines: I
         for at in range(0, len(texts), PER_LINE):
             params = {} if kind is Kind.BUSY else {"FBTYPE": kind.value}
             made.append(write.line("FREEBUSY", ",".join(texts[at : at + PER_LINE]), params))
-    return write.calendar([write.component("VFREEBUSY", made)])
+    return write.calendar([write.component("VFREEBUSY", made)], method=method)
 
 
-def _of_events(root: Component, zones: Zones, window: TimeRange, floating: tzinfo) -> Iterator[Busy]:
+def _of_events(
+    root: Component, zones: Zones, window: TimeRange, floating: tzinfo, own: Collection[str]
+) -> Iterator[Busy]:
     events = root.named("VEVENT")
     if not events:
         return
     series = Series(events, zones)
     try:
         for found in islice(series.occurrences(window.start, window.end, floating, Budget()), MAX_PERIODS):
-            kind = _kind(found.component)
+            kind = None if _is_declined(found.component, own) else _kind(found.component)
             if kind is not None and found.start is not None and found.end is not None:
                 yield Busy(found.start.seconds(floating), found.end, kind)
     except BudgetSpent:
@@ -104,6 +115,14 @@ def _kind(event: Component) -> Kind | None:
     if (event.value("TRANSP") or "").strip().upper() == "TRANSPARENT" or status == "CANCELLED":
         return None
     return Kind.TENTATIVE if status == "TENTATIVE" else Kind.BUSY
+
+
+def _is_declined(event: Component, own: Collection[str]) -> bool:
+    return any(
+        (line.param("PARTSTAT") or "").upper() in {"DECLINED", "DELEGATED"}
+        for line in (event.all("ATTENDEE") if own else ())
+        if line.value.strip().lower().removeprefix("mailto:") in own
+    )
 
 
 def _of_periods(root: Component, zones: Zones, floating: tzinfo) -> Iterator[Busy]:

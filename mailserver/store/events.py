@@ -108,6 +108,11 @@ class SchedulingMailAdded:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedsChanged:
+    """A calendar shows another outside feed, or one that is to be fetched now."""
+
+
+@dataclass(frozen=True, slots=True)
 class ForeignCommit:
     """Another process wrote to the database; anything may have changed."""
 
@@ -125,5 +130,6 @@ Event = (
     | QueueSettled
     | CollectionChanged
     | SchedulingMailAdded
+    | FeedsChanged
     | ForeignCommit
 )

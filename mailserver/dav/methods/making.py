@@ -3,10 +3,12 @@
 RFC 4791 §5.3.1, RFC 5689 §3. A home holds one kind of collection only: plain MKCOL makes one of that kind.
 """
 
+from collections.abc import Iterator
+
 from mailserver.dav import conditions, xml_body, xml_writer
 from mailserver.dav.errors import BadXml, DavRefusal
 from mailserver.dav.methods.put import NoParent
-from mailserver.dav.names import Name, caldav, carddav, dav
+from mailserver.dav.names import Name, caldav, calendarserver, carddav, dav
 from mailserver.dav.properties import parse
 from mailserver.dav.properties.property import Live
 from mailserver.dav.request import DavRequest
@@ -81,11 +83,14 @@ async def _body(request: DavRequest) -> Element | None:
 
 
 KIND_FIELD = "resourcetype"
+SUBSCRIBED = calendarserver("subscribed")
 
 
 def _setting(request: DavRequest, ref: CollectionRef, body: Element | None) -> Setting:
     def kind(element: Element) -> object:
         asked = {child.name for child in element.children}
+        if ref.family is Family.CALENDARS and SUBSCRIBED in asked:  # macOS; what is made is a calendar all the same
+            asked = asked - {SUBSCRIBED} | {KINDS[ref.family]}
         if asked != {dav("collection"), KINDS[ref.family]}:
             raise WrongKind
         return True
@@ -97,7 +102,15 @@ def _setting(request: DavRequest, ref: CollectionRef, body: Element | None) -> S
     for instruction in body.all(dav("set")) if body is not None else ():
         prop = instruction.find(dav("prop"))
         setting.set(subject_of(ref), prop.children if prop is not None else (), more)
+    if "source" not in setting.live and any(each.find(SUBSCRIBED) for each in _kinds(body)):
+        setting.refused[dav("resourcetype")] = WrongKind("A subscribed calendar needs a source")
     return setting
+
+
+def _kinds(body: Element | None) -> Iterator[Element]:
+    for instruction in body.all(dav("set")) if body is not None else ():
+        prop = instruction.find(dav("prop"))
+        yield from prop.all(dav("resourcetype")) if prop is not None else ()
 
 
 _ON = (CollectionRef, MemberRef, Home, Inbox, Outbox, Principals, Root)

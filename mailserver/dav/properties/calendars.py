@@ -114,6 +114,11 @@ def _shared_url(facts: Facts) -> bytes | None:
     return href_element(href(Principal(facts.seen.collection.owner)))
 
 
+def _source(facts: Facts) -> bytes | None:
+    """Of the outside feed; often as good as a password, so that it is the owner's alone."""
+    return href_element(facts.source) if facts.source is not None else None
+
+
 def _free_busy_set(_facts: Facts) -> bytes:
     """RFC 6638 says schedule-calendar-transp in its place; old clients still ask."""
     return b""
@@ -141,5 +146,6 @@ ROWS = (
     Property(apple("calendar-order"), COLLECTIONS, _order, live=Live("position", parse.position)),
     Property(calendarserver("allowed-sharing-modes"), COLLECTIONS, _sharing_modes),
     Property(calendarserver("invite"), COLLECTIONS, _invite, needs=Need.SHARES),
+    Property(calendarserver("source"), CALENDAR, _source, needs=Need.SOURCE, live=Live("source", parse.source)),
     Property(calendarserver("organizer"), COLLECTIONS, _shared_url),
 )

@@ -4,8 +4,10 @@ import re
 from collections.abc import Callable
 
 from mailserver.dav.errors import DavRefusal
-from mailserver.dav.names import caldav
+from mailserver.dav.names import caldav, dav
 from mailserver.dav.xml_reader import Element
+from mailserver.errors import BadValue
+from mailserver.groupware.feeds import addresses
 
 MAX_NAME = 255  # characters
 MAX_DESCRIPTION = 10_000
@@ -101,6 +103,15 @@ def timezone_id(element: Element) -> str:
 class UnknownTimezone(BadPropertyValue):
     http, text = 403, "The time zone is not in the time zone database"
     precondition = caldav("valid-timezone")
+
+
+def source(element: Element) -> str:
+    """The address of an outside feed, in an href as Apple's clients write it."""
+    href = element.find(dav("href"))
+    try:
+        return addresses.checked(href.text if href is not None else element.text)
+    except BadValue as fault:
+        raise BadPropertyValue(fault.text) from None
 
 
 def is_transparent(element: Element) -> bool:

@@ -23,6 +23,7 @@ class Need(Flag):
     SHARES = auto()
     LOCKS = auto()
     QUOTA = auto()
+    SOURCE = auto()
 
 
 @dataclass(frozen=True, slots=True)

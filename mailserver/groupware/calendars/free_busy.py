@@ -1,5 +1,6 @@
 """When the owner of calendars is busy: for free-busy-query, scheduling and free-busy pages."""
 
+from collections.abc import Collection as Addresses
 from datetime import tzinfo
 
 from mailserver.groupware import access
@@ -24,9 +25,14 @@ async def of_calendar(store: Store, viewer: int, slug: str, window: TimeRange) -
     return await _of(store, [seen], window, None)
 
 
-async def of_user(store: Store, user_id: int, window: TimeRange, zone: tzinfo | None = None) -> list[Busy]:
-    """Of all calendars that are his own and not transparent; `zone`: of times without one, None: each calendar's."""
-    return await _of(store, await store.read(_counting, user_id), window, zone)
+async def of_user(
+    store: Store, user_id: int, window: TimeRange, zone: tzinfo | None = None, own: Addresses[str] = ()
+) -> list[Busy]:
+    """Of all calendars that are his own and not transparent; `zone`: of times without one, None: each calendar's.
+
+    `own`: his addresses, in lower case; what he declined does not count.
+    """
+    return await _of(store, await store.read(_counting, user_id), window, zone, own)
 
 
 def _counting(rx: Rx, user_id: int) -> list[Seen]:
@@ -34,14 +40,16 @@ def _counting(rx: Rx, user_id: int) -> list[Seen]:
     return [seen for seen in found if not seen.is_shared_in and not seen.is_transparent]
 
 
-async def _of(store: Store, calendars: list[Seen], window: TimeRange, zone: tzinfo | None) -> list[Busy]:
+async def _of(
+    store: Store, calendars: list[Seen], window: TimeRange, zone: tzinfo | None, own: Addresses[str] = ()
+) -> list[Busy]:
     found: list[Busy] = []
     for seen in calendars:
         floating = zone or zone_of_collection(seen.collection)
         ids = await store.read(_candidates, seen, window, floating)
         for start in range(0, len(ids), PIECE):
             cards = await store.read(members.list_by_id_with_data, seen.collection, ids[start : start + PIECE])
-            found += await store.in_thread(_busy, [data for _, data in cards], window, floating)
+            found += await store.in_thread(_busy, [data for _, data in cards], window, floating, own)
     return busy.merged(found)
 
 
@@ -54,5 +62,5 @@ def _candidates(rx: Rx, seen: Seen, window: TimeRange, floating: tzinfo) -> list
     return sorted(ids)
 
 
-def _busy(objects: list[bytes], window: TimeRange, floating: tzinfo) -> list[Busy]:
-    return [each for data in objects for each in busy.of_object(data, window, floating)]
+def _busy(objects: list[bytes], window: TimeRange, floating: tzinfo, own: Addresses[str]) -> list[Busy]:
+    return [each for data in objects for each in busy.of_object(data, window, floating, own)]
