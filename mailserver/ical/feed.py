@@ -10,7 +10,7 @@ from mailserver.ical import write
 from mailserver.ical.lines import Component, parse
 
 _ANY_BORDER = rb"[ \t]*:[ \t]*VALARM[ \t]*(?:\r?\n|\Z)"
-_ALARM = re.compile(rb"^[ \t]*BEGIN" + _ANY_BORDER + rb".*?^[ \t]*END" + _ANY_BORDER, re.I | re.M | re.S)
+_ALARM = re.compile(rb"^BEGIN" + _ANY_BORDER + rb".*?^END" + _ANY_BORDER, re.I | re.M | re.S)
 _STAMPS = re.compile(
     rb"^(?:DTSTAMP|LAST-MODIFIED|CREATED)[^:\r\n]*:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*(?:\r?\n|\Z)", re.I | re.M
 )
