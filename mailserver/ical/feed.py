@@ -10,7 +10,8 @@ from mailserver.ical import write
 from mailserver.ical.lines import Component, parse
 
 _ANY_BORDER = rb"[ \t]*:[ \t]*VALARM[ \t]*(?:\r?\n|\Z)"
-_ALARM = re.compile(rb"^BEGIN" + _ANY_BORDER + rb".*?^END" + _ANY_BORDER, re.I | re.M | re.S)
+_ALARM_BEGINS = re.compile(rb"^BEGIN" + _ANY_BORDER, re.I | re.M)
+_ALARM_ENDS = re.compile(rb"^END" + _ANY_BORDER, re.I | re.M)
 _STAMPS = re.compile(
     rb"^(?:DTSTAMP|LAST-MODIFIED|CREATED)[^:\r\n]*:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*(?:\r?\n|\Z)", re.I | re.M
 )
@@ -56,8 +57,12 @@ def begin(name: str, zone: str | None) -> bytes:
 
 
 def without_alarms(data: bytes) -> bytes:
-    """All other octets as they are. Components end where they should."""
-    return _ALARM.sub(b"", data)
+    """All other octets as they are; linear also where an alarm has no end."""
+    kept, at = list[bytes](), 0
+    while (begins := _ALARM_BEGINS.search(data, at)) and (ends := _ALARM_ENDS.search(data, begins.end())):
+        kept.append(data[at : begins.start()])
+        at = ends.end()
+    return b"".join((*kept, data[at:]))
 
 
 def is_private(data: bytes) -> bool:

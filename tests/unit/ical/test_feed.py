@@ -36,6 +36,11 @@ def test_alarms_go_and_nothing_else(alarm: str, why: str) -> None:
     assert feed.without_alarms(data) == whole(event("DTSTART:20260302T100000Z", "SUMMARY:BEGIN:VALARM is text")), why
 
 
+def test_alarms_without_an_end_take_no_longer_than_others() -> None:
+    data = b"BEGIN:VALARM\r\n" * 200_000
+    assert feed.without_alarms(data) == data
+
+
 @pytest.mark.parametrize(
     ("line", "private"),
     [
