@@ -35,6 +35,7 @@ _TIMES = frozenset(
     }
 )
 BUSY = "Busy"
+EDGE = 1000  # octets at both ends of a file that are looked at for borders
 REFRESH = "PT1H"  # how often a program may look again, RFC 7986 §5.7
 
 
@@ -103,5 +104,5 @@ def _shown(event: Component, uid: str) -> bytes:
 
 def is_whole(data: bytes) -> bool:
     """It begins and ends as a calendar does: what was cut off does not, nor does a page that asks for a login."""
-    text = data.removeprefix(b"\xef\xbb\xbf").strip().upper()
-    return text.startswith(b"BEGIN:VCALENDAR") and text.endswith(b"END:VCALENDAR")
+    begins = data[:EDGE].removeprefix(b"\xef\xbb\xbf").lstrip().upper()
+    return begins.startswith(b"BEGIN:VCALENDAR") and data[-EDGE:].rstrip().upper().endswith(b"END:VCALENDAR")
