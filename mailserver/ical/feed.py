@@ -10,7 +10,8 @@ from mailserver.ical import write
 from mailserver.ical.lines import Component, parse
 
 _ANY_BORDER = rb"[ \t]*:[ \t]*VALARM[ \t]*(?:\r?\n|\Z)"
-_ALARM = re.compile(rb"^[ \t]*BEGIN" + _ANY_BORDER + rb".*?^[ \t]*END" + _ANY_BORDER, re.I | re.M | re.S)
+_ALARM_BEGINS = re.compile(rb"^BEGIN" + _ANY_BORDER, re.I | re.M)
+_ALARM_ENDS = re.compile(rb"^END" + _ANY_BORDER, re.I | re.M)
 _STAMPS = re.compile(
     rb"^(?:DTSTAMP|LAST-MODIFIED|CREATED)[^:\r\n]*:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*(?:\r?\n|\Z)", re.I | re.M
 )
@@ -34,6 +35,7 @@ _TIMES = frozenset(
     }
 )
 BUSY = "Busy"
+EDGE = 1000  # octets at both ends of a file that are looked at for borders
 REFRESH = "PT1H"  # how often a program may look again, RFC 7986 §5.7
 
 
@@ -56,8 +58,12 @@ def begin(name: str, zone: str | None) -> bytes:
 
 
 def without_alarms(data: bytes) -> bytes:
-    """All other octets as they are. Components end where they should."""
-    return _ALARM.sub(b"", data)
+    """All other octets as they are; linear also where an alarm has no end."""
+    kept, at = list[bytes](), 0
+    while (begins := _ALARM_BEGINS.search(data, at)) and (ends := _ALARM_ENDS.search(data, begins.end())):
+        kept.append(data[at : begins.start()])
+        at = ends.end()
+    return b"".join((*kept, data[at:]))
 
 
 def is_private(data: bytes) -> bool:
@@ -98,5 +104,5 @@ def _shown(event: Component, uid: str) -> bytes:
 
 def is_whole(data: bytes) -> bool:
     """It begins and ends as a calendar does: what was cut off does not, nor does a page that asks for a login."""
-    text = data.removeprefix(b"\xef\xbb\xbf").strip().upper()
-    return text.startswith(b"BEGIN:VCALENDAR") and text.endswith(b"END:VCALENDAR")
+    begins = data[:EDGE].removeprefix(b"\xef\xbb\xbf").lstrip().upper()
+    return begins.startswith(b"BEGIN:VCALENDAR") and data[-EDGE:].rstrip().upper().endswith(b"END:VCALENDAR")

@@ -5,6 +5,7 @@ no other. A component without UID gets one made of its octets, so that a second 
 """
 
 import hashlib
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -96,10 +97,10 @@ def _components(data: bytes) -> Iterator[_Found]:
     stack: list[bytes] = []
     lines: list[bytes] = []
     begun = number = 0
-    for number, line in enumerate(data.removeprefix(_BOM).split(b"\n"), 1):
+    for number, line in enumerate(io.BytesIO(data.removeprefix(_BOM)), 1):  # not cut all at once: others wait for that
         border = _BORDER.match(line) if line[:1] in b"BbEe \t" else None
         if len(stack) > 1 and line.strip():
-            lines.append(line.rstrip(b"\r") + b"\r\n")
+            lines.append(line.rstrip(b"\r\n") + b"\r\n")
         if border is None:
             continue
         name = border[2].upper()
@@ -108,7 +109,7 @@ def _components(data: bytes) -> Iterator[_Found]:
                 yield _Found(stack[1], begun, b"".join(lines[:-1]), f"END:{stack[-1].decode()} is missing")
                 stack.clear()
             if len(stack) == 1 and name != CALENDAR:
-                begun, lines = number, [line.rstrip(b"\r") + b"\r\n"]
+                begun, lines = number, [line.rstrip(b"\r\n") + b"\r\n"]
             if stack != [CALENDAR] or name != CALENDAR:
                 stack += [name] if stack or name == CALENDAR else []
         elif stack and stack[-1] == name:

@@ -8,6 +8,9 @@ r"""Plays DAV dialogues: requests and responses of HTTP, over a socket, as an RF
                                    third word
     @tls                           passwords are taken with TLS only, which there is none of here
     @wait 300                      seconds pass
+    @link name calendar busy       a secret address of Ann's, remembered under a name; without "busy" of everything;
+                                   @unlink 1 takes the first one back
+    @freebusy ann@… secret         who may ask when she is busy; the secret is {token}
     @disable ann@example.test      the account; @password ann@example.test new words; @untoken Phone
     C: PUT /dav/…/a.ics            a request: what it asks for, then headers, an empty C:, the body; lines end in
     C: If-None-Match: *            CR LF. Host, Content-Length and Authorization are added where they are not written
@@ -268,6 +271,12 @@ class Player:
                 await self._world.set_password(words[0], " ".join(words[1:]))
             case "untoken":
                 await self._world.remove_token(ANN, words[0])
+            case "link":
+                self._names[words[0]] = await self._world.link(words[1], busy_only="busy" in words)
+            case "unlink":
+                await self._world.unlink(int(words[0]))
+            case "freebusy":
+                self._names["token"] = await self._world.free_busy(words[0], words[1])
             case "config" | "fresh" | "tls":
                 pass
             case _:

@@ -1,5 +1,6 @@
 """The house that DAV dialogues happen in: real store, services, application and server; only time is not."""
 
+import secrets
 import shutil
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -20,9 +21,12 @@ from mailserver.config.tree import (
 )
 from mailserver.daemon import dav_face
 from mailserver.daemon.house import Faces, House
+from mailserver.groupware.feeds import links, secret_addresses
 from mailserver.metrics import Metrics
-from mailserver.store import domains, users
+from mailserver.store import domains, free_busy_settings, users
 from mailserver.store import tokens as token_rows
+from mailserver.store.free_busy_settings import Scope, Setting
+from mailserver.store.sealing import KEY_OCTETS, SealingKey
 from mailserver.store.store import Store
 from mailserver.tls.contexts import TlsContexts
 from mailserver.web.mounts import Mounts
@@ -103,6 +107,23 @@ class World:
         clock = self.store.clock
         assert isinstance(clock, FakeClock)
         await clock.advance(seconds)
+
+    async def link(self, slug: str, *, busy_only: bool) -> str:
+        secret = secret_addresses.make(SealingKey(bytes(KEY_OCTETS)), secrets.token_bytes)
+        ann = await self.store.read(users.get, ANN)
+        await self.store.write(links.create, ann.id, slug, secret, busy_only=busy_only)
+        return secret.text
+
+    async def unlink(self, number: int) -> None:
+        ann = await self.store.read(users.get, ANN)
+        await self.store.write(links.remove, ann.id, number)
+
+    async def free_busy(self, address: str, scope: str) -> str:
+        secret = secret_addresses.make(SealingKey(bytes(KEY_OCTETS)), secrets.token_bytes)
+        user = await self.store.read(users.get, address)
+        setting = Setting(Scope(scope), secret.hash, secret.sealed)
+        await self.store.write(free_busy_settings.set, user.id, setting)
+        return secret.text
 
     async def disable(self, address: str) -> None:
         await self.store.write(users.set_active, address, False)

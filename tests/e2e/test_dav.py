@@ -154,3 +154,23 @@ def _certificate(house: Served) -> str:
 
 def test_no_password_is_in_the_log(house: Served) -> None:
     assert PASSWORD not in (Path(house.folder) / "server.log").read_text()
+
+
+def told(house: Served, *words: str) -> str:
+    """What `mailserver calendar` says."""
+    return subprocess.run(
+        [*command(house.folder), "calendar", *words], capture_output=True, check=True, text=True, timeout=60
+    ).stdout
+
+
+def test_a_secret_link_is_read_without_a_login_until_it_is_taken_back(house: Served) -> None:
+    assert Curl(house)("PUT", f"{CALENDAR}/linked.ics", event("linked"))[0] == 201
+    address = told(house, "link", ANN, "calendar").strip()
+    path = "/dav/" + address.partition("/dav/")[2]
+    nobody = Curl(house, "")
+    status, text = nobody("GET", path)
+    assert (status, "UID:linked" in text) == (200, True)
+    assert nobody("HEAD", path, None, "--head")[0] == 200
+    number = told(house, "links", ANN).split("\t")[0]
+    told(house, "unlink", ANN, number)
+    assert nobody("GET", path)[0] == 404

@@ -62,7 +62,7 @@ class TakingIn:
 
     async def take(self, feed: Feed, body: Body) -> Taken:
         """Raises FeedFailed, Superseded; Refusal where the disk is full."""
-        digest = hashlib.blake2b(body.data, digest_size=16).digest()
+        digest = await self._store.in_thread(_digest, body.data)
         if digest == feed.digest:
             await self._store.write(feeds.note_unchanged, feed)
             return Taken(0, 0, feed.left_out)
@@ -164,6 +164,10 @@ def _collection(rx: Rx, feed: Feed) -> Collection:
 def _members(rx: Rx, feed: Feed) -> tuple[Collection, list[int]]:
     collection = _collection(rx, feed)
     return collection, [member_id for member_id, _ in members.list_ids(rx, collection)]
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 def _meanings(pairs: Sequence[tuple[str, bytes]]) -> dict[str, bytes]:

@@ -201,3 +201,57 @@ def test_an_export_that_fails_leaves_the_file_there_was(cli: Run, ann: str, tmp_
     assert (file.read_bytes(), new.exists()) == (b"precious" * 100, False)
     assert cli("dav", "export", ann, str(file)).code == 0
     assert file.read_bytes().endswith(b"END:VCALENDAR\r\n")
+
+
+def test_a_secret_link_is_made_shown_again_and_taken_back(cli: Run, ann: str) -> None:
+    made = cli("calendar", "link", ann, "calendar", "--busy-only")
+    assert (made.code, made.out.startswith("https://localhost/dav/feeds/"), made.out.endswith(".ics\n")) == (
+        0,
+        True,
+        True,
+    )
+    [row] = cli("calendar", "links", ann).rows
+    assert (row[0], row[1], row[2], row[-1]) == ("1", "calendar", "busy times", made.out.strip())
+    assert cli("calendar", "link", ann, "nothing").code == 65
+    assert cli("calendar", "unlink", ann, "2").code == 65
+    assert cli("calendar", "unlink", ann, "1").code == 0
+    assert cli("calendar", "links", ann).rows == []
+
+
+def test_a_feed_is_subscribed_to_and_told_about(cli: Run, ann: str) -> None:
+    url = "webcal://feeds.example.net/h.ics"
+    done = cli("calendar", "subscribe", ann, url, "--name", "Holidays", "--slug", "h", "--every", "2h")
+    assert (done.code, "as h" in done.out) == (0, True)
+    [row] = cli("calendar", "subscriptions", ann).rows
+    assert (row[0], row[1], row[3], row[-2]) == ("h", "Holidays", "2:00:00", "not fetched yet")
+    assert row[-1] == "https://feeds.example.net/h.ics"
+    assert cli("calendar", "refresh", ann, "Holidays").code == 0
+    assert cli("calendar", "refresh", ann, "calendar").code == 65
+    refused = cli("calendar", "subscribe", ann, "http://feeds.example.net/h.ics")
+    assert (refused.code, "over https:// only" in refused.err) == (65, True)
+    assert cli("calendar", "subscribe", ann, url, "--every", "soon").code == 64
+    kinds = [row[5] for row in cli("calendar", "list", ann).rows if row[0] == "h"]
+    assert kinds == ["subscription"]
+
+
+def test_who_may_ask_when_a_user_is_busy_is_set_and_shown(cli: Run, ann: str) -> None:
+    assert cli("calendar", "free-busy", ann).out == f"{ann}: off\n"
+    assert cli("calendar", "free-busy", ann, "domain").out == f"{ann}: domain\nhttps://localhost/dav/freebusy/{ann}\n"
+    first = cli("calendar", "free-busy", ann, "secret").out
+    assert f"https://localhost/dav/freebusy/{ann}?token=" in first
+    assert cli("calendar", "free-busy", ann, "secret").out == first
+    assert cli("calendar", "free-busy", ann, "--new-address").out != first
+    assert json.loads(cli("calendar", "free-busy", ann, "off", "--json").out)["address"] is None
+
+
+def test_the_records_by_which_clients_find_calendars(cli: Run, ann: str) -> None:
+    assert ann
+    assert cli("dav", "dns", "example.test").out.splitlines()[1:] == [
+        "_caldavs._tcp.example.test. 3600 IN SRV 0 1 443 localhost.",
+        '_caldavs._tcp.example.test. 3600 IN TXT "path=/dav/"',
+        "_carddavs._tcp.example.test. 3600 IN SRV 0 1 443 localhost.",
+        '_carddavs._tcp.example.test. 3600 IN TXT "path=/dav/"',
+        "_caldav._tcp.example.test. 3600 IN SRV 0 0 0 .",
+        "_carddav._tcp.example.test. 3600 IN SRV 0 0 0 .",
+    ]
+    assert cli("dav", "dns", "other.test").code == 67
