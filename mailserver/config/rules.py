@@ -282,10 +282,10 @@ RULES: dict[str, Rule] = {
     "dav.max_members": Between(1, 10_000_000),
     "dav.max_collections": Between(1, 10_000),
     "dav.max_sharees": Between(0, 10_000),
+    "dav.max_attendees": Between(1, 10_000),
     "dav.max_subscriptions": Between(0, 10_000),
     "dav.max_feed_octets": Between(KIB, 100 * MIB),
     "dav.max_feed_objects": Between(1, 100_000),
-    "scheduling.max_attendees": Between(1, 10_000),
     "scheduling.max_message_octets": Between(KIB, 16 * MIB),
 }
 

@@ -305,6 +305,7 @@ class DavConfig:
     max_members: int = 100_000  # objects of one calendar or address book
     max_collections: int = 200  # calendars of one user, and as many address books; those others share count as well
     max_sharees: int = 100  # users one calendar or address book is shared with
+    max_attendees: int = 500  # of one event or instance whose organizer stores it, announced to clients
     principals: PrincipalScope = PrincipalScope.DOMAIN  # whom users find to share with and to invite
     public_links: bool = True  # false: addresses that show calendars without a login are not answered
     subscriptions: bool = True  # false: feeds of other servers are not fetched; what was stays
@@ -320,7 +321,6 @@ class SchedulingConfig:
     enabled: bool = True  # False: clients have to send invitations themselves
     mail: bool = True  # people at other servers get invitations and answers as mail
     invitations: Invitations = Invitations.ALL  # by mail, that go into the calendar; a user's own choice goes first
-    max_attendees: int = 500  # of one event
     max_message_octets: int = 1_048_576  # 1 MiB; larger calendar parts of mail are left alone
 
 

@@ -1,9 +1,10 @@
 """Answers that came while a client worked on an older copy: they are not written over. RFC 6638 §3.2.10."""
 
-from mailserver.ical.itip_parties import PartStat, address, partstat
+from mailserver.ical.itip_parties import PartStat, address, is_by_server, partstat
 from mailserver.ical.itip_tree import Line, Part
 from mailserver.ical.itip_views import whole
 
+_STATUS = "SCHEDULE-STATUS"
 _WHEN = ("DTSTART", "DTEND", "DURATION", "DUE", "RRULE")
 
 
@@ -24,6 +25,28 @@ def keep_answers(stored: Part, sent: Part, own: frozenset[str], *, all_of_them: 
         return each.mapped(lambda line: _kept(line, said, own, all_of_them))
 
     return sent.mapped(change)
+
+
+def keep_status(stored: Part, sent: Part) -> Part:
+    """`sent` with the SCHEDULE-STATUS that the stored object has of an attendee and a client left out."""
+    was, becomes = whole(stored).instances, whole(sent).instances
+    keys = {id(component): key for key, component in becomes.items()}
+
+    def change(each: Line | Part) -> Line | Part:
+        known = was.get(keys[id(each)]) if isinstance(each, Part) and id(each) in keys else None
+        if known is None or not isinstance(each, Part):
+            return each
+        noted = {address(line): status for line in known.lines("ATTENDEE") if (status := line.param(_STATUS))}
+        return each.mapped(lambda line: _noted(line, noted)) if noted else each
+
+    return sent.mapped(change)
+
+
+def _noted(line: Line | Part, noted: dict[str, str]) -> Line | Part:
+    if not isinstance(line, Line) or line.name != "ATTENDEE" or line.param(_STATUS) or not is_by_server(line):
+        return line
+    status = noted.get(address(line))
+    return line.with_params({_STATUS: status}) if status else line
 
 
 def _kept(line: Line | Part, said: dict[str, str], own: frozenset[str], all_of_them: bool) -> Line | Part:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from mailserver.ical import itip_times as times
+from mailserver.ical.itip_instances import is_instance
 from mailserver.ical.itip_messages import Message, Method, for_reply, message
 from mailserver.ical.itip_parties import PartStat, address, attendee, components, is_by_server, organizer, partstat
 from mailserver.ical.itip_tree import Part, line
@@ -34,7 +35,8 @@ def messages(
     if after is None:
         answers = _declined(whole(before), own) if wants_reply else []
     else:
-        answers = _answers(whole(before), whole(after), own, is_forced=to.param("SCHEDULE-FORCE-SEND") == Method.REPLY)
+        is_forced = to.param("SCHEDULE-FORCE-SEND").upper() == Method.REPLY
+        answers = _answers(whole(before), whole(after), own, is_forced=is_forced)
     if not answers:
         return []
     mine = address(attendee(answers[0][0], own))
@@ -100,7 +102,7 @@ def forbidden_change(before: Part, after: Part, own: frozenset[str]) -> str | No
     """The property an attendee changed that is the organizer's, or None. RFC 6638 §3.2.2.1, §3.2.4.4"""
     was, now = whole(before), whole(after)
     for key, component in now.instances.items():
-        like = _expected(was, key, component)
+        like = _expected(before, was, key, component)
         if like is None:
             return "RECURRENCE-ID"
         if changed := _difference(like, component, own, is_series=not key):
@@ -112,11 +114,14 @@ def forbidden_change(before: Part, after: Part, own: frozenset[str]) -> str | No
     return "EXDATE" if was.excluded.keys() - now.excluded.keys() else None
 
 
-def _expected(was: View, key: str, component: Part) -> Part | None:
+def _expected(before: Part, was: View, key: str, component: Part) -> Part | None:
+    """What an instance is by now; None where there is none at that moment."""
     if key in was.instances:
         return was.instances[key]
-    series = was.instances.get("")
-    return None if series is None else instance(series, component)
+    series, recurrence = was.instances.get(""), component.first("RECURRENCE-ID")
+    if series is None or recurrence is None or not is_instance(before, series, recurrence):
+        return None
+    return instance(series, component)
 
 
 def _may_vanish(key: str, was: View, now: View, own: frozenset[str]) -> bool:

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import Enum
 
 from mailserver.ical import itip_times as times
+from mailserver.ical.itip_instances import is_instance
 from mailserver.ical.itip_parties import (
     SCHEDULE_PARAMS,
     PartStat,
@@ -176,8 +177,16 @@ def _cancelled(calendar: Part, notice: Part, key: str) -> Part | None:
         return None
     if key in whole(calendar).excluded:
         return calendar
+    if not _is_of(calendar, series, notice):
+        return None
     without = series.with_lines([_in_form(recurrence_as(notice, "EXDATE"), series)])
     return calendar.mapped(lambda each: without if each is series else each)
+
+
+def _is_of(calendar: Part, series: Part, about: Part) -> bool:
+    """Whether the series has the instance a message is about."""
+    recurrence = about.first("RECURRENCE-ID")
+    return recurrence is not None and is_instance(calendar, series, recurrence)
 
 
 def _in_form(exdate: Line, series: Part) -> Line:
@@ -247,6 +256,8 @@ def _answered(calendar: Part, replied: Part, key: str, who: Collection[str], ans
         calendar = calendar.mapped(lambda each: done if each is target else each)
         return calendar if key else _unanswered_too(calendar, who, changed)
     if series is None or key in seen.excluded or attendee(series, who) is None:
+        return None
+    if not _is_of(calendar, series, replied):
         return None
     override = with_attendee(instance(series, replied), who, changed)
     override = override.mapped(lambda each: None if isinstance(each, Part) else each)

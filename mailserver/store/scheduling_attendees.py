@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from mailserver.store.database import Rx, Tx
 
+_REFRESHED = "REFRESH"  # in place of an instance: when he was last sent the event because he asked, epoch milliseconds
+
 
 def sent_sequence(rx: Rx, user_id: int, uid: str, attendee: str) -> int:
     """SEQUENCE of the last REQUEST he got."""
@@ -46,6 +48,15 @@ def set_stamps(tx: Tx, user_id: int, uid: str, attendee: str, answered: Iterable
            ON CONFLICT DO UPDATE SET stamp = excluded.stamp""",
         [(user_id, uid, attendee, recurrence, stamp) for recurrence, stamp in answered],
     )
+
+
+def claim_refresh(tx: Tx, user_id: int, uid: str, attendee: str, seconds: int) -> bool:
+    """Note that he is sent the event again, now; False where he was within these seconds."""
+    last = next((stamp for recurrence, stamp in stamps(tx, user_id, uid, attendee) if recurrence == _REFRESHED), "")
+    if last and tx.now_ms - int(last) < seconds * 1000:
+        return False
+    set_stamps(tx, user_id, uid, attendee, [(_REFRESHED, str(tx.now_ms))])
+    return True
 
 
 def forget(tx: Tx, user_id: int, uid: str) -> None:

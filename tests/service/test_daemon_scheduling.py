@@ -26,6 +26,7 @@ AUTH = AuthConfig(argon2_memory_kib=128, argon2_time_cost=1)
 ANN, BOSS = "ann@example.test", "boss@far.example"
 SECRET = "a long enough secret"
 DEADLINE = 20.0
+CROWD = [f"guest{number}@example.test" for number in range(21)]
 NAMES = {"far.example": {"MX": "10 mx.far.example."}, "mx.far.example": {"A": "127.0.0.2"}}
 
 
@@ -61,6 +62,7 @@ async def test_invitations_come_and_go_by_mail(tmp_path: Path, hashed: str) -> N
             async with httpx2.AsyncClient(base_url=url, auth=(ANN, SECRET), timeout=DEADLINE) as client:
                 await _invited_and_answering(daemon, client, far)
                 await _inviting(daemon, client, far)
+                await _inviting_many(daemon, client)
         finally:
             await daemon.stop()
 
@@ -103,6 +105,26 @@ async def _inviting(daemon: Daemon, client: httpx2.AsyncClient, far: Sink) -> No
     assert b"PARTSTAT=DECLINED" in (await client.get(path)).content
 
 
+async def _inviting_many(daemon: Daemon, client: httpx2.AsyncClient) -> None:
+    """The guests follow after the organizer's own write."""
+    reached, everybody = set[int](), asyncio.Event()
+
+    def hear(told: Event) -> None:
+        if isinstance(told, CollectionChanged):
+            reached.add(told.user_id)
+        if len(reached) > len(CROWD):
+            everybody.set()
+
+    large = event(*map(attending, CROWD), organizer=f"ORGANIZER:mailto:{ANN}\n", uid="large@example.test")
+    path = f"/dav/calendars/{ANN}/calendar/large.ics"
+    unsubscribe = daemon.store.subscribe(hear)
+    created = await client.put(path, content=calendar(large), headers={"Content-Type": "text/calendar"})
+    assert created.status_code == 201, created.text
+    async with asyncio.timeout(DEADLINE):
+        await everybody.wait()
+    unsubscribe()
+
+
 def read(content: bytes) -> EmailMessage:
     message = email.message_from_bytes(content, policy=default)
     assert isinstance(message, EmailMessage)
@@ -112,3 +134,5 @@ def read(content: bytes) -> EmailMessage:
 def furnish(tx: Tx, hashed: str) -> None:
     domains.add(tx, "example.test")
     users.add(tx, ANN, hashed)
+    for each in CROWD:
+        users.add(tx, each, hashed)

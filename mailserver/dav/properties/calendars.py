@@ -17,7 +17,6 @@ CALENDAR = frozenset({S.CALENDAR})
 EVENT = frozenset({S.EVENT})
 TAKES_OBJECTS = frozenset({S.CALENDAR, S.INBOX})
 MAX_INSTANCES = 100_000  # of one object; more are refused
-MAX_ATTENDEES = 1_000
 COLLATIONS = ("i;ascii-casemap", "i;octet", "i;unicode-casemap")  # RFC 4790, RFC 5051
 FIRST_DATE, LAST_DATE = b"19000101T000000Z", b"21001231T235959Z"  # what is asked for outside finds nothing
 
@@ -134,7 +133,7 @@ ROWS = (
     Property(caldav("supported-collation-set"), CALENDAR, _collations),
     Property(caldav("max-resource-size"), TAKES_OBJECTS, _max_octets),
     Property(caldav("max-instances"), TAKES_OBJECTS, lambda _: b"%d" % MAX_INSTANCES),
-    Property(caldav("max-attendees-per-instance"), TAKES_OBJECTS, lambda _: b"%d" % MAX_ATTENDEES),
+    Property(caldav("max-attendees-per-instance"), TAKES_OBJECTS, lambda facts: b"%d" % facts.limits.max_attendees),
     Property(caldav("min-date-time"), TAKES_OBJECTS, lambda _: FIRST_DATE),
     Property(caldav("max-date-time"), TAKES_OBJECTS, lambda _: LAST_DATE),
     Property(

@@ -11,9 +11,10 @@ from mailserver.dav.errors import BadXml, InvalidFilter
 from mailserver.dav.names import caldav, dav
 from mailserver.dav.reports import calendar_filter
 from mailserver.dav.reports.calendar_answers import Answers, begin
+from mailserver.dav.reports.inbox_query import inbox_query
 from mailserver.dav.reports.row import ReportRow
 from mailserver.dav.request import DavRequest
-from mailserver.dav.resources import CollectionRef
+from mailserver.dav.resources import CollectionRef, Inbox
 from mailserver.dav.response import Answer
 from mailserver.dav.subjects import Subject
 from mailserver.dav.xml_reader import Element
@@ -24,11 +25,13 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 async def calendar_query(request: DavRequest, root: Element) -> Answer:
-    if not isinstance(request.resource, CollectionRef):
-        raise NoSuchCollection
     element = root.find(caldav("filter"))
     if element is None:
         raise InvalidFilter("calendar-query has a filter")
+    if isinstance(request.resource, Inbox):
+        return await inbox_query(request, root, calendar_filter.parse(element))
+    if not isinstance(request.resource, CollectionRef):
+        raise NoSuchCollection
     wanted, limit = calendar_filter.parse(element), _limit(root)
     answers = await begin(request, root)
     queries = Queries(request.services.store)
@@ -60,4 +63,4 @@ def _limit(root: Element) -> int | None:
     return int(results.text)
 
 
-ROWS = {caldav("calendar-query"): ReportRow(calendar_query, frozenset({Subject.CALENDAR}))}
+ROWS = {caldav("calendar-query"): ReportRow(calendar_query, frozenset({Subject.CALENDAR, Subject.INBOX}))}

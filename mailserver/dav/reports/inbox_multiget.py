@@ -30,12 +30,12 @@ async def inbox_multiget(request: DavRequest, root: Element) -> Answer:
         raise BadXml(f"calendar-multiget of an inbox has 1 to {MAX_HREFS} DAV:href")
     if request.services.scheduling is None:
         raise NotFound
-    responses = await request.services.store.read(_begin, request, root)
+    responses = await request.services.store.read(begin, request, root)
     pieces = _pieces(request, request.services.scheduling.inbox, responses, hrefs)
     return await multistatus.answer(pieces, minimal=request.prefer.minimal)
 
 
-def _begin(rx: Rx, request: DavRequest, root: Element) -> MemberResponses:
+def begin(rx: Rx, request: DavRequest, root: Element) -> MemberResponses:
     asked, now_ms = asking.of_report(root), int(request.services.store.clock.now().timestamp() * 1000)
     needs = propstats.needs(asked, (Subject.INBOX,))
     facts = Gathering(rx, request.viewer, request.services.config, now_ms, needs).of(request.resource, dead=False)

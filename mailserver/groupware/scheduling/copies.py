@@ -33,7 +33,7 @@ class Copies:
         self.configure(config)
 
     def configure(self, config: DavConfig) -> None:
-        self._config = config
+        self.config = config
 
     def find(self, rx: Rx, user_id: int, uid: str, organizer: str) -> Copy | None:
         """Of the event of this organizer; another one of the same UID is another event."""
@@ -56,7 +56,7 @@ class Copies:
         data = calendar.render()
         before = None if found is None else found.member
         accepted = self._accept(data, collection)
-        storing.require_room(tx, collection, len(data), before, self._config)
+        storing.require_room(tx, collection, len(data), before, self.config)
         href = self.new_name() if before is None else before.href
         return storing.store(tx, collection, href, before, Settled(data, accepted, tag))
 

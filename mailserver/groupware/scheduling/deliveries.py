@@ -16,7 +16,7 @@ from mailserver.groupware.scheduling.copies import Copies, Copy, component_of
 from mailserver.ical import itip_attendee, itip_incoming
 from mailserver.ical.itip_incoming import Known, Result, Verdict
 from mailserver.ical.itip_messages import Message, Method
-from mailserver.ical.itip_parties import PartStat, Status, attendees
+from mailserver.ical.itip_parties import PartStat, Status, attendees, is_by_server, organizer
 from mailserver.ical.itip_tree import Part
 from mailserver.ical.itip_views import is_cancelled, is_changed, organizer_address, whole
 from mailserver.store import scheduling_answers, scheduling_attendees, scheduling_inbox, scheduling_settings
@@ -83,6 +83,8 @@ class Deliveries:
         own = self.users.own(tx, user_id, [message.calendar])
         if organizer_address(message.calendar) in own:
             return Delivered(Status.NOT_PERMITTED, Verdict.UNKNOWN)  # he is the organizer: his own object counts
+        if found is not None and _is_left_to_client(found):
+            return Delivered(Status.DELIVERED, Verdict.DONE)
         known = None if found is None else found.calendar
         result = itip_incoming.request(known, message.calendar, own, is_complete=is_complete)
         if result.calendar is None:
@@ -119,6 +121,8 @@ class Deliveries:
 
     def _cancel(self, tx: Tx, user_id: int, message: Message, _is_complete: bool) -> Delivered:
         found = self.copies.find(tx, user_id, message.uid, message.sender)
+        if found is not None and _is_left_to_client(found):
+            return Delivered(Status.DELIVERED, Verdict.DONE)
         result = itip_incoming.cancel(None if found is None else found.calendar, message.calendar)
         if found is not None and result.calendar is not None:
             tag = self.copies.new_tag(result.calendar)
@@ -183,6 +187,12 @@ class Deliveries:
         if isinstance(user_id, Where):
             return set()
         return {each for each in attendees(calendar) if each and self.users.whose(tx, each) == user_id}
+
+
+def _is_left_to_client(copy: Copy) -> bool:
+    """SCHEDULE-AGENT=CLIENT or NONE: he finds the message in his inbox, and the copy is his own. RFC 6638 §3.2.2.2"""
+    leader = organizer(copy.calendar)
+    return leader is not None and not is_by_server(leader)
 
 
 def _is_new(before: Part, after: Part) -> bool:

@@ -22,10 +22,10 @@ from mailserver.groupware.scheduled import Change, Settled
 from mailserver.groupware.scheduling.calendar_users import Where
 from mailserver.groupware.scheduling.deliveries import MAX_AT_ONCE, Deliveries, now
 from mailserver.ical import itip_attendee, itip_organizer, itip_tree
-from mailserver.ical.itip_answers import keep_answers
+from mailserver.ical.itip_answers import keep_answers, keep_status
 from mailserver.ical.itip_incoming import Result
 from mailserver.ical.itip_messages import Message, Method, with_status, without_force
-from mailserver.ical.itip_parties import Status, attendee, attendees, components, organizers
+from mailserver.ical.itip_parties import Status, attendee, components, is_by_server, organizer, organizers
 from mailserver.ical.itip_tree import Part
 from mailserver.ical.itip_views import organizer_address
 from mailserver.store import scheduling_attendees, scheduling_copies, scheduling_deliveries, scheduling_mail
@@ -56,7 +56,7 @@ class ImplicitScheduling:
         if (was or becomes) in own:
             self._require_only_copy(tx, change, owner)
             settled = self._by_organizer(tx, owner, before, after, own)
-        elif _takes_part(before, own) or _takes_part(after, own):
+        elif not (_is_left_to_client(before) and _is_left_to_client(after)) and _takes_part_in_any(before, after, own):
             self._require_only_copy(tx, change, owner)
             settled = self._by_attendee(tx, owner, before, after, own)
         else:
@@ -82,10 +82,11 @@ class ImplicitScheduling:
     # ---- the organizer ----
 
     def _by_organizer(self, tx: Tx, owner: int, before: Part | None, after: Part, own: frozenset[str]) -> Part:
-        if len(attendees(after)) > self._config.max_attendees:
-            raise TooManyAttendees(f"An event invites at most {self._config.max_attendees} people")
+        limit = self.deliveries.copies.config.max_attendees
+        if max(len(each.lines("ATTENDEE")) for each in components(after)) > limit:
+            raise TooManyAttendees(f"An event invites at most {limit} people")
         if before is not None:
-            after = keep_answers(before, after, own)
+            after = keep_status(before, keep_answers(before, after, own))
         told = after if organizer_address(after) else None  # without an organizer nobody is invited any more
         messages = itip_organizer.messages(before, told, own, now(tx))
         for message in messages:
@@ -192,6 +193,16 @@ def _put_off(tx: Tx, owner: int, messages: Iterable[Message]) -> None:
             ids[id(each.calendar)] = scheduling_deliveries.add_message(tx, owner, each.data)
         message_id = ids[id(each.calendar)]
         scheduling_deliveries.add(tx, owner, message_id, each.method, each.sender, each.recipient, each.uid)
+
+
+def _takes_part_in_any(before: Part | None, after: Part, own: frozenset[str]) -> bool:
+    return _takes_part(before, own) or _takes_part(after, own)
+
+
+def _is_left_to_client(calendar: Part | None) -> bool:
+    """An attendee's copy that the server has nothing to do with. RFC 6638 §3.2.2.2"""
+    leader = None if calendar is None else organizer(calendar)
+    return leader is None or not is_by_server(leader)
 
 
 def _takes_part(calendar: Part | None, own: frozenset[str]) -> bool:

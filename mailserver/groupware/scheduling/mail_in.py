@@ -21,11 +21,12 @@ from mailserver.ical.itip_incoming import Verdict, without_notes
 from mailserver.ical.itip_messages import Message, Method
 from mailserver.ical.itip_parties import address, components, highest_sequence, organizer
 from mailserver.ical.itip_tree import Line, Part
-from mailserver.store import scheduling_settings
+from mailserver.store import scheduling_attendees, scheduling_settings
 from mailserver.store.database import Rx, Tx
 from mailserver.store.store import Store
 
 MAX_USERS = 50  # of one mail whose calendars follow it
+REFRESH_SECONDS = 3_600  # an attendee is sent an event once an hour, however often he asks: it is the organizer's mail
 
 Knows = Callable[[Rx, int, str], bool]
 """Whether the user has written to the address, or has it in an address book."""
@@ -112,6 +113,8 @@ class MailIn:
         asked = itip_organizer.request(copy.calendar, address(who), now(tx))
         if asked is None:
             return Verdict.UNKNOWN
+        if not scheduling_attendees.claim_refresh(tx, user_id, found.uid, address(who), REFRESH_SECONDS):
+            return Verdict.UNCHANGED
         self._scheduling.send(tx, user_id, asked, is_automatic=True)
         return Verdict.DONE
 

@@ -123,3 +123,52 @@ async def test_messages_are_fetched_together(house: House) -> None:
         f"{BOBS}/inbox/none.ics": 404,
         f"{WORK}/one.ics": 404,
     }
+
+
+QUERY = (
+    '<C:calendar-query xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:D="DAV:"><D:prop><D:getetag/><C:calendar-data/>'
+    '</D:prop><C:filter><C:comp-filter name="VCALENDAR">{0}</C:comp-filter></C:filter></C:calendar-query>'
+)
+WITHIN = '<C:comp-filter name="VEVENT"><C:time-range start="{0}T000000Z" end="{1}T000000Z"/></C:comp-filter>'
+
+
+@pytest.mark.parametrize(
+    ("wanted", "count"),
+    [
+        ("", 1),
+        (WITHIN.format("20260310", "20260311"), 1),
+        (WITHIN.format("20260311", "20260312"), 0),
+        ('<C:comp-filter name="VTODO"/>', 0),
+        ('<C:prop-filter name="METHOD"><C:text-match>REQUEST</C:text-match></C:prop-filter>', 1),
+        ('<C:prop-filter name="METHOD"><C:text-match>REPLY</C:text-match></C:prop-filter>', 0),
+    ],
+)
+async def test_messages_are_found_by_what_they_say(house: House, wanted: str, count: int) -> None:
+    await house.ask("PUT", f"{WORK}/one.ics", INVITE)
+    found = await house.ask("REPORT", f"{BOBS}/inbox/", QUERY.format(wanted), BOB, depth="1")
+    assert found.status == 207
+    assert [each.startswith(f"{BOBS}/inbox/") for each in found.responses] == [True] * count
+    assert found.body.count(b"METHOD:REQUEST") == count
+    assert (await house.ask("REPORT", f"{BOBS}/inbox/", QUERY.format(wanted), ANN, depth="1")).status == 404
+
+
+async def test_the_inbox_says_that_it_can_be_asked(house: House) -> None:
+    asked = '<D:propfind xmlns:D="DAV:"><D:prop><D:supported-report-set/></D:prop></D:propfind>'
+    answer = await house.ask("PROPFIND", f"{BOBS}/inbox/", asked, BOB, depth="0")
+    assert b"calendar-query" in answer.body
+    assert b"calendar-multiget" in answer.body
+
+
+async def test_the_limit_of_guests_is_told_as_it_is_enforced(house: House) -> None:
+    asked = (
+        '<D:propfind xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:prop><C:max-attendees-per-instance/>'
+        "</D:prop></D:propfind>"
+    )
+    told = (await house.ask("PROPFIND", f"{WORK}/", asked, depth="0")).responses
+    most = int(next(iter(told.values())).text(caldav("max-attendees-per-instance")))
+    assert most == DavConfig().max_attendees
+    crowd = [attending(f"a{number}@elsewhere.example") for number in range(most + 1)]
+    fits = await house.ask("PUT", f"{WORK}/most.ics", calendar(event(*crowd[:most], organizer=BY_ANN, uid="most")))
+    assert fits.status == 201
+    refused = await house.ask("PUT", f"{WORK}/more.ics", calendar(event(*crowd, organizer=BY_ANN, uid="more")))
+    assert (refused.status, refused.error) == (403, [caldav("max-attendees-per-instance")])

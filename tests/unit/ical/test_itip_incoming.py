@@ -196,6 +196,33 @@ def test_which_replies_count(components: list[str], verdict: Verdict) -> None:
     assert replied(tree(event(*THREE, sequence=2)), *components, known=SENT).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("series", "moment", "is_there"),
+    [
+        (WEEKLY, SECOND, True),
+        (WEEKLY, ":20260317T090000Z", True),
+        (WEEKLY, ";VALUE=DATE:20260317", True),  # some clients say the day alone
+        (WEEKLY, ";TZID=Europe/Berlin:20260317T110000", False),
+        (WEEKLY, ";TZID=Europe/Berlin:20260318T100000", False),
+        (WEEKLY, ";TZID=Europe/Berlin:20260414T100000", False),  # after the last one
+        (WEEKLY, ";TZID=Europe/Berlin:20260303T100000", False),  # before the first one
+        (WEEKLY, ":99991231T235959Z", False),
+        (WEEKLY, ":nonsense", False),
+        ("RDATE;TZID=Europe/Berlin:20260317T100000\n", SECOND, True),
+        ("", SECOND, False),  # no series at all
+        ("", ";TZID=Europe/Berlin:20260310T100000", False),
+        ("RRULE:FREQ=SECONDLY;COUNT=1000000000\n", SECOND, True),
+    ],
+)
+def test_messages_about_what_is_no_instance_are_ignored(series: str, moment: str, is_there: bool) -> None:
+    stored = tree(event(*BOTH, more=series))
+    about = f"RECURRENCE-ID{moment}\n"
+    answered = replied(stored, event(attending(BEN, "ACCEPTED"), more=about, stamp="20260303T080000Z"))
+    called_off = itip_incoming.cancel(stored, tree(event(*BOTH, more=about, sequence=1), method="CANCEL"))
+    expected = Verdict.DONE if is_there else Verdict.UNKNOWN
+    assert (answered.verdict, called_off.verdict) == (expected, expected)
+
+
 def test_somebody_who_was_not_invited_changes_nothing() -> None:
     result = itip_incoming.reply(
         tree(event(*BOTH)), tree(event(attending("eve@example.net", "ACCEPTED"))), {"eve@example.net"}, Known()

@@ -13,9 +13,12 @@ from mailserver.errors import (
 )
 from mailserver.groupware.accepted import Accepted
 from mailserver.groupware.conditions import Conditions
+from mailserver.groupware.members import MemberPath
 from mailserver.groupware.scheduled import SILENT
-from mailserver.store import collections, shares
+from mailserver.groupware.transport import Transport
+from mailserver.store import aliases, collections, scheduling_mail, scheduling_settings, shares
 from mailserver.store.collections import Collection, Draft, Family
+from mailserver.store.scheduling_settings import AutoReply, Settings
 from mailserver.store.store import Store
 from tests.service.groupware.scheduling.house import DORA, HREF, House, accept, furnish
 from tests.unit.ical.itip_samples import ANNA, BEN, BOTH, CLEO, SECOND, WEEKLY, attending, calendar, event, second
@@ -270,3 +273,120 @@ async def test_a_calendar_of_a_third_person_keeps_nobody_from_answering(store: S
     await house.put(BEN, answering(data, BEN, "DECLINED"), member.href)
     assert await house.answer(ANNA, BEN) == "DECLINED"
     assert await house.answer(DORA, BEN) == "NEEDS-ACTION"
+
+
+async def test_an_answer_for_no_instance_is_no_answer(house: House) -> None:
+    await house.put(ANNA, ONE)
+    before, member = await house.data(ANNA), await house.member(BEN)
+    theirs = second(attending(ANNA, "ACCEPTED"), attending(BEN, "DECLINED"), attending(DORA))
+    with pytest.raises(AttendeeChange):
+        await house.put(BEN, calendar(event(*ALL), theirs), member.href)
+    assert await house.data(ANNA) == before
+
+
+async def test_what_became_of_invitations_is_kept_where_a_client_leaves_it_out(house: House) -> None:
+    await house.put(ANNA, ONE)
+    assert (await house.data(ANNA)).count(b"SCHEDULE-STATUS=1.2") == 2
+    await house.put(ANNA, calendar(event(*ALL, more="CATEGORIES:Own\n")))
+    assert (await house.data(ANNA)).count(b"SCHEDULE-STATUS=1.2") == 2
+    assert b"CATEGORIES:Own" in await house.data(ANNA)
+
+
+BY_CLIENT = ONE.replace(b"ORGANIZER;CN=Anna:", b"ORGANIZER;CN=Anna;SCHEDULE-AGENT=CLIENT:")
+
+
+async def test_a_copy_that_is_left_to_the_client_is_all_his_own(house: House) -> None:
+    """Ben's client got the invitation by mail and sees to the answers. RFC 6638 §3.2.2.2"""
+    stored = await house.put(BEN, BY_CLIENT)
+    assert (stored.data_is_as_sent, stored.member.schedule_tag) == (True, None)
+    await house.put(ANNA, ONE)
+    assert await house.data(BEN) == BY_CLIENT
+    assert await house.inbox(BEN) == ["REQUEST"]
+    accepted = BY_CLIENT.replace(b"SUMMARY:Planning", b"SUMMARY:Mine").replace(
+        b"ATTENDEE;CN=ben@;PARTSTAT=NEEDS-ACTION", b"ATTENDEE;CN=ben@;PARTSTAT=ACCEPTED"
+    )
+    await house.put(BEN, accepted)
+    assert await house.data(BEN) == accepted
+    assert await house.inbox(ANNA) == []
+    await house.remove(ANNA)
+    assert await house.data(BEN) == accepted
+    assert await house.inbox(BEN) == ["REQUEST", "CANCEL"]
+
+
+async def test_an_attendee_does_not_get_round_the_organizer_by_scheduling_himself(house: House) -> None:
+    await house.put(ANNA, ONE)
+    member, data = await house.member(BEN), await house.data(BEN)
+    mine = data.replace(b"ORGANIZER;CN=Anna:", b"ORGANIZER;CN=Anna;SCHEDULE-AGENT=CLIENT:")
+    with pytest.raises(AttendeeChange):
+        await house.put(BEN, mine.replace(b"SUMMARY:Planning", b"SUMMARY:Mine"), member.href)
+
+
+async def test_a_reply_is_forced_however_it_is_written(house: House) -> None:
+    await house.put(ANNA, ONE)
+    member, data = await house.member(BEN), await house.data(BEN)
+    forced = data.replace(b"ORGANIZER;CN=Anna:", b"ORGANIZER;CN=Anna;SCHEDULE-FORCE-SEND=reply:")
+    await house.put(BEN, forced, member.href)
+    assert await house.inbox(ANNA) == ["REPLY"]
+    assert b"FORCE-SEND" not in await house.data(BEN)
+
+
+async def test_the_limit_is_of_one_instance(house: House) -> None:
+    crowd = [attending(f"a{number}@example.net") for number in range(600)]
+    await house.put(ANNA, calendar(event(*crowd[:300], more=WEEKLY), second(*crowd[300:])))
+    assert len(await house.store.read(scheduling_mail.list, 0, 1000)) == 600
+
+
+async def test_two_who_answer_by_themselves_stop_answering(house: House) -> None:
+    for who in (ANNA, BEN, DORA):
+        settings = Settings(auto_reply=AutoReply.AUTOMATIC)
+        await house.store.write(scheduling_settings.set, house.ids[who], settings)
+    await house.put(ANNA, ONE)
+    assert [await house.answer(ANNA, who) for who in (BEN, DORA)] == ["ACCEPTED", "ACCEPTED"]
+    assert [await house.inbox(who) for who in (ANNA, BEN, DORA)] == [[], ["REQUEST"], ["REQUEST"]]
+    assert await house.mail() == []
+
+
+async def test_an_alias_that_leads_to_the_organizer_invites_nobody(house: House) -> None:
+    await house.store.write(aliases.add, "office@example.org", [ANNA])
+    await house.put(ANNA, calendar(event(attending("office@example.org"), attending(BEN))))
+    assert len(await house.copies(ANNA)) == 1
+    assert (await house.inbox(ANNA), await house.mail()) == ([], [])
+    assert await house.inbox(BEN) == ["REQUEST"]
+
+
+@pytest.mark.parametrize("column", ["is_active = 0", "deleted_at = '2026-01-01'"])
+async def test_who_is_disabled_or_gone_is_named_and_others_are_invited(house: House, column: str) -> None:
+    await house.store.write(lambda tx: tx.run(f"UPDATE users SET {column} WHERE id = ?", house.ids[BEN]))
+    await house.put(ANNA, ONE)
+    data = (await house.data(ANNA)).replace(b"\r\n ", b"")
+    assert b"SCHEDULE-STATUS=3.7:mailto:ben@example.org" in data
+    assert b"SCHEDULE-STATUS=1.2:mailto:dora@example.org" in data
+
+
+async def test_an_event_that_moves_to_another_calendar_tells_nobody_and_is_still_answered(house: House) -> None:
+    await house.put(ANNA, ONE)
+    await house.store.write(collections.add, Family.CALENDARS, house.ids[ANNA], Draft("second", "Second"))
+    source, target = (MemberPath(Family.CALENDARS, slug, HREF) for slug in (house.slugs[ANNA], "second"))
+    await house.members.move(house.ids[ANNA], source, target, overwrite=False)
+    assert await house.inbox(BEN) == ["REQUEST"]
+    member = await house.member(BEN)
+    await house.put(BEN, answering(await house.data(BEN), BEN, "ACCEPTED"), member.href)
+    assert await house.answer(ANNA, BEN) == "ACCEPTED"
+
+
+async def test_a_copy_in_a_second_calendar_is_refused(house: House) -> None:
+    await house.put(ANNA, ONE)
+    await house.store.write(collections.add, Family.CALENDARS, house.ids[ANNA], Draft("second", "Second"))
+    source, target = (MemberPath(Family.CALENDARS, slug, HREF) for slug in (house.slugs[ANNA], "second"))
+    with pytest.raises(UniqueSchedulingObject):
+        await house.members.copy(house.ids[ANNA], source, target, overwrite=False)
+
+
+async def test_a_file_that_is_imported_tells_nobody(house: House) -> None:
+    """As `mailserver dav import` does it, with replacing what is there."""
+    transport = Transport(house.store, house.members)
+    for data in (ONE, calendar(event(*ALL, summary="Other"))):
+        counts = await transport.take_in(house.ids[ANNA], Family.CALENDARS, house.slugs[ANNA], data, replace=True)
+        assert counts.added + counts.replaced == 1
+    assert [await house.copies(who) for who in (BEN, DORA)] == [[], []]
+    assert await house.mail() == []

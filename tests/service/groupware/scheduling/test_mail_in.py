@@ -280,6 +280,17 @@ async def test_who_asks_again_is_told_again(door: Door) -> None:
     assert [(each.method, each.recipient) for each in await door.house.mail()] == [("REQUEST", CLEO)] * 2
 
 
+async def test_who_asks_without_end_is_told_once_an_hour(door: Door, clock: FakeClock) -> None:
+    """Each answer is a mail of the organizer's, and counts to what he may send."""
+    await door.house.put(ANNA, calendar(event(BOTH[0], attending(CLEO))))
+    for _ in range(3):
+        await door.receive(google(calendar(event(attending(CLEO)), method="REFRESH"), "REFRESH", CLEO), ANNA, CLEO)
+    assert len(await door.house.mail()) == 2
+    await clock.advance(3600)
+    await door.receive(google(calendar(event(attending(CLEO)), method="REFRESH"), "REFRESH", CLEO), ANNA, CLEO)
+    assert len(await door.house.mail()) == 3
+
+
 async def test_a_check_that_takes_too_long_does_not_keep_the_mail(house: House, clock: FakeClock) -> None:
     import asyncio
 
