@@ -8,10 +8,11 @@ from itertools import islice
 
 from mailserver.errors import InvalidCalendarData
 from mailserver.ical import write
+from mailserver.ical.budget import Budget, BudgetSpent
 from mailserver.ical.filters import TimeRange
+from mailserver.ical.lengths import period_seconds
 from mailserver.ical.lines import Component, parse
-from mailserver.ical.recurrence import Series, period_seconds
-from mailserver.ical.rule_times import Budget, BudgetSpent
+from mailserver.ical.recurrence import Series
 from mailserver.ical.times import Period, moments_of
 from mailserver.ical.zones import Zones
 

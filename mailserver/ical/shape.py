@@ -10,10 +10,11 @@ from itertools import islice
 
 from mailserver.errors import InvalidCalendarData, TooManyInstances
 from mailserver.ical import write
+from mailserver.ical.budget import Budget, BudgetSpent
 from mailserver.ical.filters import TimeRange
+from mailserver.ical.lengths import period_seconds
 from mailserver.ical.lines import Component, Line, parse
-from mailserver.ical.recurrence import Occurrence, Series, period_seconds
-from mailserver.ical.rule_times import Budget, BudgetSpent
+from mailserver.ical.recurrence import Occurrence, Series
 from mailserver.ical.times import Moment, Period, moment_of, moments_of
 from mailserver.ical.zones import Zones
 

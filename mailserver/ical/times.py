@@ -74,11 +74,15 @@ def plus(local: datetime, duration: Duration, zone: tzinfo) -> int:
     """The instant a duration after a wall clock time: the days by the calendar, then the seconds by the clock."""
     if not duration.days:
         return seconds_of(local, zone) + duration.seconds
+    return seconds_of(later(local, timedelta(days=duration.days)), zone) + duration.seconds
+
+
+def later(local: datetime, length: timedelta) -> datetime:
+    """The first or last moment there is where it would be beyond."""
     try:
-        later = local + timedelta(days=duration.days)
+        return local + length
     except OverflowError:
-        later = _LAST if duration.days > 0 else _FIRST
-    return seconds_of(later, zone) + duration.seconds
+        return _LAST if length > timedelta() else _FIRST
 
 
 def moment_of(line: Line, zones: Zones) -> Moment:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailserver.errors import InvalidCalendarData
-from mailserver.ical.rule_times import LATEST, Budget, BudgetSpent, instances
+from mailserver.ical.budget import Budget, BudgetSpent
+from mailserver.ical.rule_times import LATEST, instances
 from mailserver.ical.rules import rule_of
 
 START = datetime(1997, 9, 2, 9, 0, 0)
