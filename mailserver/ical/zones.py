@@ -4,6 +4,7 @@ The IANA data is newer than what an old client wrote down, so a known name wins 
 RFC 7809. A local time in a gap is read with the offset before it, one that comes twice is the first: §3.3.5.
 """
 
+import hashlib
 import re
 from bisect import bisect_right
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -79,6 +80,13 @@ def zone_of(text: str) -> tzinfo | None:
     return Zones(root).find(zone.value("TZID") or "") if zone else None
 
 
+def key_of(zone: tzinfo) -> str:
+    """Equal for zones that are alike, as long as the server runs."""
+    if isinstance(zone, OwnZone):
+        return zone.key
+    return zone.key if isinstance(zone, ZoneInfo) else str(zone)
+
+
 def _iana(name: str) -> tzinfo | None:
     if not _NAME.fullmatch(name):
         return None
@@ -118,6 +126,7 @@ class OwnZone(tzinfo):
         self._marks = [at + max(timedelta(), after - before) for at, before, after in changes]
         self._offsets = [after for _, _, after in changes]
         self._instants = [at - before for at, before, _ in changes]
+        self.key = "own " + hashlib.blake2b(repr(changes).encode(), digest_size=16).hexdigest()
 
     def utcoffset(self, moment: datetime | None, /) -> timedelta:
         if moment is None:

@@ -9,6 +9,7 @@ from mailserver.dav.subjects import COLLECTIONS, Subject
 from mailserver.dav.xml_writer import attribute, element, escape, text_element
 from mailserver.dav.xml_writer import href as href_element
 from mailserver.groupware.access import Privilege
+from mailserver.ical.recurrence import MAX_INSTANCES
 from mailserver.store.collections import ALL_COMPONENTS
 from mailserver.store.members import Member
 
@@ -16,10 +17,9 @@ S = Subject
 CALENDAR = frozenset({S.CALENDAR})
 EVENT = frozenset({S.EVENT})
 TAKES_OBJECTS = frozenset({S.CALENDAR, S.INBOX})
-MAX_INSTANCES = 100_000  # of one object; more are refused
 MAX_ATTENDEES = 1_000
 COLLATIONS = ("i;ascii-casemap", "i;octet", "i;unicode-casemap")  # RFC 4790, RFC 5051
-FIRST_DATE, LAST_DATE = b"19000101T000000Z", b"21001231T235959Z"  # what is asked for outside finds nothing
+FIRST_DATE, LAST_DATE = b"00010101T000000Z", b"99991231T235959Z"  # every time that can be written is taken
 
 
 def schedule_tag(member: Member) -> bytes | None:

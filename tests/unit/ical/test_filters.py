@@ -140,7 +140,10 @@ def test_filters(root: Component, reason: str, wanted: ComponentFilter, expected
     assert passes(root, wanted, UTC) is expected
 
 
-DUE = b"BEGIN:VCALENDAR\nBEGIN:VTODO\nUID:1\nDUE:20260701T120000Z\nBEGIN:VALARM\n%b\nEND:VALARM\nEND:VTODO\nEND:VCALENDAR\n"
+DUE = (
+    b"BEGIN:VCALENDAR\nBEGIN:VTODO\nUID:1\nDUE:20260701T120000Z\nBEGIN:VALARM\n%b\nEND:VALARM\n"
+    b"END:VTODO\nEND:VCALENDAR\n"
+)
 
 
 @pytest.mark.parametrize(
