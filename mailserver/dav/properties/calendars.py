@@ -9,6 +9,8 @@ from mailserver.dav.subjects import COLLECTIONS, Subject
 from mailserver.dav.xml_writer import attribute, element, escape, text_element
 from mailserver.dav.xml_writer import href as href_element
 from mailserver.groupware.access import Privilege
+from mailserver.ical import write
+from mailserver.ical.made_zones import vtimezone
 from mailserver.ical.recurrence import MAX_INSTANCES
 from mailserver.store.collections import ALL_COMPONENTS
 from mailserver.store.members import Member
@@ -54,8 +56,14 @@ def _description(facts: Facts) -> bytes | None:
 
 
 def _timezone(facts: Facts) -> bytes | None:
-    text = facts.seen.collection.timezone if facts.seen is not None else None
-    return escape(text) if text is not None else None
+    """Of one that has only a name (RFC 7809 §5.2, or the owner's) it is made."""
+    if facts.seen is None:
+        return None
+    text, name = facts.seen.collection.timezone, facts.seen.collection.timezone_id
+    if text is not None:
+        return escape(text)
+    made = vtimezone(name) if name else None
+    return escape(write.calendar([made]).decode()) if made else None
 
 
 def _timezone_id(facts: Facts) -> bytes | None:
