@@ -1,6 +1,6 @@
 """When alarms ring. RFC 5545 §3.6.6, §3.8.6."""
 
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass
 
 from mailserver.errors import InvalidCalendarData
@@ -9,6 +9,8 @@ from mailserver.ical.times import Duration, Moment, duration_of, moment_of
 from mailserver.ical.zones import Zones
 
 MAX_REPEATS = 1_000  # of one alarm
+
+_TIME = re.compile(r"\s*\d{8}T", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +23,22 @@ class Trigger:
     repeats: int
     pause: int  # seconds between repetitions
 
-    def times(self, anchor: int) -> Iterator[int]:
-        """Seconds since the epoch; the days of an offset are 24 hours: nobody is woken at another hour for it."""
-        first = anchor + self.offset.days * 86_400 + self.offset.seconds
-        return (first + number * self.pause for number in range(self.repeats + 1))
+    def rings(self, anchor: int, start: int, end: int) -> bool:
+        """Whether it or a repetition is in the range (milliseconds); `anchor`: seconds since the epoch."""
+        first = anchor * 1000 + self._offset_ms
+        pause = self.pause * 1000
+        passed = -((first - start) // pause) if first < start and pause else 0
+        return passed <= self.repeats and start <= first + passed * pause < end
+
+    @property
+    def _offset_ms(self) -> int:
+        """Days are 24 hours: nobody is woken at another hour for it."""
+        return (self.offset.days * 86_400 + self.offset.seconds) * 1000
 
     @property
     def margins(self) -> tuple[int, int]:
         """Milliseconds: how much earlier and later than its anchor it rings at most, with a second to spare."""
-        times = (next(self.times(0)), self.pause * self.repeats + next(self.times(0)))
-        return min(times) * 1000 - 1000, max(times) * 1000 + 1000
+        return self._offset_ms - 1000, self._offset_ms + self.pause * self.repeats * 1000 + 1000
 
 
 def trigger_of(alarm: Component, zones: Zones) -> Trigger | None:
@@ -40,7 +48,7 @@ def trigger_of(alarm: Component, zones: Zones) -> Trigger | None:
         return None
     try:
         repeats, pause = _repeats(alarm)
-        if (line.param("VALUE") or "").upper() == "DATE-TIME":
+        if (line.param("VALUE") or "").upper() == "DATE-TIME" or _TIME.match(line.value):  # some leave VALUE out
             return Trigger(Duration(0, 0), False, moment_of(line, zones), repeats, pause)
         from_end = (line.param("RELATED") or "").upper() == "END"
         return Trigger(duration_of(line.value), from_end, None, repeats, pause)

@@ -7,12 +7,13 @@ beside DURATION, any property and component with X-.
 
 from dataclasses import dataclass
 
-from mailserver.errors import InvalidCalendarData, UnsupportedComponent
+from mailserver.errors import InvalidCalendarData, TooManyInstances, UnsupportedComponent
 from mailserver.ical.lines import Component
 from mailserver.ical.recurrence import Series
 from mailserver.ical.zones import Zones
 
 MAX_UID = 1_000  # characters
+MAX_PERIODS = 20_000  # of FREEBUSY; two a workday for forty years
 KINDS = ("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VAVAILABILITY")  # RFC 5545, RFC 7953
 
 _ONCE = ("UID", "DTSTART", "DTEND", "DUE", "DURATION", "RECURRENCE-ID")
@@ -76,6 +77,8 @@ def _series(kind: str, components: list[Component], zones: Zones) -> Series:
         raise InvalidCalendarData(f"it has {len(masters)} {kind} without RECURRENCE-ID: an object has one")
     if kind == "VEVENT" and any(part.line("DTSTART") is None for part in masters):
         raise InvalidCalendarData("VEVENT has no DTSTART")
+    if sum(line.value.count(",") + 1 for part in components for line in part.all("FREEBUSY")) > MAX_PERIODS:
+        raise TooManyInstances(f"more than {MAX_PERIODS} periods of FREEBUSY")
     series = Series(components, zones)
     series.bounds()  # reads every time there is
     return series

@@ -13,10 +13,10 @@ from itertools import islice
 
 from mailserver.errors import InvalidCalendarData
 from mailserver.ical import alarms
+from mailserver.ical.budget import Budget, BudgetSpent
 from mailserver.ical.lines import Component, Line
 from mailserver.ical.reach import Reach
-from mailserver.ical.recurrence import Series
-from mailserver.ical.rule_times import Budget, BudgetSpent
+from mailserver.ical.recurrence import Occurrence, Series
 from mailserver.ical.times import moment_of
 from mailserver.ical.zones import Zones
 from mailserver.mail.casemap import fold
@@ -94,18 +94,23 @@ class _Object:
     root: Component
     floating: tzinfo
     zones: Zones
-    series: dict[int, Series] = field(default_factory=dict)
+    budget: Budget = field(default_factory=Budget)  # of all questions together
+    series: dict[int, Series] = field(default_factory=dict)  # by the identity of each component
 
     def series_of(self, component: Component) -> Series:
         """Of all components of its name and UID: the overrides belong to it."""
-        uid = component.value("UID")
-        alike = [part for part in self.root.components if part.name == component.name and part.value("UID") == uid]
-        if component not in alike:
-            alike = [component]
-        key = id(alike[0])
-        if key not in self.series:
-            self.series[key] = Series(alike, self.zones)
-        return self.series[key]
+        if id(component) not in self.series:
+            uid = component.value("UID")
+            alike = [part for part in self.root.components if part.name == component.name and part.value("UID") == uid]
+            if not any(part is component for part in alike):
+                alike = [component]
+            self.series.update(dict.fromkeys(map(id, alike), Series(alike, self.zones)))
+        return self.series[id(component)]
+
+    def occurrences(self, part: Component, start: int, end: int) -> Iterator[Occurrence]:
+        """Raises BudgetSpent after what was found within it."""
+        found = self.series_of(part).occurrences_of(part, start, end, self.floating, self.budget)
+        return islice(found, MAX_OCCURRENCES)
 
 
 def passes(root: Component, wanted: ComponentFilter, floating: tzinfo) -> bool:
@@ -141,16 +146,10 @@ def _tests(it: _Object, part: Component, above: tuple[Component, ...], wanted: C
 def _is_in(it: _Object, part: Component, above: tuple[Component, ...], window: TimeRange) -> bool:
     if part.name == "VALARM":
         return bool(above) and _rings(it, part, above[-1], window)
-    return any(found is part for found in _occurring(it.series_of(part), it.floating, window, part))
-
-
-def _occurring(series: Series, floating: tzinfo, window: TimeRange, part: Component) -> Iterator[Component]:
-    """Components that occur in the range; the one asked for where nobody can tell in time."""
     try:
-        for found in islice(series.occurrences(window.start, window.end, floating, Budget()), MAX_OCCURRENCES):
-            yield found.component
-    except BudgetSpent:
-        yield part
+        return any(True for _ in it.occurrences(part, window.start, window.end))
+    except BudgetSpent:  # nobody can tell in time
+        return True
 
 
 def _rings(it: _Object, alarm: Component, owner: Component, window: TimeRange) -> bool:
@@ -159,25 +158,22 @@ def _rings(it: _Object, alarm: Component, owner: Component, window: TimeRange) -
     if trigger is None:
         return False
     if trigger.absolute is not None:
-        return any(_met(at, window) for at in trigger.times(trigger.absolute.seconds(it.floating)))
+        return trigger.rings(trigger.absolute.seconds(it.floating), window.start, window.end)
     early, late = trigger.margins
-    series = it.series_of(owner)
     try:
-        for found in islice(
-            series.occurrences(window.start - late, window.end - early, it.floating, Budget()), MAX_OCCURRENCES
-        ):
-            if found.component is owner and found.start is not None:
-                begin = found.start.seconds(it.floating)
-                end = begin if found.end is None else found.end
-                if any(_met(at, window) for at in trigger.times(end if trigger.is_from_end else begin)):
-                    return True
+        return any(
+            trigger.rings(anchor, window.start, window.end)
+            for found in it.occurrences(owner, window.start - late, window.end - early)
+            if (anchor := _anchor(found, trigger, it.floating)) is not None
+        )
     except BudgetSpent:
         return True
-    return False
 
 
-def _met(seconds: int, window: TimeRange) -> bool:
-    return window.start <= seconds * 1000 < window.end
+def _anchor(found: Occurrence, trigger: alarms.Trigger, floating: tzinfo) -> int | None:
+    """What its alarm is relative to; a task that is only due has no other time."""
+    begin = found.start.seconds(floating) if found.start else found.end
+    return found.end if trigger.is_from_end and found.end is not None else begin
 
 
 def _property(it: _Object, part: Component, wanted: PropertyFilter) -> bool:

@@ -1,7 +1,7 @@
 """Content lines and components of iCalendar as they stand in the octets. RFC 5545 §3.1, §3.4, RFC 6868.
 
-Nothing is interpreted but the shape: values stay as sent, `span` of a component leads back to its octets. Bare LF and
-empty lines are taken as well, because exporters write them.
+Nothing is interpreted but the shape: values stay as sent, `span` of a component leads back to its octets. Programs in
+use also write bare LF, CR CR LF, empty lines, control characters and a lone quote: all of it is taken.
 """
 
 import re
@@ -19,16 +19,17 @@ MAX_DEPTH = 10  # VCALENDAR, VEVENT, PARTICIPANT, VLOCATION … : four are in us
 SHOWN = 60  # characters of a bad line that an answer quotes
 
 _BOM = b"\xef\xbb\xbf"
-_LOGICAL = re.compile(r"[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*(?:\r?\n|\Z)")
-_FOLD = re.compile(r"\r?\n[ \t]")
+_LOGICAL = re.compile(r"[^\r\n]*(?:\r*\n[ \t][^\r\n]*)*(?:\r*\n|\Z)")
+_FOLD = re.compile(r"\r*\n[ \t]")
 _HEAD = r'([A-Za-z0-9_.-]+)((?:;[^":;\r\n]*(?:"[^"\r\n]*"[^":;\r\n]*)*)*):'
-_LINE = re.compile(_HEAD + r"([^\r\n]*)((?:\r?\n[ \t][^\r\n]*)*)(?:\r?\n|\Z)")  # a value with its folds
+_LINE = re.compile(_HEAD + r"([^\r\n]*)((?:\r*\n[ \t][^\r\n]*)*)(?:\r*\n|\Z)")  # a value with its folds
 _JOINED = re.compile(_HEAD + "(.*)", re.DOTALL)
+_LOOSE = re.compile("([A-Za-z0-9_.-]+)(;[^:]*):(.*)", re.DOTALL)  # a quote in a name is never closed
 _PARAMETER = re.compile(r';([^=";:,]*)=?((?:"[^"]*"|[^";:])*)')
 _PARAMETER_VALUE = re.compile(r'(?:"[^"]*"|[^",])+|(?<=,)(?=,|$)|^(?=,|$)')
 _CARETS = re.compile(r"\^([n'^])")
 _UNCARETED = {"n": "\n", "'": '"', "^": "^"}
-_CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\r(?!\n)")  # XML can not carry them either
+_CONTROLS = re.compile(rb"\x00|\r(?!\r*\n)")  # others come out of Outlook's texts; in XML they are replaced
 _NO_CHARACTERS = re.compile("[\ufffe\uffff]")
 _ESCAPES = re.compile(r"\\(.)", re.DOTALL)
 
@@ -200,11 +201,11 @@ def _lines(data: bytes) -> Iterator[tuple[int, int, Line]]:
 
 
 def _odd_line(data: bytes, octets: str, at: int) -> tuple[Line | None, int]:
-    """A line that is folded before its value; None for an empty one."""
+    """A line that is folded before its value, or has a lone quote; None for an empty one."""
     match = _LOGICAL.match(octets, at)
     end = match.end() if match else len(octets)
     text = _FOLD.sub("", octets[at:end]).rstrip("\r\n")
-    content = _JOINED.fullmatch(text)
+    content = _JOINED.fullmatch(text) or _LOOSE.fullmatch(text)
     if content is not None:
         return Line(content[1].upper(), content[2], content[3]), end
     if text.strip():

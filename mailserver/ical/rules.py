@@ -56,9 +56,9 @@ def rule_of(value: str) -> Rule:
     if len(value) > MAX_RULE:
         raise InvalidCalendarData("RRULE: too long")
     parts: dict[str, str] = {}
-    for part in value.strip().upper().split(";"):
+    for part in map(str.strip, value.upper().split(";")):
         name, equals, text = part.partition("=")
-        if not part:  # a trailing ";", as Exchange writes it
+        if not part or (equals and not text):  # a trailing ";", as Exchange writes it; a part that says nothing
             continue
         if not equals or name in parts or not (name in _PARTS or name.startswith("X-")):
             raise InvalidCalendarData(f"RRULE: {part[:40]!a}")
@@ -101,7 +101,7 @@ def _until(text: str) -> dict[str, object]:
     if match[4] is None:
         return {"until": day + timedelta(seconds=86_399)}
     time = timedelta(hours=int(match[4]), minutes=int(match[5]), seconds=min(int(match[6]), 59))
-    if time >= timedelta(days=1) or int(match[5]) > 59:
+    if time > timedelta(days=1) or int(match[5]) > 59:
         raise ValueError(text)
     return {"until": day + time, "until_is_utc": match[7] == "Z"}
 
@@ -126,7 +126,7 @@ def _by_month(text: str) -> dict[str, object]:
 
 _PARTS: dict[str, Callable[[str], dict[str, object]]] = {
     "FREQ": lambda text: {"frequency": Frequency[text]},
-    "INTERVAL": _count("interval"),
+    "INTERVAL": lambda text: {"interval": 1} if text == "0" else _count("interval")(text),  # each, for every program
     "COUNT": _count("count"),
     "UNTIL": _until,
     "BYMONTH": _by_month,

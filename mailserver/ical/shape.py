@@ -5,21 +5,29 @@ RFC 4791 §9.6. What is left out is left out of the answer alone: the object sta
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, tzinfo
 from itertools import islice
 
 from mailserver.errors import InvalidCalendarData, TooManyInstances
 from mailserver.ical import write
+from mailserver.ical.budget import Budget, BudgetSpent
 from mailserver.ical.filters import TimeRange
+from mailserver.ical.lengths import period_seconds
 from mailserver.ical.lines import Component, Line, parse
-from mailserver.ical.recurrence import Occurrence, Series, period_seconds
-from mailserver.ical.rule_times import Budget, BudgetSpent
-from mailserver.ical.times import Moment, Period, moment_of, moments_of
+from mailserver.ical.recurrence import MAX_INSTANCES, Occurrence, Series
+from mailserver.ical.times import (
+    Moment,
+    Period,
+    date_text,
+    duration_of,
+    local_of,
+    moment_of,
+    moments_of,
+    time_text,
+    utc_text,
+)
 from mailserver.ical.zones import Zones
 
-MAX_EXPANDED = 5_000  # instances of one object in an answer
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RECURRING = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE", "RECURRENCE-ID"})
 _TIMES = frozenset({"DTSTART", "DTEND", "DUE"})
 
@@ -100,58 +108,58 @@ def _all_series(root: Component, zones: Zones) -> Iterator[Series]:
 
 def _instances(series: Series, window: TimeRange, floating: tzinfo, zones: Zones) -> list[Component]:
     try:
-        found = list(islice(series.occurrences(window.start, window.end, floating, Budget()), MAX_EXPANDED + 1))
+        found = list(islice(series.occurrences(window.start, window.end, floating, Budget()), MAX_INSTANCES + 1))
     except BudgetSpent:
         found = []
         too_many = True
     else:
-        too_many = len(found) > MAX_EXPANDED
+        too_many = len(found) > MAX_INSTANCES
     if too_many:
-        raise TooManyInstances(f"It occurs more than {MAX_EXPANDED} times in this time range: ask for a shorter one")
+        raise TooManyInstances(f"It occurs more than {MAX_INSTANCES} times in this time range: ask for a shorter one")
     found.sort(key=lambda each: each.reach.since)
-    return [_instance(each, zones) for each in found]
+    return [_instance(each, zones, floating) for each in found]
 
 
-def _instance(found: Occurrence, zones: Zones) -> Component:
+def _instance(found: Occurrence, zones: Zones, floating: tzinfo) -> Component:
     part, lines = found.component, list[Line]()
     ends = part.line("DUE" if part.name == "VTODO" else "DTEND")
     for line in part.lines:
         if line.name in _RECURRING or (line.name in _TIMES and found.start is not None):
             continue
-        lines.append(_in_utc(line, zones))
+        lines.append(_exact(line, found) if line.name == "DURATION" else _in_utc(line, zones))
     if found.start is not None:
         if part.line("DTSTART"):
             lines.append(_moment_line("DTSTART", found.start))
         if ends is not None and found.end is not None:
-            lines.append(_end_line(ends, found, zones))
+            lines.append(_end_line(ends, found.end, zones, found.start.zone, floating))
     if found.recurrence_id is not None:
         lines.append(_moment_line("RECURRENCE-ID", found.recurrence_id))
     return replace(part, lines=tuple(lines))
 
 
-def _end_line(line: Line, found: Occurrence, zones: Zones) -> Line:
-    own = moment_of(line, zones)
-    zone = found.start.zone if found.start else None
-    if own.is_date or zone is None:  # by the calendar: as far after the start as it was
-        start = found.start.local if found.start else own.local
-        length = timedelta(seconds=_wall_length(found, zones))
-        return _moment_line(line.name, Moment(start + length, None, own.is_date))
-    return Line(line.name, "", _utc(found.end or 0))
+def _end_line(line: Line, end: int, zones: Zones, zone: tzinfo | None, floating: tzinfo) -> Line:
+    is_date = moment_of(line, zones).is_date
+    if is_date or zone is None:
+        return _moment_line(line.name, Moment(local_of(end, zone or floating), None, is_date))
+    return Line(line.name, "", utc_text(end))
 
 
-def _wall_length(found: Occurrence, zones: Zones) -> int:
-    begin, end = found.component.line("DTSTART"), found.component.line("DUE") or found.component.line("DTEND")
-    if begin is None or end is None:
-        return 0
-    return int((moment_of(end, zones).local - moment_of(begin, zones).local).total_seconds())
+def _exact(line: Line, found: Occurrence) -> Line:
+    """A day is not 24 hours in every night, and an added PERIOD has a length of its own: seconds, where the zone is
+    gone."""
+    if found.start is None or found.start.zone is None or found.end is None:
+        return line
+    seconds = found.end - found.start.seconds(UTC)
+    length = duration_of(line.value)
+    return line if length.days * 86_400 + length.seconds == seconds else line._replace(value=f"PT{max(0, seconds)}S")
 
 
 def _moment_line(name: str, moment: Moment) -> Line:
     if moment.is_date:
-        return Line(name, ";VALUE=DATE", f"{moment.local:%Y%m%d}")
+        return Line(name, ";VALUE=DATE", date_text(moment.local))
     if moment.zone is None:
-        return Line(name, "", f"{moment.local:%Y%m%dT%H%M%S}")
-    return Line(name, "", _utc(moment.seconds(UTC)))
+        return Line(name, "", time_text(moment.local))
+    return Line(name, "", utc_text(moment.seconds(UTC)))
 
 
 def _in_utc(line: Line, zones: Zones) -> Line:
@@ -162,11 +170,7 @@ def _in_utc(line: Line, zones: Zones) -> Line:
         moment = moment_of(line, zones)
     except InvalidCalendarData:
         return line
-    return line if moment.zone is None else Line(line.name, "", _utc(moment.seconds(UTC)))
-
-
-def _utc(seconds: int) -> str:
-    return f"{_EPOCH + timedelta(seconds=seconds):%Y%m%dT%H%M%SZ}"
+    return line if moment.zone is None else Line(line.name, "", utc_text(moment.seconds(UTC)))
 
 
 # --- a part of the overrides and of the periods ---------------------------------------------------------------------

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mailserver.ical.made_zones import vtimezone
+
 _BORDER = re.compile(rb"^[ \t]*(BEGIN|END)[ \t]*:[ \t]*([A-Za-z0-9-]+)[ \t]*\r?$", re.IGNORECASE)
 _FOLD = re.compile(rb"\r?\n[ \t]")
 _UID = re.compile(rb"^UID(?:;[^:\r\n]*)?:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
@@ -65,7 +67,10 @@ def begin(name: str) -> bytes:
 
 
 def added(data: bytes, written: set[bytes]) -> bytes:
-    """What stands in an object's VCALENDAR, but for time zones in `written`, which it adds its own to."""
+    """What stands in an object's VCALENDAR, but for time zones in `written`, which it adds its own to.
+
+    Zones that it only names are made, so that the file is read alike everywhere.
+    """
     kept = list[bytes]()
     for found in _components(data):
         zone = _named(found.data, _TZID) if found.name == TIMEZONE else None
@@ -73,6 +78,10 @@ def added(data: bytes, written: set[bytes]) -> bytes:
             kept.append(found.data)
         if zone is not None:
             written.add(zone)
+    for zone in sorted(_zones_of(b"".join(kept)) - written):
+        made = vtimezone(zone.decode("utf-8", "replace"))
+        kept += [made] if made else []
+        written.add(zone)
     return b"".join(kept)
 
 

@@ -74,11 +74,29 @@ def plus(local: datetime, duration: Duration, zone: tzinfo) -> int:
     """The instant a duration after a wall clock time: the days by the calendar, then the seconds by the clock."""
     if not duration.days:
         return seconds_of(local, zone) + duration.seconds
+    return seconds_of(later(local, timedelta(days=duration.days)), zone) + duration.seconds
+
+
+def date_text(local: datetime) -> str:
+    """As iCalendar writes it; strftime would write the year 33 as "33"."""
+    return f"{local.year:04}{local.month:02}{local.day:02}"
+
+
+def time_text(local: datetime) -> str:
+    return f"{date_text(local)}T{local.hour:02}{local.minute:02}{local.second:02}"
+
+
+def utc_text(seconds: int) -> str:
+    """Of an instant; the last moment there is where it would be beyond the year 9999."""
+    return time_text(local_of(seconds, UTC)) + "Z"
+
+
+def later(local: datetime, length: timedelta) -> datetime:
+    """The first or last moment there is where it would be beyond."""
     try:
-        later = local + timedelta(days=duration.days)
+        return local + length
     except OverflowError:
-        later = _LAST if duration.days > 0 else _FIRST
-    return seconds_of(later, zone) + duration.seconds
+        return _LAST if length > timedelta() else _FIRST
 
 
 def moment_of(line: Line, zones: Zones) -> Moment:
@@ -115,8 +133,10 @@ def _moment(name: str, value: str, tzid: str | None, zones: Zones) -> Moment:
     try:
         if hour is None:
             return Moment(datetime(int(year), int(month), int(day)), None, is_date=True)
-        # a leap second is the one before it, RFC 5545 §3.3.12
-        local = datetime(int(year), int(month), int(day), int(hour), int(minute), min(int(second), 59))
+        if (hour, minute, second) == ("24", "00", "00"):  # as some write the end of a day
+            local = later(datetime(int(year), int(month), int(day)), timedelta(days=1))
+        else:  # a leap second is the one before it, RFC 5545 §3.3.12
+            local = datetime(int(year), int(month), int(day), int(hour), int(minute), min(int(second), 59))
     except ValueError:
         raise InvalidCalendarData(f"{name}: there is no such day or time: {value[:40]}") from None
     if int(second) > 60:

@@ -4,6 +4,7 @@ The IANA data is newer than what an old client wrote down, so a known name wins 
 RFC 7809. A local time in a gap is read with the offset before it, one that comes twice is the first: §3.3.5.
 """
 
+import hashlib
 import re
 from bisect import bisect_right
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -12,13 +13,17 @@ from itertools import islice
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mailserver.errors import InvalidCalendarData
-from mailserver.ical.lines import Component, parse
-from mailserver.ical.rule_times import Budget, BudgetSpent, instances
+from mailserver.ical.budget import Budget, BudgetSpent
+from mailserver.ical.lines import Component, parse, unescaped
+from mailserver.ical.rule_times import instances
 from mailserver.ical.rules import rule_of
 from mailserver.ical.windows_zones import WINDOWS_ZONES
 
-MAX_CHANGES = 2_000  # of one VTIMEZONE; two a year for a thousand years
+MAX_CHANGES = 4_000  # of one VTIMEZONE; two a year from 1601 on, where Outlook's begin, are 1,040
+MAX_STEPS = 30_000  # of its rules together: some 15 ms
 MAX_OBSERVANCES = 200  # STANDARD and DAYLIGHT of one VTIMEZONE
+MAX_ZONE_LINES = 4_000  # of one VTIMEZONE: what stays in memory
+MAX_NAME = 200  # characters of a TZID that may name a known zone
 MAX_ZONES = 200  # kept in memory
 HORIZON = datetime(2120, 1, 1)  # rules of own zones are followed up to here
 MAX_OFFSET = timedelta(hours=23, minutes=59, seconds=59)
@@ -35,20 +40,26 @@ class Zones:
     __slots__ = ("_found", "_own")
 
     def __init__(self, root: Component | None = None) -> None:
-        self._own = {zone.value("TZID"): zone for zone in root.components if zone.name == "VTIMEZONE"} if root else {}
+        own = [zone for zone in root.components if zone.name == "VTIMEZONE"] if root else []
+        # TZID is TEXT where it is defined, with backslashes, and a parameter where it is used, without
+        self._own = {(zone.text("TZID") or "").strip(): zone for zone in own}
         self._found: dict[str, tzinfo | None] = {}
 
     def find(self, tzid: str) -> tzinfo | None:
         """None: nothing says what it means; such a time is taken as floating."""
         if tzid not in self._found:
-            own = self._own.get(tzid)
+            own = self._own.get(tzid.strip()) or self._own.get(unescaped(tzid).strip())
             self._found[tzid] = named_zone(tzid) or (own_zone(own) if own else None)
         return self._found[tzid]
 
 
-@lru_cache(MAX_ZONES)
 def named_zone(tzid: str) -> tzinfo | None:
     """An IANA name, also behind a vendor's prefix (/freeassociation.sourceforge.net/Europe/Berlin), or Microsoft's."""
+    return _named(tzid) if len(tzid) <= MAX_NAME else None
+
+
+@lru_cache(MAX_ZONES)
+def _named(tzid: str) -> tzinfo | None:
     name = tzid.strip().strip('"')
     if name.upper() in _UTC_NAMES or name == "tzone://Microsoft/Utc":
         return UTC
@@ -69,6 +80,13 @@ def zone_of(text: str) -> tzinfo | None:
     return Zones(root).find(zone.value("TZID") or "") if zone else None
 
 
+def key_of(zone: tzinfo) -> str:
+    """Equal for zones that are alike, as long as the server runs."""
+    if isinstance(zone, OwnZone):
+        return zone.key
+    return zone.key if isinstance(zone, ZoneInfo) else str(zone)
+
+
 def _iana(name: str) -> tzinfo | None:
     if not _NAME.fullmatch(name):
         return None
@@ -78,12 +96,18 @@ def _iana(name: str) -> tzinfo | None:
         return None
 
 
-@lru_cache(MAX_ZONES)
 def own_zone(zone: Component) -> tzinfo | None:
-    """The rules of a VTIMEZONE, followed up to HORIZON; None where they can not be read."""
+    """The rules of a VTIMEZONE, followed up to HORIZON; None where they can not be read, or are too many."""
+    lines = len(zone.lines) + sum(len(part.lines) for part in zone.components)
+    return _own_zone(zone) if lines <= MAX_ZONE_LINES else None
+
+
+@lru_cache(MAX_ZONES)
+def _own_zone(zone: Component) -> tzinfo | None:
     observances = [part for part in zone.components if part.name in {"STANDARD", "DAYLIGHT"}][:MAX_OBSERVANCES]
+    budget = Budget(MAX_STEPS)
     try:
-        changes = sorted(change for part in observances for change in _changes(part))
+        changes = sorted(islice((change for part in observances for change in _changes(part, budget)), MAX_CHANGES))
     except (InvalidCalendarData, ValueError, OverflowError):
         return None
     return OwnZone(zone.value("TZID") or "", changes) if changes else None
@@ -102,6 +126,7 @@ class OwnZone(tzinfo):
         self._marks = [at + max(timedelta(), after - before) for at, before, after in changes]
         self._offsets = [after for _, _, after in changes]
         self._instants = [at - before for at, before, _ in changes]
+        self.key = "own " + hashlib.blake2b(repr(changes).encode(), digest_size=16).hexdigest()
 
     def utcoffset(self, moment: datetime | None, /) -> timedelta:
         if moment is None:
@@ -120,7 +145,7 @@ class OwnZone(tzinfo):
         return moment + (self._offsets[index - 1] if index else self._first)
 
 
-def _changes(observance: Component) -> list[Change]:
+def _changes(observance: Component, budget: Budget) -> list[Change]:
     start = _local(observance.value("DTSTART") or "")
     before = _offset(observance.value("TZOFFSETFROM") or "")
     after = _offset(observance.value("TZOFFSETTO") or "")
@@ -131,7 +156,7 @@ def _changes(observance: Component) -> list[Change]:
         rule = rule_of(line.value)
         last = rule.until + before if rule.until and rule.until_is_utc else rule.until
         try:
-            times.update(islice(instances(rule, start, start, HORIZON, Budget(), until=last), MAX_CHANGES))
+            times.update(islice(instances(rule, start, start, HORIZON, budget, until=last), MAX_CHANGES))
         except BudgetSpent:
             continue
     return [(time, before, after) for time in times]

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from mailserver.errors import InvalidCalendarData, TooManyInstances, UnsupportedComponent
 from mailserver.ical import busy
+from mailserver.ical.budget import Budget, BudgetSpent
 from mailserver.ical.check import CalendarObject, valid_object
 from mailserver.ical.filters import ComponentFilter, TimeRange, passes
 from mailserver.ical.lines import parse, parse_stream
 from mailserver.ical.reach import EVER, NEVER
-from mailserver.ical.rule_times import LATEST, Budget, BudgetSpent, instances
+from mailserver.ical.rule_times import LATEST, instances
 from mailserver.ical.rules import rule_of
 from mailserver.ical.shape import Shape, shaped
 from mailserver.ical.write import rewritten

@@ -9,6 +9,9 @@ from mailserver.dav.subjects import COLLECTIONS, Subject
 from mailserver.dav.xml_writer import attribute, element, escape, text_element
 from mailserver.dav.xml_writer import href as href_element
 from mailserver.groupware.access import Privilege
+from mailserver.ical import write
+from mailserver.ical.made_zones import vtimezone
+from mailserver.ical.recurrence import MAX_INSTANCES
 from mailserver.store.collections import ALL_COMPONENTS
 from mailserver.store.members import Member
 
@@ -16,9 +19,8 @@ S = Subject
 CALENDAR = frozenset({S.CALENDAR})
 EVENT = frozenset({S.EVENT})
 TAKES_OBJECTS = frozenset({S.CALENDAR, S.INBOX})
-MAX_INSTANCES = 100_000  # of one object; more are refused
 COLLATIONS = ("i;ascii-casemap", "i;octet", "i;unicode-casemap")  # RFC 4790, RFC 5051
-FIRST_DATE, LAST_DATE = b"19000101T000000Z", b"21001231T235959Z"  # what is asked for outside finds nothing
+FIRST_DATE, LAST_DATE = b"00010101T000000Z", b"99991231T235959Z"  # every time that can be written is taken
 
 
 def schedule_tag(member: Member) -> bytes | None:
@@ -53,8 +55,14 @@ def _description(facts: Facts) -> bytes | None:
 
 
 def _timezone(facts: Facts) -> bytes | None:
-    text = facts.seen.collection.timezone if facts.seen is not None else None
-    return escape(text) if text is not None else None
+    """Of one that has only a name (RFC 7809 §5.2, or the owner's) it is made."""
+    if facts.seen is None:
+        return None
+    text, name = facts.seen.collection.timezone, facts.seen.collection.timezone_id
+    if text is not None:
+        return escape(text)
+    made = vtimezone(name) if name else None
+    return escape(write.calendar([made]).decode()) if made else None
 
 
 def _timezone_id(facts: Facts) -> bytes | None:

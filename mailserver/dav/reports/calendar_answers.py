@@ -59,7 +59,11 @@ class Answers:
 
 async def begin(request: DavRequest, root: Element) -> Answers:
     """Raises NotFound, NoSuchCollection, BadXml, InvalidFilter, UnsupportedData, InvalidCalendarData."""
-    shape, zone = calendar_data.wanted(root), _zone(root)
+    shape = calendar_data.wanted(root)
+    if root.find(caldav("timezone")) is not None:  # a stranger's VTIMEZONE may have thousands of changes
+        zone = await request.services.store.in_thread(_zone, root)
+    else:
+        zone = _zone(root)
     return await request.services.store.read(_begin, request, asking.of_report(root), shape, zone)
 
 

@@ -34,7 +34,7 @@ async def free_busy_query(request: DavRequest, root: Element) -> Answer:
             found = await free_busy.of_user(store, viewer.user_id, window)
         case _:
             raise NoSuchCollection
-    body = busy.calendar(found, window, store.clock.now())
+    body = await store.in_thread(busy.calendar, found, window, store.clock.now())
     return Response(200, body, CONTENT_TYPE)
 
 

@@ -10,7 +10,7 @@ from mailserver.groupware.calendars.queries import planned
 from mailserver.ical import busy
 from mailserver.ical.busy import Busy
 from mailserver.ical.filters import ComponentFilter, TimeRange
-from mailserver.store import members
+from mailserver.store import aliases, members, users
 from mailserver.store.collections import Family
 from mailserver.store.database import Rx
 from mailserver.store.members import PIECE
@@ -30,9 +30,15 @@ async def of_user(
 ) -> list[Busy]:
     """Of all calendars that are his own and not transparent; `zone`: of times without one, None: each calendar's.
 
-    `own`: his addresses, in lower case; what he declined does not count.
+    `own`: his addresses, in lower case, where they are known; what he declined does not count.
     """
     return await _of(store, await store.read(_counting, user_id), window, zone, own)
+
+
+def _addresses(rx: Rx, user_id: int) -> frozenset[str]:
+    """By which the owner is invited."""
+    named = [users.get_by_id(rx, user_id).address, *aliases.list_of_user(rx, user_id)]
+    return frozenset(each.lower() for each in named)
 
 
 def _counting(rx: Rx, user_id: int) -> list[Seen]:
@@ -45,12 +51,13 @@ async def _of(
 ) -> list[Busy]:
     found: list[Busy] = []
     for seen in calendars:
+        declining = own or await store.read(_addresses, seen.collection.user_id)
         floating = zone or zone_of_collection(seen.collection)
         ids = await store.read(_candidates, seen, window, floating)
         for start in range(0, len(ids), PIECE):
             cards = await store.read(members.list_by_id_with_data, seen.collection, ids[start : start + PIECE])
-            found += await store.in_thread(_busy, [data for _, data in cards], window, floating, own)
-    return busy.merged(found)
+            found += await store.in_thread(_busy, [data for _, data in cards], window, floating, declining)
+    return await store.in_thread(busy.merged, found)
 
 
 def _candidates(rx: Rx, seen: Seen, window: TimeRange, floating: tzinfo) -> list[int]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from itertools import islice
 
+from mailserver.ical.budget import Budget, BudgetSpent
 from mailserver.ical.check import CalendarObject
 from mailserver.ical.reach import EVER, NEVER, Reach
-from mailserver.ical.rule_times import Budget, BudgetSpent
 from mailserver.store import occurrences
 from mailserver.store.database import Tx
 from mailserver.store.occurrences import DAY_MS, Gap
@@ -29,7 +29,8 @@ def rows_of(found: CalendarObject, now_ms: int) -> tuple[Times, Gap | None]:
     """(rows of the index, what they do not say)."""
     series, bounds = found.series, found.series.bounds()
     if not series.recurs:
-        return list(_times(found, NEVER, EVER)), None
+        rows = list(islice(_times(found, NEVER, EVER), MAX_ROWS + 1))
+        return (rows, None) if len(rows) <= MAX_ROWS else ([], Gap(_or_none(bounds.since), _or_none(bounds.until)))
     start, end = now_ms - BACK_MS, now_ms + AHEAD_MS
     whole = bounds.until - bounds.since < BACK_MS + AHEAD_MS and _few(found, bounds)
     if whole:

@@ -4,6 +4,7 @@ The index of occurrences and the columns decide most of it; what they can not de
 thread by what is written in it. Judgements are kept: clients ask the same again until something changes.
 """
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -18,11 +19,11 @@ from mailserver.ical.filters import ComponentFilter, PropertyFilter, TimeRange, 
 from mailserver.ical.lines import parse
 from mailserver.ical.reach import EVER
 from mailserver.ical.times import seconds_of
+from mailserver.ical.zones import key_of
 from mailserver.store import members, occurrences
 from mailserver.store.collections import Collection, Family
 from mailserver.store.database import Rx
 from mailserver.store.members import PIECE, Member
-from mailserver.store.occurrences import Row
 from mailserver.store.store import Store
 
 QUERY_PIECE = 50  # objects judged in one go: some 20 ms in a thread
@@ -31,7 +32,7 @@ MAX_KEPT = 50_000  # judgements
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - wall clock
 
 # by etag, which is of the octets alone: so it holds for every store and every user; used on the loop only
-_judgements: OrderedDict[tuple[str, ComponentFilter, tzinfo], bool] = OrderedDict()
+_judgements: OrderedDict[tuple[str, bytes], bool] = OrderedDict()
 
 Found = tuple[Member, bytes | None]
 
@@ -67,7 +68,8 @@ class Queries:
             yield [(member, data if with_data else None) for member, data in cards if member.id in passed]
 
     async def _judged(self, plan: Plan, cards: Sequence[tuple[Member, bytes]]) -> set[int]:
-        keys = {member.id: (member.etag, plan.wanted, plan.zone) for member, _ in cards}
+        question = _digest(plan)
+        keys = {member.id: (member.etag, question) for member, _ in cards}
         known = {member_id: _judgements[key] for member_id, key in keys.items() if key in _judgements}
         new = [(member.id, data) for member, data in cards if member.id not in known]
         judged = await self._store.in_thread(_judge, new, plan.wanted, plan.zone) if new else {}
@@ -76,6 +78,13 @@ class Queries:
         while len(_judgements) > MAX_KEPT:
             _judgements.popitem(last=False)
         return {member_id for member_id, verdict in (known | judged).items() if verdict}
+
+
+def _digest(plan: Plan) -> bytes:
+    """Of the question: a filter may have a hundred thousand characters, what is kept of it has sixteen octets."""
+    return hashlib.blake2b(
+        f"{key_of(plan.zone)}\0{plan.wanted!r}".encode(errors="surrogatepass"), digest_size=16
+    ).digest()
 
 
 def _judge(cards: Sequence[tuple[int, bytes]], wanted: ComponentFilter, zone: tzinfo) -> dict[int, bool]:
@@ -165,13 +174,14 @@ class _Uid:
 def _by_time(rx: Rx, collection: Collection, window: TimeRange, zone: tzinfo) -> tuple[list[int], list[int]]:
     """(those that are in the range, those of which the index does not know)."""
     found = occurrences.find(rx, collection.id, window.start, window.end)
-    met = set(found.met)
-    met.update(row.member_id for row in found.floating if _overlaps(row, window, zone))
-    return sorted(met), sorted(found.unsure - met)
-
-
-def _overlaps(row: Row, window: TimeRange, zone: tzinfo) -> bool:
-    return window.start < _instant(row.until, zone) and window.end > _instant(row.since, zone)
+    met, unsure = set(found.met), set(found.unsure)
+    for row in found.floating:
+        since, until = _instant(row.since, zone), _instant(row.until, zone)
+        if until - since != row.until - row.since:  # clocks change meanwhile: an hour of it is longer, a day is not
+            unsure.add(row.member_id)
+        elif window.start < until and window.end > since:
+            met.add(row.member_id)
+    return sorted(met), sorted(unsure - met)
 
 
 def _instant(wall_clock: int, zone: tzinfo) -> int:

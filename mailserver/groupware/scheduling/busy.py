@@ -13,11 +13,11 @@ from itertools import islice
 from mailserver.errors import Refusal
 from mailserver.groupware.calendars.accept import zone_of_collection
 from mailserver.groupware.scheduling.calendar_users import CalendarUsers
+from mailserver.ical.budget import Budget, BudgetSpent
 from mailserver.ical.check import CalendarObject, valid_object
 from mailserver.ical.itip_parties import PartStat
 from mailserver.ical.itip_tree import Part
 from mailserver.ical.lines import Component, parse
-from mailserver.ical.rule_times import Budget, BudgetSpent
 from mailserver.store import collections, members, occurrences
 from mailserver.store.collections import Collection, Family
 from mailserver.store.database import Rx

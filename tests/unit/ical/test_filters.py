@@ -140,6 +140,29 @@ def test_filters(root: Component, reason: str, wanted: ComponentFilter, expected
     assert passes(root, wanted, UTC) is expected
 
 
+DUE = (
+    b"BEGIN:VCALENDAR\nBEGIN:VTODO\nUID:1\nDUE:20260701T120000Z\nBEGIN:VALARM\n%b\nEND:VALARM\n"
+    b"END:VTODO\nEND:VCALENDAR\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("trigger", "window", "rings"),
+    [
+        (b"TRIGGER;RELATED=END:-PT1H", at("0701T1100", "0701T1101"), True),
+        (b"TRIGGER:-PT1H", at("0701T1100", "0701T1101"), True),
+        (b"TRIGGER:-PT1H", at("0701T1200", "0701T1201"), False),
+        (b"TRIGGER:20260701T080000Z", at("0701T0800", "0701T0801"), True),  # without VALUE=DATE-TIME
+        (b"TRIGGER:-PT1H\nREPEAT:1000\nDURATION:P1D", at("0705T1100", "0705T1101"), True),
+        (b"TRIGGER:-PT1H\nREPEAT:1000\nDURATION:P1D", at("0705T1101", "0705T1102"), False),
+        (b"TRIGGER:-PT1H\nREPEAT:3\nDURATION:P1D", at("0705T1100", "0705T1101"), False),
+    ],
+)
+def test_alarms_of_a_task_that_is_only_due(trigger: bytes, window: TimeRange, rings: bool) -> None:
+    inner = ComponentFilter("VTODO", components=(ComponentFilter("VALARM", time_range=window),))
+    assert passes(parse(DUE % trigger), ComponentFilter("VCALENDAR", components=(inner,)), UTC) is rings
+
+
 def test_a_floating_time_is_where_the_reader_is() -> None:
     noon = parse(b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART:20260701T120000\nEND:VEVENT\nEND:VCALENDAR\n")
     wanted = events(time_range=at("0701T1000", "0701T1001"))

@@ -10,10 +10,10 @@ import recurring_ical_events
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailserver.ical.budget import Budget, BudgetSpent
 from mailserver.ical.lines import parse
 from mailserver.ical.reach import EVER, NEVER
 from mailserver.ical.recurrence import Series
-from mailserver.ical.rule_times import Budget, BudgetSpent
 from mailserver.ical.zones import Zones
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -154,6 +154,37 @@ def test_dtend_is_as_many_seconds_each_time_and_duration_as_many_days() -> None:
         assert last.start is not None
         assert last.end is not None
         assert last.end - last.start.seconds(UTC) == hours * 3600
+
+
+@pytest.mark.parametrize(
+    ("component", "hours"),
+    [
+        ("DTSTART:20260101T100000\nRDATE;VALUE=PERIOD:20260103T100000/PT2H", 2),  # floating, both
+        ("DTSTART;TZID=Europe/Berlin:20260101T100000\nRDATE;VALUE=PERIOD:20260103T100000/PT2H", 2),
+        ("DTSTART;TZID=Europe/Berlin:20260101T100000\nRDATE;VALUE=PERIOD:20260103T100000/20260103T130000", 3),
+        ("DTSTART;TZID=Europe/Berlin:20260101T100000\nRDATE;VALUE=PERIOD:20260103T100000Z/PT1H", 1),
+    ],
+)
+def test_a_period_is_as_long_for_every_reader(component: str, hours: int) -> None:
+    *_, last = series_of(component).occurrences(NEVER, EVER, ZoneInfo("Pacific/Auckland"), Budget())
+    assert last.start is not None
+    assert last.end is not None
+    assert last.end - last.start.seconds(ZoneInfo("Pacific/Auckland")) == hours * 3600
+
+
+def test_a_floating_end_is_what_the_clock_shows() -> None:
+    """Over the night when summer time begins: from one to four are two hours."""
+    (only,) = series_of("DTSTART:20260329T010000\nDTEND:20260329T040000").occurrences(NEVER, EVER, BERLIN, Budget())
+    assert only.start is not None
+    assert only.end is not None
+    assert only.end - only.start.seconds(BERLIN) == 2 * 3600
+
+
+def test_a_zone_is_found_by_its_name_with_and_without_backslashes() -> None:
+    text = OWN_ZONE.replace("Mine", "(UTC+01:00) Bern\\, Rome")
+    zones = Zones(parse(f"BEGIN:VCALENDAR\n{text}END:VCALENDAR\n".encode()))
+    assert zones.find("(UTC+01:00) Bern, Rome") is not None
+    assert zones.find("(UTC+01:00) Bern\\, Rome") is not None
 
 
 def test_bounds_hold_every_occurrence() -> None:
