@@ -96,14 +96,15 @@ def _add(family_name: str) -> Callable[..., None]:
     def add(
         context: Context, user: str, name: str, slug: str | None, color: str | None, description: str | None
     ) -> None:
-        from mailserver.groupware import collections
+        from mailserver.groupware import homes
+        from mailserver.groupware.wanted import NewCollection
         from mailserver.store import users
         from mailserver.store.collections import Family
 
         def write(tx: "Tx") -> "Seen":
-            new = collections.NewCollection(name, color=color, description=description)
+            new = NewCollection(name, color=color, description=description)
             config = context.loaded().config.dav
-            return collections.create(tx, users.get(tx, user).id, Family(family_name), slug or name, new, config)
+            return homes.create(tx, users.get(tx, user).id, Family(family_name), slug or name, new, config)
 
         made = context.run(lambda store: store.write(write))
         click.echo(f"{user} has the {WORDS[family_name]} {made.name} as {made.slug}")
@@ -131,8 +132,8 @@ def _set(family_name: str) -> Callable[..., None]:
         description: str | None,
         is_default: bool,
     ) -> None:
-        from mailserver.groupware import collections
-        from mailserver.groupware.collections import KEEP, CollectionChanges
+        from mailserver.groupware import homes
+        from mailserver.groupware.wanted import KEEP, CollectionChanges
         from mailserver.store.collections import Family
 
         def write(tx: "Tx") -> None:
@@ -143,11 +144,11 @@ def _set(family_name: str) -> Callable[..., None]:
                 description=KEEP if description is None else description or None,
             )
             if changes != CollectionChanges():
-                collections.change(tx, user_id, family, seen.slug, changes)
+                homes.change(tx, user_id, family, seen.slug, changes)
             if is_default:
-                collections.make_default(tx, user_id, family, seen.slug)
+                homes.make_default(tx, user_id, family, seen.slug)
             if slug is not None and slug != seen.slug:
-                collections.move(tx, user_id, family, seen.slug, slug)
+                homes.move(tx, user_id, family, seen.slug, slug)
 
         context.run(lambda store: store.write(write))
         click.echo(f"Changed {name} of {user}")
@@ -163,14 +164,14 @@ def _remove(family_name: str) -> Callable[..., None]:
     @click.pass_obj
     def remove(context: Context, user: str, name: str, with_objects: bool) -> None:
         from mailserver.errors import WrongState
-        from mailserver.groupware import collections
+        from mailserver.groupware import homes
         from mailserver.store.collections import Family
 
         def write(tx: "Tx") -> None:
             user_id, seen = find(tx, user, family := Family(family_name), name)
             if seen.collection.members and not with_objects and not seen.is_shared_in:
                 raise WrongState(f"{name} holds {seen.collection.members} objects; --with-objects removes them too")
-            collections.remove(tx, user_id, family, seen.slug)
+            homes.remove(tx, user_id, family, seen.slug)
 
         context.run(lambda store: store.write(write))
         click.echo(f"Removed {name} of {user}")
