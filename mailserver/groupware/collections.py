@@ -62,8 +62,10 @@ class Collections:
     async def copy(self, viewer: int, family: Family, slug: str, new_slug: str, *, with_members: bool) -> Seen:
         """Under another slug in the same home, all or nothing; without members its properties alone.
 
-        Raises NoSuchCollection, CollectionExists, BadValue, LimitReached, TooManyMembers, OverQuota.
+        Raises NoSuchCollection, CollectionExists, BadValue, LimitReached, TooManyMembers, OverQuota,
+        InsufficientStorage.
         """
+        self._store.require_room()
         return await self._store.write(
             partial(copying.copy, with_members=with_members), viewer, family, slug, new_slug, self._config
         )

@@ -77,6 +77,7 @@ class TakingIn:
         counts = Counts()
         found = items(family, data)
         while batch := await self._store.in_thread(lambda: list(islice(found, BATCH))):
+            self._store.require_room()
             ready = await self._store.in_thread(self._ready, seen.collection, batch, counts)
             _sum(counts, await self._store.write(self._write, viewer, family, slug, ready, replace))
             if progress is not None:
