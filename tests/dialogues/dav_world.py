@@ -21,8 +21,9 @@ from mailserver.config.tree import (
 from mailserver.daemon import dav_face
 from mailserver.daemon.house import Faces, House
 from mailserver.metrics import Metrics
-from mailserver.store import domains, users
+from mailserver.store import domains, profiles, users
 from mailserver.store import tokens as token_rows
+from mailserver.store.database import Tx
 from mailserver.store.store import Store
 from mailserver.tls.contexts import TlsContexts
 from mailserver.web.mounts import Mounts
@@ -110,6 +111,15 @@ class World:
     async def set_password(self, address: str, password: str) -> None:
         new = await new_passwords.prepare(self.store, AUTH, address, password, not_random)
         await self.store.write(users.set_password, address, new.hash, new.scram)
+
+    async def set_profile(self, address: str, locale: str, timezone: str, name: str) -> None:
+        def write(tx: Tx) -> None:
+            user_id = users.get(tx, address).id
+            profiles.set_locale(tx, user_id, locale)
+            profiles.set_timezone(tx, user_id, timezone)
+            users.set_display_name(tx, address, name)
+
+        await self.store.write(write)
 
     async def remove_token(self, address: str, name: str) -> None:
         await self.store.write(token_rows.remove, address, name)
