@@ -1,24 +1,22 @@
-"""`mailserver calendar` and `mailserver addressbook`: collections of a user, and who else sees them."""
+"""`mailserver calendar` and `mailserver addressbook`: collections of a user."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mailserver.cli import feeds
+from mailserver.cli.collection_choice import WORDS, find
+from mailserver.cli.collection_sharing import share_of, unshare_of
 from mailserver.cli.context import Context
 from mailserver.cli.noun import Noun
 from mailserver.cli.output import json_option, octets, show_list
 
 if TYPE_CHECKING:
     from mailserver.groupware.access import Seen
-    from mailserver.store.collections import Family
     from mailserver.store.database import Rx, Tx
 
 COLUMNS = ("slug", "name", "objects", "size", "default", "kind", "owner", "shared_with")
-WORDS = {"calendars": "calendar", "addressbooks": "address book"}
-
-T = TypeVar("T")
 
 
 @click.group(cls=Noun)
@@ -29,21 +27,6 @@ def calendar() -> None:
 @click.group(cls=Noun)
 def addressbook() -> None:
     """Address books of a user. ADDRESSBOOK is the name in its address (the slug), or what the user calls it."""
-
-
-def find(rx: "Rx", user: str, family: "Family", name: str) -> "tuple[int, Seen]":
-    """The user's id and what he sees under this slug, or else under this name. Raises NoSuchCollection."""
-    from mailserver.errors import NoSuchCollection
-    from mailserver.groupware import access
-    from mailserver.store import users
-
-    user_id = users.get(rx, user).id
-    seen = access.find(rx, user_id, family, name)
-    named = [each for each in access.list(rx, user_id, family) if each.name == name] if seen is None else [seen]
-    if len(named) != 1:
-        several = f"{user} has several of that name: " + ", ".join(each.slug for each in named)
-        raise NoSuchCollection(several if named else f"{user} has no {WORDS[family]} {name!r}")
-    return user_id, named[0]
 
 
 def _list(family_name: str) -> Callable[..., None]:
@@ -180,49 +163,7 @@ def _remove(family_name: str) -> Callable[..., None]:
     return remove
 
 
-def _share(family_name: str) -> Callable[..., None]:
-    @click.argument("user")
-    @click.argument("name", metavar=family_name.removesuffix("s").upper())
-    @click.argument("who")
-    @click.option("--write", "may_write", is_flag=True, help="WHO may change it too.")
-    @click.pass_obj
-    def share(context: Context, user: str, name: str, who: str, may_write: bool) -> None:
-        from mailserver.groupware import sharing
-        from mailserver.store.collections import Family
-
-        def write(tx: "Tx") -> str:
-            user_id, seen = find(tx, user, family := Family(family_name), name)
-            config = context.loaded().config.dav
-            return sharing.share(tx, user_id, family, seen.slug, who, may_write, config).slug
-
-        slug = context.run(lambda store: store.write(write))
-        click.echo(f"{who} has {name} of {user} as {slug}, to read{' and write' if may_write else ''}")
-
-    share.__doc__ = f"Let WHO see a {WORDS[family_name]} of USER's; again with other rights to change them."
-    return share
-
-
-def _unshare(family_name: str) -> Callable[..., None]:
-    @click.argument("user")
-    @click.argument("name", metavar=family_name.removesuffix("s").upper())
-    @click.argument("who")
-    @click.pass_obj
-    def unshare(context: Context, user: str, name: str, who: str) -> None:
-        from mailserver.groupware import sharing
-        from mailserver.store.collections import Family
-
-        def write(tx: "Tx") -> None:
-            user_id, seen = find(tx, user, family := Family(family_name), name)
-            sharing.unshare(tx, user_id, family, seen.slug, who)
-
-        context.run(lambda store: store.write(write))
-        click.echo(f"{name} of {user} is not shared with {who} any more")
-
-    unshare.__doc__ = f"Take a {WORDS[family_name]} of USER's back from WHO."
-    return unshare
-
-
-_VERBS = {"list": _list, "add": _add, "set": _set, "remove": _remove, "share": _share, "unshare": _unshare}
+_VERBS = {"list": _list, "add": _add, "set": _set, "remove": _remove, "share": share_of, "unshare": unshare_of}
 for _group, _family in ((calendar, "calendars"), (addressbook, "addressbooks")):
     for _name, _verb in _VERBS.items():
         _group.command(_name)(_verb(_family))

@@ -48,7 +48,7 @@ class Pause(click.ParamType[timedelta]):
 @click.pass_obj
 def link(context: Context, user: str, name: str, busy_only: bool, as_json: bool) -> None:
     """Print a new secret address: whoever has it reads the calendar, without a login, until it is taken back."""
-    from mailserver.cli.collection import find
+    from mailserver.cli.collection_choice import find
     from mailserver.groupware.feeds import links
     from mailserver.store.collections import Family
 
@@ -179,7 +179,7 @@ def subscriptions(context: Context, user: str, as_json: bool) -> None:
 @click.pass_obj
 def refresh(context: Context, user: str, name: str) -> None:
     """Have the running server fetch the feed of a calendar now, all of it."""
-    from mailserver.cli.collection import find
+    from mailserver.cli.collection_choice import find
     from mailserver.groupware.feeds import sources
     from mailserver.store.collections import Family
 
