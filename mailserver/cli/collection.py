@@ -1,24 +1,22 @@
-"""`mailserver calendar` and `mailserver addressbook`: collections of a user, and who else sees them."""
+"""`mailserver calendar` and `mailserver addressbook`: collections of a user."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mailserver.cli import feeds
+from mailserver.cli.collection_choice import WORDS, find
+from mailserver.cli.collection_sharing import share_of, unshare_of
 from mailserver.cli.context import Context
 from mailserver.cli.noun import Noun
 from mailserver.cli.output import json_option, octets, show_list
 
 if TYPE_CHECKING:
     from mailserver.groupware.access import Seen
-    from mailserver.store.collections import Family
     from mailserver.store.database import Rx, Tx
 
 COLUMNS = ("slug", "name", "objects", "size", "default", "kind", "owner", "shared_with")
-WORDS = {"calendars": "calendar", "addressbooks": "address book"}
-
-T = TypeVar("T")
 
 
 @click.group(cls=Noun)
@@ -29,21 +27,6 @@ def calendar() -> None:
 @click.group(cls=Noun)
 def addressbook() -> None:
     """Address books of a user. ADDRESSBOOK is the name in its address (the slug), or what the user calls it."""
-
-
-def find(rx: "Rx", user: str, family: "Family", name: str) -> "tuple[int, Seen]":
-    """The user's id and what he sees under this slug, or else under this name. Raises NoSuchCollection."""
-    from mailserver.errors import NoSuchCollection
-    from mailserver.groupware import access
-    from mailserver.store import users
-
-    user_id = users.get(rx, user).id
-    seen = access.find(rx, user_id, family, name)
-    named = [each for each in access.list(rx, user_id, family) if each.name == name] if seen is None else [seen]
-    if len(named) != 1:
-        several = f"{user} has several of that name: " + ", ".join(each.slug for each in named)
-        raise NoSuchCollection(several if named else f"{user} has no {WORDS[family]} {name!r}")
-    return user_id, named[0]
 
 
 def _list(family_name: str) -> Callable[..., None]:
@@ -96,14 +79,15 @@ def _add(family_name: str) -> Callable[..., None]:
     def add(
         context: Context, user: str, name: str, slug: str | None, color: str | None, description: str | None
     ) -> None:
-        from mailserver.groupware import collections
+        from mailserver.groupware import homes
+        from mailserver.groupware.wanted import NewCollection
         from mailserver.store import users
         from mailserver.store.collections import Family
 
         def write(tx: "Tx") -> "Seen":
-            new = collections.NewCollection(name, color=color, description=description)
+            new = NewCollection(name, color=color, description=description)
             config = context.loaded().config.dav
-            return collections.create(tx, users.get(tx, user).id, Family(family_name), slug or name, new, config)
+            return homes.create(tx, users.get(tx, user).id, Family(family_name), slug or name, new, config)
 
         made = context.run(lambda store: store.write(write))
         click.echo(f"{user} has the {WORDS[family_name]} {made.name} as {made.slug}")
@@ -131,8 +115,8 @@ def _set(family_name: str) -> Callable[..., None]:
         description: str | None,
         is_default: bool,
     ) -> None:
-        from mailserver.groupware import collections
-        from mailserver.groupware.collections import KEEP, CollectionChanges
+        from mailserver.groupware import homes
+        from mailserver.groupware.wanted import KEEP, CollectionChanges
         from mailserver.store.collections import Family
 
         def write(tx: "Tx") -> None:
@@ -143,11 +127,11 @@ def _set(family_name: str) -> Callable[..., None]:
                 description=KEEP if description is None else description or None,
             )
             if changes != CollectionChanges():
-                collections.change(tx, user_id, family, seen.slug, changes)
+                homes.change(tx, user_id, family, seen.slug, changes)
             if is_default:
-                collections.make_default(tx, user_id, family, seen.slug)
+                homes.make_default(tx, user_id, family, seen.slug)
             if slug is not None and slug != seen.slug:
-                collections.move(tx, user_id, family, seen.slug, slug)
+                homes.move(tx, user_id, family, seen.slug, slug)
 
         context.run(lambda store: store.write(write))
         click.echo(f"Changed {name} of {user}")
@@ -163,14 +147,14 @@ def _remove(family_name: str) -> Callable[..., None]:
     @click.pass_obj
     def remove(context: Context, user: str, name: str, with_objects: bool) -> None:
         from mailserver.errors import WrongState
-        from mailserver.groupware import collections
+        from mailserver.groupware import homes
         from mailserver.store.collections import Family
 
         def write(tx: "Tx") -> None:
             user_id, seen = find(tx, user, family := Family(family_name), name)
             if seen.collection.members and not with_objects and not seen.is_shared_in:
                 raise WrongState(f"{name} holds {seen.collection.members} objects; --with-objects removes them too")
-            collections.remove(tx, user_id, family, seen.slug)
+            homes.remove(tx, user_id, family, seen.slug)
 
         context.run(lambda store: store.write(write))
         click.echo(f"Removed {name} of {user}")
@@ -179,49 +163,7 @@ def _remove(family_name: str) -> Callable[..., None]:
     return remove
 
 
-def _share(family_name: str) -> Callable[..., None]:
-    @click.argument("user")
-    @click.argument("name", metavar=family_name.removesuffix("s").upper())
-    @click.argument("who")
-    @click.option("--write", "may_write", is_flag=True, help="WHO may change it too.")
-    @click.pass_obj
-    def share(context: Context, user: str, name: str, who: str, may_write: bool) -> None:
-        from mailserver.groupware import sharing
-        from mailserver.store.collections import Family
-
-        def write(tx: "Tx") -> str:
-            user_id, seen = find(tx, user, family := Family(family_name), name)
-            config = context.loaded().config.dav
-            return sharing.share(tx, user_id, family, seen.slug, who, may_write, config).slug
-
-        slug = context.run(lambda store: store.write(write))
-        click.echo(f"{who} has {name} of {user} as {slug}, to read{' and write' if may_write else ''}")
-
-    share.__doc__ = f"Let WHO see a {WORDS[family_name]} of USER's; again with other rights to change them."
-    return share
-
-
-def _unshare(family_name: str) -> Callable[..., None]:
-    @click.argument("user")
-    @click.argument("name", metavar=family_name.removesuffix("s").upper())
-    @click.argument("who")
-    @click.pass_obj
-    def unshare(context: Context, user: str, name: str, who: str) -> None:
-        from mailserver.groupware import sharing
-        from mailserver.store.collections import Family
-
-        def write(tx: "Tx") -> None:
-            user_id, seen = find(tx, user, family := Family(family_name), name)
-            sharing.unshare(tx, user_id, family, seen.slug, who)
-
-        context.run(lambda store: store.write(write))
-        click.echo(f"{name} of {user} is not shared with {who} any more")
-
-    unshare.__doc__ = f"Take a {WORDS[family_name]} of USER's back from WHO."
-    return unshare
-
-
-_VERBS = {"list": _list, "add": _add, "set": _set, "remove": _remove, "share": _share, "unshare": _unshare}
+_VERBS = {"list": _list, "add": _add, "set": _set, "remove": _remove, "share": share_of, "unshare": unshare_of}
 for _group, _family in ((calendar, "calendars"), (addressbook, "addressbooks")):
     for _name, _verb in _VERBS.items():
         _group.command(_name)(_verb(_family))

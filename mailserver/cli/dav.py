@@ -209,7 +209,7 @@ def _home(rx: "Rx", user: str) -> "tuple[int, list[Seen]]":
 
 def _chosen(rx: "Rx", user: str, family: "Family", name: str | None) -> tuple[int, str]:
     """The user's id and the slug in his home."""
-    from mailserver.cli.collection import find
+    from mailserver.cli.collection_choice import find
     from mailserver.errors import NoSuchCollection
     from mailserver.store import collections, users
 

@@ -48,7 +48,7 @@ class Pause(click.ParamType[timedelta]):
 @click.pass_obj
 def link(context: Context, user: str, name: str, busy_only: bool, as_json: bool) -> None:
     """Print a new secret address: whoever has it reads the calendar, without a login, until it is taken back."""
-    from mailserver.cli.collection import find
+    from mailserver.cli.collection_choice import find
     from mailserver.groupware.feeds import links
     from mailserver.store.collections import Family
 
@@ -134,9 +134,9 @@ def subscribe(
     busy: bool,
 ) -> None:
     """A calendar that shows what another server publishes at URL (https:// or webcal://), to be read only."""
-    from mailserver.groupware import collections
-    from mailserver.groupware.collections import CollectionChanges, NewCollection
+    from mailserver.groupware import homes
     from mailserver.groupware.feeds import addresses
+    from mailserver.groupware.wanted import CollectionChanges, NewCollection
     from mailserver.store import users
     from mailserver.store.collections import Family
 
@@ -144,10 +144,10 @@ def subscribe(
         shown = name or addresses.host(addresses.checked(url))
         new = NewCollection(shown, color=color, source=url, every=every)
         user_id, config = users.get(tx, user).id, context.loaded().config.dav
-        made = collections.create(tx, user_id, Family.CALENDARS, slug or shown, new, config)
+        made = homes.create(tx, user_id, Family.CALENDARS, slug or shown, new, config)
         if busy:
             changes = CollectionChanges(is_transparent=False)
-            return collections.change(tx, user_id, Family.CALENDARS, made.slug, changes)
+            return homes.change(tx, user_id, Family.CALENDARS, made.slug, changes)
         return made
 
     made = context.run(lambda store: store.write(write))
@@ -179,7 +179,7 @@ def subscriptions(context: Context, user: str, as_json: bool) -> None:
 @click.pass_obj
 def refresh(context: Context, user: str, name: str) -> None:
     """Have the running server fetch the feed of a calendar now, all of it."""
-    from mailserver.cli.collection import find
+    from mailserver.cli.collection_choice import find
     from mailserver.groupware.feeds import sources
     from mailserver.store.collections import Family
 

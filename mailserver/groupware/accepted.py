@@ -31,6 +31,6 @@ class Accepted:
 Accept = Callable[[bytes, Collection], Accepted]
 """Pure. Raises InvalidCalendarData, InvalidAddressData, UnsupportedComponent, TooManyInstances.
 
-The collection says what components it takes and in what time zone floating times are. What it returns is stored
-only where the collection is still the same in that: else it is called anew, then on the writer's thread.
+The collection says what components it takes. What it returns is stored only where the collection is still the same in
+that: else it is called anew, then on the writer's thread.
 """

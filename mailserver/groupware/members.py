@@ -93,9 +93,11 @@ class Members:
     ) -> Stored:
         """The same octets again are no change. What was stored is durable when this returns.
 
-        Raises also what Accept does, NoUidConflict, ObjectTooLarge, TooManyMembers, OverQuota, BadValue (href).
+        Raises also what Accept does, NoUidConflict, ObjectTooLarge, TooManyMembers, OverQuota, InsufficientStorage,
+        BadValue (href).
         """
         self.require_size(data)
+        self._store.require_room()
         seen, etag = await self._store.read(storing.look, viewer, family, slug, href)
         is_same = etag == members.etag_of(data)
         accepted = None if is_same else await self.accepted(data, seen.collection)
@@ -162,6 +164,8 @@ class Members:
             raise NotPermitted("Events do not go into address books, nor contacts into calendars")
         if source == target:
             raise NotPermitted("Source and destination are the same")  # RFC 4918 §9.8.5, §9.9.4
+        if not move:
+            self._store.require_room()
         data, collection = await self._store.read(
             transfers.look, viewer, source.family, (source.slug, source.href), target.slug
         )

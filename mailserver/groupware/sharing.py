@@ -7,7 +7,7 @@ from mailserver.config.tree import DavConfig
 from mailserver.errors import BadAddress, BadValue, LimitReached, NoSuchUser
 from mailserver.groupware import access
 from mailserver.groupware.access import Privilege
-from mailserver.groupware.collections import require_place
+from mailserver.groupware.homes import require_place
 from mailserver.store import collections, shares, users
 from mailserver.store.collections import Collection, Family
 from mailserver.store.database import Rx, Tx

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from mailserver.errors import MemberExists, NoSuchMember
+from mailserver.errors import MemberExists, NoSuchMember, NotPermitted
 from mailserver.groupware import access, conditions, locks, names
 from mailserver.groupware.access import Privilege, Seen
 from mailserver.groupware.conditions import Conditions
-from mailserver.groupware.scheduled import ScheduleOptions
+from mailserver.groupware.scheduled import Change, ScheduleOptions
 from mailserver.groupware.storing import Prepared, Rules, Stored, require_room, require_uid, settle, store
 from mailserver.store import dav_locks, dead_properties, members
 from mailserver.store.collections import Collection, Family
@@ -46,8 +46,7 @@ def copy(tx: Tx, transfer: Transfer, prepared: Prepared, rules: Rules) -> Stored
     accepted = prepared.accepted_for(to.collection, rules)
     require_room(tx, to.collection, member.size, None, rules.config)
     _require_uid_but(tx, to.collection, transfer.target[1], accepted.uid, replaced)
-    if replaced is not None:
-        members.remove(tx, to.collection, replaced)
+    _remove_replaced(tx, transfer, to, replaced, rules)
     href = transfer.target[1]
     settled = settle(tx, transfer.viewer, to, href, None, prepared.data, accepted, transfer.options, rules)
     made = store(tx, to.collection, href, None, settled)
@@ -62,13 +61,14 @@ def move(tx: Tx, transfer: Transfer, prepared: Prepared, rules: Rules) -> Stored
     conditions.judge(transfer.when, member, locks.of_binding(tx, from_.collection, member.href))
     prepared = _current(tx, from_.collection, member, prepared)
     to, replaced = _target(tx, transfer)
+    if member.schedule_tag is not None and to.collection.user_id != from_.collection.user_id:
+        raise NotPermitted("An event with guests stays with its owner: answers would not find it elsewhere")
     href = transfer.target[1]
     if to.collection.id != from_.collection.id:
         accepted = prepared.accepted_for(to.collection, rules)
         require_room(tx, to.collection, member.size, None, rules.config)
         _require_uid_but(tx, to.collection, href, accepted.uid, replaced)
-    if replaced is not None:
-        members.remove(tx, to.collection, replaced)
+    _remove_replaced(tx, transfer, to, replaced, rules)
     dav_locks.remove_at(tx, from_.collection, member.href)
     moved = members.move(tx, from_.collection, member, to.collection, href)
     if to.collection.id != from_.collection.id:
@@ -97,6 +97,17 @@ def _target(tx: Tx, transfer: Transfer) -> tuple[Seen, Member | None]:
     if not transfer.overwrite:
         raise MemberExists
     return seen, member
+
+
+def _remove_replaced(tx: Tx, transfer: Transfer, to: Seen, replaced: Member | None, rules: Rules) -> None:
+    """As DELETE does, RFC 4918 §9.8.4: who was invited to what was there is told."""
+    if replaced is None:
+        return
+    if replaced.schedule_tag is not None and not transfer.options.silent:
+        before = (replaced, members.data(tx, transfer.family, replaced.id))
+        change = Change(transfer.viewer, to, replaced.href, before, None, None, transfer.options)
+        rules.scheduling.removed(tx, change)
+    members.remove(tx, to.collection, replaced)
 
 
 def _require_uid_but(rx: Rx, collection: Collection, href: str, uid: str, replaced: Member | None) -> None:

@@ -47,7 +47,10 @@ class _Tables:
 
 _TABLES = {
     Family.CALENDARS: _Tables(
-        "calendar_events", "calendar_id", "icalendar_data", "c.vtimezone, c.timezone, c.components, c.is_transparent"
+        "calendar_events",
+        "calendar_id",
+        "icalendar_data",
+        "c.vtimezone, coalesce(c.timezone, u.timezone, 'UTC'), c.components, c.is_transparent",
     ),
     Family.ADDRESSBOOKS: _Tables("contacts", "addressbook_id", "vcard_data", "NULL, NULL, 'VCARD', 0"),
 }
@@ -77,7 +80,7 @@ class Collection:
     color: str | None  # as the client wrote it: #RRGGBB or #RRGGBBAA
     position: int | None
     timezone: str | None  # iCalendar text with a VTIMEZONE, as sent
-    timezone_id: str | None  # the zone's name; None for address books
+    timezone_id: str | None  # the zone's name, else that of its owner's profile, else UTC; None for address books
     components: tuple[str, ...]  # it takes these; ("VCARD",) for address books
     is_transparent: bool  # counts in no free-busy answer
     is_default: bool
@@ -187,7 +190,7 @@ def _add(tx: Tx, family: Family, user_id: int, draft: Draft, modseq: int) -> Col
     if family is Family.CALENDARS:
         columns |= {
             "vtimezone": draft.timezone,
-            "timezone": draft.timezone_id or "UTC",
+            "timezone": draft.timezone_id,
             "components": ",".join(draft.components),
             "is_transparent": int(draft.is_transparent),
         }

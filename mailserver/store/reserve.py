@@ -18,6 +18,7 @@ class Reserve:
         self._path = data / "reserve"
         self._data = data
         self._min_free = min_free_octets
+        self._to_take = min_free_octets + 2 * RESERVE_OCTETS  # free, before the disk can spare it
         self._clock = clock
         self._looked = float("-inf")  # monotonic
         self._had_room = True
@@ -27,17 +28,18 @@ class Reserve:
         return disk.f_bavail * disk.f_frsize
 
     def has_room(self) -> bool:
-        """As of at most LOOK_SECONDS ago."""
+        """As of at most LOOK_SECONDS ago. What was given up is for removals: nothing new is to use it up."""
         now = self._clock.monotonic()
         if now - self._looked >= LOOK_SECONDS:
-            self._looked, self._had_room = now, self.free_octets() >= self._min_free
+            needed = self._min_free if self._path.exists() else self._to_take
+            self._looked, self._had_room = now, self.free_octets() >= needed
         return self._had_room
 
     def take(self) -> bool:
         """Allocate the reserve if it is not there and the disk can spare it."""
         if self._path.exists():
             return True
-        if self.free_octets() < self._min_free + 2 * RESERVE_OCTETS:
+        if self.free_octets() < self._to_take:
             return False
         fd = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         try:

@@ -8,7 +8,7 @@ from calendar import isleap
 from dataclasses import dataclass
 
 from mailserver.vcard.lines import Card, Line
-from mailserver.vcard.values import components, split, text
+from mailserver.vcard.values import components, text
 
 MAX_LISTED = 100  # addresses, numbers and members that are looked at; a list is a group with thousands
 MAX_FIELD = 1000  # characters of one that is looked for
@@ -134,7 +134,3 @@ def members(card: Card) -> list[str]:
     """UIDs or addresses of a group's members, as written: MEMBER of 4.0, X-ADDRESSBOOKSERVER-MEMBER of Apple."""
     lines = [line for line in card.lines if line.name in ("MEMBER", "X-ADDRESSBOOKSERVER-MEMBER")]
     return [text(line.value) for line in lines]
-
-
-def categories(card: Card) -> list[str]:
-    return [text(each) for line in card.named("CATEGORIES") for each in split(line.value, ",")]

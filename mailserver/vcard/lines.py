@@ -82,14 +82,22 @@ class Span:
     fault: str | None = None  # what is wrong with its borders: END is missing
 
 
+def as_in_file(data: bytes) -> bytes:
+    """A card as it stands among others: without a byte order mark, and with one line end behind it."""
+    return data.removeprefix(_BOM).rstrip(b"\r\n") + b"\r\n"
+
+
 def spans(data: bytes) -> Iterator[Span]:
-    """The cards of a stream in order. What stands between them is no card and left out; never raises."""
+    """The cards of a stream in order. What stands between them is no card and left out; never raises.
+
+    A byte order mark may stand before each of them: files are joined to one.
+    """
     depth = start = begun = position = 0
     before = b""
-    if data.startswith(_BOM):
-        position = len(_BOM)
-    for number, line in enumerate(data[position:].split(b"\n"), 1):
-        here, position = position, min(position + len(line) + 1, len(data))
+    for number, physical in enumerate(data.split(b"\n"), 1):
+        line = physical.removeprefix(_BOM)
+        here = position + len(physical) - len(line)
+        position = min(position + len(physical) + 1, len(data))
         if line[:1] in b"bBeE" and line:
             if _BEGIN.match(line):
                 if depth and not _AGENT.match(before):

@@ -15,6 +15,12 @@ _STRUCTURED = frozenset({"N", "ADR", "ORG"})  # parted by ";", an escaped one is
 _LEFT_OUT = frozenset({"VERSION", "AGENT"})
 _WRAPPING = frozenset({"ENCODING", "CHARSET", "TYPE"})
 _BARE_COMMA = re.compile(r"(?<!\\),")
+_BASE64 = re.compile(  # a property, and the lines that go on: indented, or of nothing but base64
+    r"^([^:\r\n]*;(?:ENCODING=)?(?:BASE64|B)(?:;[^:\r\n]*)?):"
+    r"([^\r\n]*(?:\r?\n(?:[ \t][^\r\n]*|[A-Za-z0-9+/]+=*[ \t]*(?=\r?\n)))*)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_NO_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 _NOT_A_NAME = re.compile(r"[^A-Z0-9-]")
 
 
@@ -23,7 +29,7 @@ def as_version_3(data: bytes, uid: str) -> bytes:
     from vobject.base import ContentLine, ParseError, readComponents
 
     try:
-        card: Any = next(readComponents(_decoded(data), validate=False, transform=False, allowQP=True), None)
+        card: Any = next(readComponents(_mended(_decoded(data)), validate=False, transform=False, allowQP=True), None)
     except (ParseError, ValueError, LookupError, IndexError) as fault:
         raise BadCard(f"not a vCard 2.1: {fault}"[:200], getattr(fault, "lineNumber", None) or 1) from None
     if card is None or (card.name or "").upper() != "VCARD":
@@ -46,6 +52,17 @@ def _decoded(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return data.decode("cp1252", "replace")
+
+
+def _mended(text: str) -> str:
+    """Base64 that can be read: cut short where it breaks off, so that a picture costs no card the rest of it."""
+    return _BASE64.sub(_mend, text)
+
+
+def _mend(found: re.Match[str]) -> str:
+    octets = _NO_BASE64.sub("", found[2].partition("=")[0])
+    octets = octets[: len(octets) - (len(octets) % 4 == 1)]
+    return f"{found[1]}:{octets}{'=' * (-len(octets) % 4)}" if octets else ""
 
 
 def _added(lines: list[Any], uid: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ r"""Plays DAV dialogues: requests and responses of HTTP, over a socket, as an RF
                                    @unlink 1 takes the first one back
     @freebusy ann@… secret         who may ask when she is busy; the secret is {token}
     @disable ann@example.test      the account; @password ann@example.test new words; @untoken Phone
+    @profile ann@example.test de-AT Europe/Vienna Ann Lee    what the account says of its person
     C: PUT /dav/…/a.ics            a request: what it asks for, then headers, an empty C:, the body; lines end in
     C: If-None-Match: *            CR LF. Host, Content-Length and Authorization are added where they are not written
     C:                             ("!" before a name leaves that one out)
@@ -269,6 +270,8 @@ class Player:
                 await self._world.disable(words[0])
             case "password":
                 await self._world.set_password(words[0], " ".join(words[1:]))
+            case "profile":
+                await self._world.set_profile(words[0], words[1], words[2], " ".join(words[3:]))
             case "untoken":
                 await self._world.remove_token(ANN, words[0])
             case "link":

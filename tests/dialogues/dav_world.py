@@ -23,8 +23,9 @@ from mailserver.daemon import dav_face
 from mailserver.daemon.house import Faces, House
 from mailserver.groupware.feeds import links, secret_addresses
 from mailserver.metrics import Metrics
-from mailserver.store import domains, free_busy_settings, users
+from mailserver.store import domains, free_busy_settings, profiles, users
 from mailserver.store import tokens as token_rows
+from mailserver.store.database import Tx
 from mailserver.store.free_busy_settings import Scope, Setting
 from mailserver.store.sealing import KEY_OCTETS, SealingKey
 from mailserver.store.store import Store
@@ -131,6 +132,15 @@ class World:
     async def set_password(self, address: str, password: str) -> None:
         new = await new_passwords.prepare(self.store, AUTH, address, password, not_random)
         await self.store.write(users.set_password, address, new.hash, new.scram)
+
+    async def set_profile(self, address: str, locale: str, timezone: str, name: str) -> None:
+        def write(tx: Tx) -> None:
+            user_id = users.get(tx, address).id
+            profiles.set_locale(tx, user_id, locale)
+            profiles.set_timezone(tx, user_id, timezone)
+            users.set_display_name(tx, address, name)
+
+        await self.store.write(write)
 
     async def remove_token(self, address: str, name: str) -> None:
         await self.store.write(token_rows.remove, address, name)

@@ -21,6 +21,7 @@ from mailserver.tls import self_signed
 from tests.clients import ImapClient, Refused, SmtpClient
 from tests.daemon import wait_until
 from tests.e2e.served import ANN, BEN, PASSWORD, Served, copied, furnish, served
+from tests.e2e.test_dav import CALENDAR, Curl, event
 from tests.e2e.wire import Wire
 
 MIB = 1 << 20
@@ -159,6 +160,40 @@ async def test_mail_that_fills_the_disk_leaves_nothing_behind(folder: Path) -> N
             assert list((server.data / "staging").iterdir()) == []
         async with await reader(server) as client:
             assert await subjects(client) == ["small", "next"]
+        assert server.stop() == 0
+
+
+def test_calendars_on_a_full_disk_refuse_in_words_and_keep_what_they_took(folder: Path) -> None:
+    """Also where nothing is kept free for mail: what the reserve gives is used up, and then PUT is refused."""
+    large = event("%d").replace(b"END:VEVENT", b"DESCRIPTION:" + b"x" * (MIB // 2) + b"\r\nEND:VEVENT")
+    taken: list[int] = []
+    with served(folder, on_small_disk, store__min_free_bytes=0) as server:
+        curl, disk = Curl(server), os.open(server.data, os.O_RDONLY | os.O_DIRECTORY)  # it would go with the server
+        data = Path(f"/proc/self/fd/{disk}")
+        assert curl("PUT", f"{CALENDAR}/0.ics", large.replace(b"%d", b"0"))[0] == 201
+        with full_to_the_last_octet(data):
+            for number in range(1, 200):
+                status, text = curl("PUT", f"{CALENDAR}/{number}.ics", large.replace(b"%d", b"%d" % number))
+                if status != 201:
+                    break
+                taken.append(number)
+            assert (status, "disk is full" in text) == (507, True), text
+            assert curl("GET", f"{CALENDAR}/0.ics")[1].encode().endswith(large.replace(b"%d", b"0"))
+            assert curl("GET", f"{CALENDAR}/{number}.ics")[0] == 404
+            assert curl("DELETE", f"{CALENDAR}/0.ics")[0] == 204
+            server.signal(signal.SIGKILL)
+            server.process.wait()
+        shutil.rmtree(folder / "data")
+        shutil.copytree(data, folder / "data", ignore=shutil.ignore_patterns("poke"))  # a socket
+        os.close(disk)
+    assert taken, "the reserve was good for nothing"
+    with served(folder) as server:
+        curl = Curl(server)
+        for number in taken:
+            status, text = curl("GET", f"{CALENDAR}/{number}.ics")
+            assert text.encode().endswith(large.replace(b"%d", b"%d" % number)), status
+        for gone in (0, taken[-1] + 1):
+            assert curl("GET", f"{CALENDAR}/{gone}.ics")[0] == 404
         assert server.stop() == 0
 
 

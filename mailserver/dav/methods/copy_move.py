@@ -1,4 +1,4 @@
-"""COPY and MOVE of an object within one's home, and of a calendar to another name. RFC 4918 §9.8, §9.9."""
+"""COPY and MOVE of an object within one's home, and of a calendar to another name there. RFC 4918 §9.8, §9.9."""
 
 from mailserver.dav import conditions, resources
 from mailserver.dav.errors import NotFound
@@ -7,6 +7,7 @@ from mailserver.dav.request import DavRequest
 from mailserver.dav.resources import CollectionRef, MemberRef, Resource
 from mailserver.dav.response import Answer, Response
 from mailserver.dav.row import Row
+from mailserver.dav.wire.headers import Depth
 from mailserver.errors import BadRequest, MemberExists, NotPermitted
 from mailserver.groupware.members import MemberPath
 
@@ -43,19 +44,33 @@ async def _member(request: DavRequest, source: MemberRef, target: MemberRef) -> 
 
 
 async def _collection(request: DavRequest, source: CollectionRef, target: CollectionRef) -> Answer:
-    """MOVE gives it another name in the same home."""
+    """MOVE gives it another name in the same home, COPY makes another one there.
+
+    Neither goes over what is there, Overwrite or not: it would remove a calendar because a header was left out.
+    """
     services, viewer = request.services, request.viewer.user_id
     if await services.collections.find(viewer, source.family, source.slug) is None:
         raise NotFound
-    if request.method == "COPY" or source.family is not target.family or source == target:
-        raise NotPermitted("A calendar or address book can be moved to another name, not copied")
+    if source.family is not target.family or source == target:
+        raise NotPermitted("A calendar or address book goes to another name in the same home")
     when = await conditions.of_folder(request, exists=True)
     if await services.collections.find(viewer, target.family, target.slug) is not None:
         if request.overwrite:
             raise NotPermitted("A calendar or address book is not replaced by another: remove it first")
         raise MemberExists("There is something of that name")
-    await services.collections.move(viewer, source.family, source.slug, target.slug, when)
+    if request.method == "MOVE":
+        await services.collections.move(viewer, source.family, source.slug, target.slug, when)
+    else:
+        deep = _is_deep(request)
+        await services.collections.copy(viewer, source.family, source.slug, target.slug, with_members=deep)
     return Response(201, headers=(("Location", resources.href(target)),))
+
+
+def _is_deep(request: DavRequest) -> bool:
+    """RFC 4918 §9.8.3. Raises BadRequest."""
+    if request.depth is Depth.ONE:
+        raise BadRequest("Depth of COPY is 0 or infinity")
+    return request.depth is not Depth.ZERO
 
 
 def _destination(request: DavRequest) -> Resource:

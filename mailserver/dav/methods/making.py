@@ -20,7 +20,7 @@ from mailserver.dav.subjects import subject_of
 from mailserver.dav.wire import headers
 from mailserver.dav.xml_reader import Element
 from mailserver.errors import CollectionExists, NotPermitted, UnsupportedMediaType
-from mailserver.groupware.collections import NewCollection
+from mailserver.groupware.wanted import NewCollection
 from mailserver.store.collections import Family
 
 KINDS = {Family.CALENDARS: caldav("calendar"), Family.ADDRESSBOOKS: carddav("addressbook")}

@@ -17,7 +17,7 @@ from mailserver.dav.setting import Protected, Setting, key
 from mailserver.dav.subjects import Subject, subject_of
 from mailserver.dav.xml_reader import Element
 from mailserver.errors import NoSuchCollection
-from mailserver.groupware.collections import OWN_TO_SHAREES, CollectionChanges
+from mailserver.groupware.wanted import OWN_TO_SHAREES, CollectionChanges
 from mailserver.store.collections import Family
 
 KEPT = (CollectionRef, MemberRef, Home, Inbox, Principal)  # resources that keep properties

@@ -23,7 +23,7 @@ def accept(data: bytes, collection: Collection) -> Accepted:
     return Accepted(
         found.uid,
         found.kind,
-        _columns(found, zone_of_collection(collection)),
+        _columns(found),
         partial(index.write, found),
         is_scheduled=any(part.line("ORGANIZER") for part in found.components),
     )
@@ -46,7 +46,7 @@ def zone_of_texts(vtimezone: str | None, name: str | None) -> tzinfo:
     return UTC
 
 
-def _columns(found: CalendarObject, zone: tzinfo) -> dict[str, Value]:
+def _columns(found: CalendarObject) -> dict[str, Value]:
     shown, series = found.shown, found.series
     columns: dict[str, Value] = {
         name.lower(): text[:SHOWN_CHARACTERS] if (text := shown.text(name)) else None
@@ -56,17 +56,18 @@ def _columns(found: CalendarObject, zone: tzinfo) -> dict[str, Value]:
     return (
         columns
         | {"recurrence_rule": rule[:SHOWN_CHARACTERS] if rule else None}
-        | _times(found, zone)
+        | _times(found)
         | {"all_day": int(series.anchor.is_date) if series.anchor else 0}
     )
 
 
-def _times(found: CalendarObject, zone: tzinfo) -> dict[str, Value]:
+def _times(found: CalendarObject) -> dict[str, Value]:
+    """UTC; of whole days and floating times the wall clock: a day is that day, whatever zone its calendar has."""
     anchor = found.series.anchor
     if anchor is None:
         return {}
-    start = anchor.seconds(zone)
-    end = found.series.length.end(anchor.local, start, anchor.zone or zone)
+    start = anchor.seconds(UTC)
+    end = found.series.length.end(anchor.local, start, anchor.zone or UTC)
     return {"start_time": _text(start), "end_time": _text(max(start, end))}
 
 

@@ -9,7 +9,6 @@ once     each address, with the name the user's own contact has for it, else how
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -49,9 +48,7 @@ def suggest(rx: Rx, user_id: int, prefix: str, limit: int, now_ms: int) -> list[
     words = [fold(word) for word in _WORD.findall(prefix[:MAX_PREFIX])[:MAX_WORDS]]
     if not words:
         return []
-    found = dict[str, Suggestion]()
-    for each in _contacts(rx, user_id, words, now_ms):
-        found.setdefault(compared(each.address), each)
+    found = _contacts(rx, user_id, words, now_ms)
     for person in correspondents.list_starting(rx, user_id, words, MAX_LIMIT):
         if person.address not in found:
             score = correspondents.score(person.rank, now_ms)
@@ -69,18 +66,24 @@ def is_known(rx: Rx, user_id: int, address: str) -> bool:
     return contacts.has_address(rx, books, fold(wanted))
 
 
-def _contacts(rx: Rx, user_id: int, words: list[str], now_ms: int) -> list[Suggestion]:
-    """Of the user's own books before the others."""
+def _contacts(rx: Rx, user_id: int, words: list[str], now_ms: int) -> dict[str, Suggestion]:
+    """By address as it is compared; of the user's own books before the others."""
     seen = access.list(rx, user_id, Family.ADDRESSBOOKS)
     sources = {each.collection.id: _source(each.collection.kind) for each in seen}
     own = {each.collection.id for each in seen if not each.is_shared_in}
     books = [number for number, source in sources.items() if source is not None]
     listed = contacts.list_starting(rx, books, words, MAX_READ)
     listed.sort(key=lambda one: one.addressbook_id not in own)
-    matching = [(each, address) for each in listed for address in _matching(each, words)]
-    people = correspondents.list_of(rx, user_id, {compared(address) for _, address in matching})
+    matching = dict[str, tuple[Found, str]]()
+    for each in listed:
+        for address in _matching(each, words):
+            matching.setdefault(compared(address), (each, address))
+    people = correspondents.list_of(rx, user_id, matching)
     scores = {each.address: correspondents.score(each.rank, now_ms) for each in people}
-    return [_suggestion(each, address, sources[each.addressbook_id], scores) for each, address in matching]
+    return {
+        key: _suggestion(each, address, sources[each.addressbook_id], scores.get(key))
+        for key, (each, address) in matching.items()
+    }
 
 
 def _matching(found: Found, words: list[str]) -> list[str]:
@@ -89,8 +92,7 @@ def _matching(found: Found, words: list[str]) -> list[str]:
     return [address for address in found.emails if word_starts.holds(f"{name}\n{fold(address)}", words)]
 
 
-def _suggestion(found: Found, address: str, source: Source | None, scores: Mapping[str, float]) -> Suggestion:
-    score = scores.get(compared(address))
+def _suggestion(found: Found, address: str, source: Source | None, score: float | None) -> Suggestion:
     if score is not None or source is None:
         return Suggestion(found.full_name, address, Source.CORRESPONDENT, score or 0.0)
     return Suggestion(found.full_name, address, source, 0.0)

@@ -18,9 +18,9 @@ import msgspec
 
 from mailserver.errors import BadValue
 from mailserver.groupware.access import Seen
-from mailserver.groupware.collections import NewCollection
 from mailserver.groupware.transport.items import MAX_FILE_OCTETS
 from mailserver.groupware.transport.taking_in import SUFFIX
+from mailserver.groupware.wanted import NewCollection
 from mailserver.store.collections import ALL_COMPONENTS, Family, Kind
 
 INDEX = "index.json"

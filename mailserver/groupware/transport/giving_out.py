@@ -43,8 +43,10 @@ def _components(data: bytes, written: set[bytes]) -> bytes:
 
 
 def _card_line(data: bytes, written: set[bytes]) -> bytes:
+    from mailserver.vcard.lines import as_in_file
+
     del written
-    return data if data.endswith(b"\n") else data + b"\r\n"
+    return as_in_file(data)
 
 
 _JOINS = {

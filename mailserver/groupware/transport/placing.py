@@ -1,7 +1,7 @@
 """Where the collections of an archive go in a home: to those of the same slugs, or to new ones."""
 
 from mailserver.config.tree import DavConfig
-from mailserver.groupware import collections as groupware
+from mailserver.groupware import homes
 from mailserver.groupware.names import MAX_SLUG_OCTETS
 from mailserver.groupware.transport.archive import Entry
 from mailserver.store import collections
@@ -15,9 +15,9 @@ def place(tx: Tx, user_id: int, entry: Entry, config: DavConfig) -> str:
     if there is not None and there.kind is Kind.ORDINARY:
         return entry.slug
     slug = _free(tx, entry.family, user_id, entry.slug)
-    groupware.create(tx, user_id, entry.family, slug, entry.as_new(), config)
+    homes.create(tx, user_id, entry.family, slug, entry.as_new(), config)
     if entry.is_default:
-        groupware.make_default(tx, user_id, entry.family, slug)
+        homes.make_default(tx, user_id, entry.family, slug)
     return slug
 
 

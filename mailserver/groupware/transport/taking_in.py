@@ -77,6 +77,7 @@ class TakingIn:
         counts = Counts()
         found = items(family, data)
         while batch := await self._store.in_thread(lambda: list(islice(found, BATCH))):
+            self._store.require_room()
             ready = await self._store.in_thread(self._ready, seen.collection, batch, counts)
             _sum(counts, await self._store.write(self._write, viewer, family, slug, ready, replace))
             if progress is not None:
@@ -152,11 +153,13 @@ def _sum(counts: Counts, more: Counts) -> None:
 
 
 def _is_same(family: Family, prepared: Prepared, etag: str, data: Callable[[], bytes]) -> bool:
-    """The same octets, or the same components: what an export joined is cut anew by an import."""
+    """The same octets, or the same in a file: what an export joined is cut anew by an import."""
     if etag == prepared.etag:
         return True
-    if family is not Family.CALENDARS:
-        return False
+    if family is Family.ADDRESSBOOKS:
+        from mailserver.vcard.lines import as_in_file
+
+        return as_in_file(data()) == as_in_file(prepared.data)
     from mailserver.ical.split import split
 
     return [piece.components for piece in split(data())] == [piece.components for piece in split(prepared.data)]

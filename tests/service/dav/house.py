@@ -13,12 +13,13 @@ from mailserver.dav.resources import MemberRef
 from mailserver.dav.services import Services
 from mailserver.dav.xml_reader import Element, read
 from mailserver.groupware.accepted import Accepted
-from mailserver.groupware.collections import Collections, NewCollection
+from mailserver.groupware.collections import Collections
 from mailserver.groupware.locks import Locks
 from mailserver.groupware.members import Members
 from mailserver.groupware.properties import Properties
 from mailserver.groupware.sharing import Sharing
 from mailserver.groupware.sync import Sync
+from mailserver.groupware.wanted import NewCollection
 from mailserver.metrics import Metrics
 from mailserver.store import domains, users
 from mailserver.store.collections import Collection, Family

@@ -2,7 +2,9 @@
 
 from mailserver.errors import InvalidCalendarData, UnsupportedComponent
 from mailserver.groupware.accepted import Accepted
+from mailserver.groupware.scheduled import Change, Settled
 from mailserver.store.collections import Collection, Family
+from mailserver.store.database import Tx
 
 FIRST = {Family.CALENDARS: "calendar", Family.ADDRESSBOOKS: "contacts"}  # what every user begins with
 
@@ -26,3 +28,21 @@ def accept(data: bytes, collection: Collection) -> Accepted:
 
 
 ACCEPT = dict.fromkeys(Family, accept)
+
+
+class Invites:
+    """Scheduling that only writes down what it was told of: `href`, or `-href` where it is removed."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def stored(self, tx: Tx, change: Change) -> Settled:
+        del tx
+        self.told.append(change.href)
+        assert change.data is not None
+        assert change.accepted is not None
+        return Settled(change.data, change.accepted, "tag")
+
+    def removed(self, tx: Tx, change: Change) -> None:
+        del tx
+        self.told.append(f"-{change.href}")

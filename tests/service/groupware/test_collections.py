@@ -8,17 +8,19 @@ from mailserver.errors import (
     DefaultNeeded,
     LimitReached,
     NoSuchCollection,
+    OverQuota,
     TooManyProperties,
 )
-from mailserver.groupware.collections import CollectionChanges, Collections, NewCollection
+from mailserver.groupware.collections import Collections
 from mailserver.groupware.members import Members
 from mailserver.groupware.properties import Properties
+from mailserver.groupware.sharing import Sharing
 from mailserver.groupware.sync import Sync, complete
-from mailserver.store import users
-from mailserver.store.collections import Collection, Family
+from mailserver.groupware.wanted import CollectionChanges, NewCollection
+from mailserver.store import profiles, users
+from mailserver.store.collections import Family
 from mailserver.store.dead_properties import MAX_COUNT, MAX_OCTETS
 from mailserver.store.store import Store
-from tests.service.groupware.conftest import SMALL
 from tests.service.groupware.plain import ACCEPT, FIRST, thing
 
 CALENDARS, ADDRESSBOOKS = Family.CALENDARS, Family.ADDRESSBOOKS
@@ -90,14 +92,87 @@ async def test_changes_are_all_or_nothing(calendars: Collections, store: Store, 
     assert await Properties(store).of_collection(ann, family, slug) == {}
 
 
-async def test_another_time_zone_is_told_to_who_derives_from_it(store: Store, ann: int) -> None:
-    told: list[Collection] = []
-    calendars = Collections(store, SMALL, retime=lambda _tx, collection: told.append(collection))
+async def test_a_calendar_without_a_time_zone_has_that_of_its_owner(
+    calendars: Collections, sharing: Sharing, store: Store, ann: int, bob: int
+) -> None:
+    async def zone(viewer: int = ann, slug: str = "calendar") -> tuple[str | None, str | None]:
+        seen = await calendars.find(viewer, CALENDARS, slug)
+        assert seen is not None
+        return seen.collection.timezone, seen.collection.timezone_id
+
+    assert await zone() == (None, "UTC")
+    await store.write(profiles.set_timezone, ann, "Europe/Vienna")
+    await store.write(profiles.set_timezone, bob, "Asia/Tokyo")
+    assert await zone() == (None, "Europe/Vienna")
+    slug = (await sharing.share(ann, CALENDARS, "calendar", "bob@example.test", may_write=True)).slug
+    assert await zone(bob, slug) == (None, "Europe/Vienna")
+    await calendars.create(ann, CALENDARS, "new", NewCollection())
+    assert await zone(slug="new") == (None, "Europe/Vienna")
     await calendars.change(ann, CALENDARS, "calendar", CollectionChanges(timezone=OSLO))
-    await calendars.change(ann, CALENDARS, "calendar", CollectionChanges(name="Other", timezone=OSLO))
-    now = await calendars.change(ann, CALENDARS, "calendar", CollectionChanges(timezone=None))
-    assert [each.timezone_id for each in told] == ["Europe/Oslo", "UTC"]
-    assert (now.collection.timezone, now.collection.timezone_id) == (None, "UTC")
+    assert await zone() == (OSLO, "Europe/Oslo")
+    await calendars.change(ann, CALENDARS, "calendar", CollectionChanges(timezone_id="UTC"))
+    assert await zone() == (None, "UTC")
+    await calendars.change(ann, CALENDARS, "calendar", CollectionChanges(timezone=None))
+    assert await zone() == (None, "Europe/Vienna")
+
+
+async def test_a_copy_has_everything_but_shares_and_invitations(
+    calendars: Collections, members: Members, sharing: Sharing, sync: Sync, store: Store, ann: int, bob: int,
+    family: Family,
+) -> None:  # fmt: skip
+    first, properties = FIRST[family], Properties(store)
+    for name in ("b/1", "..x"):
+        await members.put(ann, family, first, name, thing(name))
+    await members.remove(ann, family, first, "..x")
+    await members.put(ann, family, first, "c", thing("c"))
+    await properties.set_member(ann, family, first, "c", {NAME: b"m"})
+    await calendars.change(ann, family, first, CollectionChanges("Old", color="red", properties={NAME: b"p"}))
+    await sharing.share(ann, family, first, "bob@example.test", may_write=True)
+    made = await calendars.copy(ann, family, first, "copy", with_members=True)
+    assert (made.name, made.color, made.collection.is_default) == ("Old", "red", False)
+    before, after = [(await members.list(ann, family, slug)) for slug in (first, "copy")]
+    assert [(each.href, each.uid, each.etag, each.size) for each in after[1]] == [
+        (each.href, each.uid, each.etag, each.size) for each in before[1]
+    ]
+    counts = [(each[0].collection.members, each[0].collection.octets) for each in (before, after)]
+    assert counts[0] == counts[1]
+    assert await properties.of_collection(ann, family, "copy") == {NAME: b"p"}
+    assert await properties.of_members(ann, family, "copy") == {"c": {NAME: b"m"}}
+    assert (await members.get(ann, family, "copy", "c"))[1] == thing("c")
+    assert await sharing.list(ann, family, "copy") == []
+    point = (await sync.changes(ann, family, "copy", None)).point
+    stored = await members.put(ann, family, "copy", "c", thing("c", "new"))
+    assert (await sync.changes(ann, family, "copy", point)).members == [stored.member]
+    assert (await members.get(ann, family, first, "c"))[1] == thing("c")
+    empty = await calendars.copy(ann, family, first, "empty", with_members=False)
+    assert (empty.color, empty.collection.members) == ("red", 0)
+
+
+async def test_what_is_shared_with_somebody_he_copies_to_have_it(
+    calendars: Collections, members: Members, sharing: Sharing, ann: int, bob: int
+) -> None:
+    await members.put(ann, CALENDARS, "calendar", "a", thing("1"))
+    slug = (await sharing.share(ann, CALENDARS, "calendar", "bob@example.test", may_write=False)).slug
+    await calendars.change(bob, CALENDARS, slug, CollectionChanges("Ann", color="blue"))
+    made = await calendars.copy(bob, CALENDARS, slug, "mine", with_members=True)
+    assert (made.name, made.color, made.collection.user_id) == ("Ann", "blue", bob)
+    await members.put(bob, CALENDARS, "mine", "a", thing("1", "changed"))
+    assert (await members.get(ann, CALENDARS, "calendar", "a"))[1] == thing("1")
+
+
+async def test_a_copy_that_can_not_be_whole_is_none(
+    calendars: Collections, members: Members, ann: int, bob: int
+) -> None:
+    for number in range(6):
+        await members.put(ann, CALENDARS, "calendar", f"{number}", thing(f"{number}", "x" * 700))
+    with pytest.raises(OverQuota, match="more than 5,000 octets"):
+        await calendars.copy(ann, CALENDARS, "calendar", "copy", with_members=True)
+    with pytest.raises(CollectionExists):
+        await calendars.copy(ann, CALENDARS, "calendar", "tasks", with_members=False)
+    for viewer, slug in ((ann, "none"), (bob, "copy")):
+        with pytest.raises(NoSuchCollection):
+            await calendars.copy(viewer, CALENDARS, slug, "other", with_members=True)
+    assert await calendars.find(ann, CALENDARS, "copy") is None
 
 
 async def test_there_are_only_so_many(calendars: Collections, ann: int) -> None:

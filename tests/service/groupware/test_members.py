@@ -17,9 +17,10 @@ from mailserver.errors import (
     UnsupportedComponent,
 )
 from mailserver.groupware.accepted import Accepted
-from mailserver.groupware.collections import CollectionChanges, Collections, NewCollection
+from mailserver.groupware.collections import Collections
 from mailserver.groupware.conditions import ANY, Conditions, Term
 from mailserver.groupware.members import Members
+from mailserver.groupware.wanted import CollectionChanges, NewCollection
 from mailserver.store.collections import Collection, Family, Kind
 from mailserver.store.events import CollectionChanged, Event
 from mailserver.store.store import Store

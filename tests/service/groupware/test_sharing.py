@@ -4,11 +4,12 @@ import pytest
 
 from mailserver.errors import BadValue, LimitReached, NoSuchCollection, NoSuchUser, NotPermitted
 from mailserver.groupware.access import Privilege
-from mailserver.groupware.collections import CollectionChanges, Collections, NewCollection
+from mailserver.groupware.collections import Collections
 from mailserver.groupware.members import MemberPath, Members
 from mailserver.groupware.properties import Properties
 from mailserver.groupware.sharing import Sharing
 from mailserver.groupware.sync import Sync
+from mailserver.groupware.wanted import CollectionChanges, NewCollection
 from mailserver.store import users
 from mailserver.store.collections import Family
 from mailserver.store.events import CollectionChanged, Event

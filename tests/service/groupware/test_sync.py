@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from mailserver.config.tree import DavConfig, StoreConfig
 from mailserver.errors import BadSyncToken, Refusal
-from mailserver.groupware.collections import CollectionChanges, Collections
+from mailserver.groupware.collections import Collections
 from mailserver.groupware.members import MemberPath, Members
 from mailserver.groupware.sync import Sync, SyncPoint, complete
+from mailserver.groupware.wanted import CollectionChanges
 from mailserver.store import domains, removed, users
 from mailserver.store.collections import Family
 from mailserver.store.store import Store

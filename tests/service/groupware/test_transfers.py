@@ -12,15 +12,17 @@ from mailserver.errors import (
     PreconditionFailed,
     UnsupportedComponent,
 )
+from mailserver.groupware.collections import Collections
 from mailserver.groupware.conditions import Conditions
 from mailserver.groupware.locks import LockRequest, Locks
 from mailserver.groupware.members import MemberPath, Members
 from mailserver.groupware.properties import Properties
 from mailserver.groupware.sharing import Sharing
 from mailserver.groupware.sync import Sync
+from mailserver.groupware.wanted import NewCollection
 from mailserver.store.collections import Family
 from mailserver.store.store import Store
-from tests.service.groupware.plain import thing
+from tests.service.groupware.plain import ACCEPT, Invites, thing
 
 CALENDARS = Family.CALENDARS
 NAME = "{urn:example}note"
@@ -154,3 +156,33 @@ async def test_a_lock_keeps_others_out_until_it_ends(store: Store, members: Memb
     await members.put(ann, CALENDARS, "calendar", "a", todo("1", "new"), held)
     await members.remove(ann, CALENDARS, "calendar", "a", held)
     assert await locks.list(ann, CALENDARS, "calendar") == []
+
+
+async def test_who_was_invited_to_what_is_overwritten_is_told(store: Store, ann: int) -> None:
+    for number, name in enumerate(("copy", "move")):
+        invites = Invites()
+        members = Members(store, ACCEPT, invites)
+        party, other = f"party{number}", f"other{number}"
+        await members.put(ann, CALENDARS, "tasks", party, thing(party, organizer="ann"))
+        await members.put(ann, CALENDARS, "calendar", other, todo(other))
+        invites.told.clear()
+        verb = members.copy if name == "copy" else members.move
+        await verb(ann, at("calendar", other), at("tasks", party), overwrite=True)
+        assert invites.told == [f"-{party}"]
+        await members.remove(ann, CALENDARS, "tasks", party)
+        assert invites.told == [f"-{party}"]
+
+
+async def test_an_event_with_guests_is_not_moved_away_from_its_owner(
+    store: Store, sharing: Sharing, ann: int, bob: int
+) -> None:
+    members = Members(store, ACCEPT, Invites())
+    slug = (await sharing.share(bob, CALENDARS, "calendar", "ann@example.test", may_write=True)).slug
+    await members.put(ann, CALENDARS, "calendar", "a", thing("1", organizer="ann"))
+    await members.put(ann, CALENDARS, "calendar", "b", thing("2"))
+    with pytest.raises(NotPermitted, match="stays with its owner"):
+        await members.move(ann, at("calendar", "a"), at(slug, "a"), overwrite=True)
+    assert (await members.get(ann, CALENDARS, "calendar", "a"))[1] == thing("1", organizer="ann")
+    await members.move(ann, at("calendar", "b"), at(slug, "b"), overwrite=True)
+    await Collections(store).create(ann, CALENDARS, "own", NewCollection())
+    await members.move(ann, at("calendar", "a"), at("own", "a"), overwrite=True)

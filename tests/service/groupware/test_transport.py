@@ -7,35 +7,16 @@ from mailserver.errors import BadValue, NoSuchCollection, NotPermitted
 from mailserver.groupware.calendars.accept import accept as accept_event
 from mailserver.groupware.contacts.accept import accept as accept_contact
 from mailserver.groupware.members import Members
-from mailserver.groupware.scheduled import Change, Settled
 from mailserver.groupware.sharing import Sharing
 from mailserver.groupware.transport import items, taking_in
 from mailserver.groupware.transport.giving_out import give_out
 from mailserver.groupware.transport.taking_in import BATCH, Counts, Fault, TakingIn
 from mailserver.store.collections import Family
-from mailserver.store.database import Tx
 from mailserver.store.store import Store
+from tests.service.groupware.plain import Invites
 
 CALENDARS, BOOKS = Family
 ACCEPT = {CALENDARS: accept_event, BOOKS: accept_contact}
-
-
-class Invites:
-    """Who would be told, if anybody were."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def stored(self, tx: Tx, change: Change) -> Settled:
-        del tx
-        self.told.append(change.href)
-        assert change.data is not None
-        assert change.accepted is not None
-        return Settled(change.data, change.accepted, "tag")
-
-    def removed(self, tx: Tx, change: Change) -> None:
-        del tx
-        self.told.append(change.href)
 
 
 def event(uid: str, *lines: str) -> str:
@@ -77,6 +58,20 @@ async def test_a_card_that_gets_a_uid_keeps_its_version_where_it_must_be(
     [uid] = [line for line in kept.split(b"\r\n") if line.startswith(b"UID:")]
     assert kept.replace(uid + b"\r\n", b"") == card
     assert (await into.take_in(ann, BOOKS, "contacts", card, replace=False)).unchanged == 1
+
+
+async def test_cards_come_through_a_file_whatever_stands_at_their_borders(
+    into: TakingIn, service: Members, ann: int, bob: int
+) -> None:
+    borders = [(b"\xef\xbb\xbf", b""), (b"", b"\r\n\r\n"), (b"\xef\xbb\xbf", b"\n"), (b"", b"")]
+    for number, (before, after) in enumerate(borders):
+        card = before + vcf(f"UID:{number}", "FN:Bob").removesuffix(b"\r\n") + after
+        await service.put(ann, BOOKS, "contacts", f"{number}.vcf", card)
+    file = await whole(service, ann, BOOKS, "contacts")
+    assert (await into.take_in(ann, BOOKS, "contacts", file, replace=False)).unchanged == len(borders)
+    assert (await into.take_in(bob, BOOKS, "contacts", file, replace=False)).added == len(borders)
+    joined = b"".join(b"\xef\xbb\xbf" + vcf(f"UID:j{number}", "FN:Jo") for number in range(3))
+    assert (await into.take_in(bob, BOOKS, "contacts", joined, replace=False)).added == 3
 
 
 async def test_nobody_is_invited_by_an_import(store: Store, ann: int) -> None:

@@ -82,6 +82,24 @@ def test_a_card_of_2_1_without_a_full_name_gets_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("lines", "kept"),
+    [
+        ("PHOTO;ENCODING=BASE64;JPEG:QUJDRA", "PHOTO;TYPE=JPEG;ENCODING=b:QUJDRA=="),  # no padding
+        ("PHOTO;ENCODING=BASE64:QUJDREU\nR", "PHOTO;ENCODING=b:QUJDREUR"),  # lines that are not indented
+        ("PHOTO;ENCODING=BASE64:QUJD\n REVG!R\n", "PHOTO;ENCODING=b:QUJDREVG"),  # one letter too many
+        ("PHOTO;BASE64:QUJDRA==QUJD", "PHOTO;ENCODING=b:QUJDRA=="),  # two in one
+        ("LOGO;ENCODING=B:????", None),
+        ("PHOTO;ENCODING=BASE64:\xfc", None),
+    ],
+)
+def test_a_picture_that_broke_off_costs_no_card_the_rest_of_it(lines: str, kept: str | None) -> None:
+    card = f"BEGIN:VCARD\nVERSION:2.1\nN:Doe;Jo\n{lines}\nTEL;HOME:1\nEND:VCARD\n"
+    taken = as_version_3(card.encode(), "uid").decode().split("\r\n")
+    assert checked("\r\n".join(taken).encode()).fields.phones == ("1",)
+    assert [line for line in taken if line.startswith(("PHOTO", "LOGO"))] == ([kept] if kept else [])
+
+
+@pytest.mark.parametrize(
     "card", [b"", b"x", b"BEGIN:VCARD\nVERSION:2.1\nN:x\n", b"BEGIN:VCARD\nno line\nEND:VCARD\n", b"BEGIN:X\nEND:X\n"]
 )
 def test_what_is_no_card_of_2_1_is_refused(card: bytes) -> None:

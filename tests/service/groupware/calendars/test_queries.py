@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mailserver.errors import InvalidCalendarData, UnsupportedComponent
-from mailserver.groupware.calendars import index, rolling
+from mailserver.groupware.calendars import free_busy, index, rolling
 from mailserver.groupware.calendars.queries import Queries
+from mailserver.groupware.collections import Collections
 from mailserver.groupware.members import MemberPath, Members
+from mailserver.groupware.wanted import CollectionChanges
 from mailserver.ical.filters import ComponentFilter, PropertyFilter, TextMatch, TimeRange, passes
 from mailserver.ical.lines import parse
 from mailserver.ical.reach import EVER, NEVER
@@ -179,6 +181,36 @@ async def test_a_uid_is_looked_up_in_its_column_and_other_filters_in_the_object(
     assert await found(store, user_id, named("SUMMARY", "KÄSE")) == set()  # i;ascii-casemap
     assert await found(store, user_id, ComponentFilter("VCALENDAR")) == {"one@x", "TWO@x"}
     assert await found(store, user_id, ComponentFilter("VCALENDAR", components=(ComponentFilter("VTODO"),))) == set()
+
+
+async def test_another_time_zone_moves_floating_times_and_days_in_queries_and_free_busy(
+    store: Store, members: Members, user_id: int, clock: FakeClock
+) -> None:
+    """Nothing is stored of the zone, so that nothing is to be made anew. RFC 4791 §5.2.2, §9.9"""
+    day = clock.now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=3)
+    for uid, lines in {
+        "floats": [f"DTSTART:{day:%Y%m%d}T120000", "DURATION:PT1H"],
+        "day": [f"DTSTART;VALUE=DATE:{day:%Y%m%d}", "TRANSP:OPAQUE"],
+        "daily": [f"DTSTART:{day - timedelta(days=900):%Y%m%d}T120000", "DURATION:PT1H", "RRULE:FREQ=DAILY"],
+        "fixed": [f"DTSTART:{day:%Y%m%d}T120000Z", "DURATION:PT1H"],
+    }.items():
+        await members.put(user_id, CALENDARS, HOME, f"{uid}.ics", event(uid, *lines))
+    noon = ms(day + timedelta(hours=12))
+    window = at("VEVENT", noon, noon + 3_600_000)
+    late = TimeRange(ms(day + timedelta(hours=23)), ms(day + timedelta(hours=24)))
+    columns = "SELECT uid, start_time FROM calendar_events ORDER BY uid"
+    before = await store.read(lambda rx: rx.all(columns))
+    assert await found(store, user_id, window) == {"floats", "day", "daily", "fixed"}
+    assert len(await free_busy.of_calendar(store, user_id, HOME, late)) == 1
+    calendars = Collections(store)
+    await calendars.change(user_id, CALENDARS, HOME, CollectionChanges(timezone_id="Asia/Tokyo"))  # nine hours before
+    assert await found(store, user_id, window) == {"day", "fixed"}
+    assert await found(store, user_id, at("VEVENT", noon - 9 * 3_600_000, noon - 8 * 3_600_000)) == {
+        "floats", "day", "daily",
+    }  # fmt: skip
+    assert await free_busy.of_calendar(store, user_id, HOME, late) == []
+    assert await store.read(lambda rx: rx.all(columns)) == before
+    assert dict(before)["day"] == f"{day:%Y-%m-%d} 00:00:00"
 
 
 async def test_columns_show_the_object(store: Store, members: Members, user_id: int) -> None:
