@@ -177,3 +177,16 @@ async def test_nothing_goes_to_where_it_can_not_be_named(full: House, destinatio
 async def _share(house: House, *, may_write: bool) -> None:
     owner = house.users[ANN].user_id
     await house.services.sharing.share(owner, Family.CALENDARS, "work", BOB, may_write=may_write)
+
+
+@pytest.mark.parametrize("said", [{"sec_fetch_site": "cross-site"}, {"origin": "https://evil.example"}])
+@pytest.mark.parametrize("method", sorted(set(METHODS) - {"GET", "HEAD", "OPTIONS"}))
+async def test_a_page_of_another_site_uses_no_login_of_the_browsers(
+    full: House, method: str, said: dict[str, str]
+) -> None:
+    """A form or a fetch without a type was a new event: browsers ask nobody before they POST."""
+    before = await everything(full)
+    status, body = await ask(full, method, WORK, ANN, **said)
+    assert status == 403
+    assert b"another site" in body
+    assert await everything(full) == before
