@@ -39,6 +39,8 @@ class Element:
     @property
     def text(self) -> str:
         """The text directly in the element, without the white space around it."""
+        if len(self.content) == 1 and isinstance(self.content[0], str):  # as every href of thousands is
+            return self.content[0].strip()
         return "".join(part for part in self.content if isinstance(part, str)).strip()
 
     @property
