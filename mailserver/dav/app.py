@@ -21,9 +21,11 @@ from mailserver.dav.resources import Principal, Resource
 from mailserver.dav.response import Answer, text
 from mailserver.dav.sending import Receive, Scope, Send, begun, header_fields, send_answer
 from mailserver.dav.services import Services
-from mailserver.errors import MethodNotAllowed, Refusal
+from mailserver.dav.wire.origin import is_foreign
+from mailserver.errors import MethodNotAllowed, NotPermitted, Refusal
 from mailserver.metrics import Metrics
 
+OTHER_SITE = "A page of another site made the browser send this"
 SERVER_BUG = text(500, "The server made a mistake; its log tells more")
 
 _log = structlog.get_logger("dav")
@@ -61,6 +63,8 @@ class DavApp:
             headers = header_fields(scope["headers"])
             private = scope["scheme"] == "https"
             viewer = await self._logins.log_in(headers.get("authorization"), peer, private=private)
+            if is_foreign(method, headers):
+                raise NotPermitted(OTHER_SITE)
             resource = resources.parse(path)
             _require_own(viewer, resource)
             row = METHODS.get(method)

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mailserver.dav import xml_kept, xml_writer
-from mailserver.dav.errors import DavRefusal
+from mailserver.dav.errors import BadXml, DavRefusal
 from mailserver.dav.names import Name, dav
 from mailserver.dav.properties.property import Live
 from mailserver.dav.properties.table import PROPERTIES, PROTECTED
 from mailserver.dav.subjects import Subject
 from mailserver.dav.xml_reader import Element
 
+MAX_NAMES = 500  # of one request
 NO_OTHERS: Mapping[Name, Live] = {}
 
 
@@ -31,9 +32,11 @@ class Setting:
     refused: dict[Name, DavRefusal] = field(default_factory=dict)
 
     def set(self, subject: Subject, properties: Iterable[Element], more: Mapping[Name, Live] = NO_OTHERS) -> None:
-        """`more`: what can be set besides, as while a collection is made."""
+        """`more`: what can be set besides, as while a collection is made. Raises BadXml."""
         for element in properties:
             name, row = element.name, PROPERTIES[subject].get(element.name)
+            if len(self.names) >= MAX_NAMES:
+                raise BadXml(f"At most {MAX_NAMES} properties are set at once")
             live = more.get(name) or (row.live if row is not None else None)
             self.names.append(name)
             if live is not None:
@@ -41,11 +44,17 @@ class Setting:
             elif row is not None or name in PROTECTED:
                 self.refused[name] = Protected()
             else:
-                self.dead[key(name)] = xml_kept.written(element)
+                self._keep(element)
 
     def _parse(self, live: Live, element: Element) -> None:
         try:
             self.live[live.field] = live.parse(element)
+        except DavRefusal as fault:
+            self.refused[element.name] = fault
+
+    def _keep(self, element: Element) -> None:
+        try:
+            self.dead[key(element.name)] = xml_kept.written(element)
         except DavRefusal as fault:
             self.refused[element.name] = fault
 

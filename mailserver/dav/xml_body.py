@@ -4,7 +4,7 @@ from mailserver.dav import xml_reader
 from mailserver.dav.request import DavRequest
 from mailserver.dav.xml_reader import MAX_XML_OCTETS, Element
 
-THREAD_OCTETS = 64 * 1024  # about a millisecond of parsing
+THREAD_OCTETS = 8 * 1024  # some milliseconds of parsing, where it is elements all through
 
 
 async def element(request: DavRequest) -> Element | None:

@@ -17,7 +17,13 @@ MAX_XML_OCTETS = 10 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_ELEMENTS = 100_000
 MAX_ATTRIBUTES = 64  # of one element
+MAX_ALL_ATTRIBUTES = 100_000
+MAX_NAMESPACE = 256  # characters; expat writes it out again for every name that has its prefix
+PIECE_OCTETS = 64 * 1024  # read at once; between two pieces other threads have their turn
+MAX_TOKEN_OCTETS = 4 * PIECE_OCTETS  # of one tag, comment or instruction
 MAX_MARKS = 100_000  # processing instructions and namespace declarations of the whole document
+
+ENCODINGS = frozenset({"utf-8", "utf-16", "us-ascii", "iso-8859-1"})  # that expat knows itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,8 @@ class Element:
     @property
     def text(self) -> str:
         """The text directly in the element, without the white space around it."""
+        if len(self.content) == 1 and isinstance(self.content[0], str):  # as every href of thousands is
+            return self.content[0].strip()
         return "".join(part for part in self.content if isinstance(part, str)).strip()
 
     @property
@@ -70,6 +78,7 @@ class _Builder:
         self._open: list[tuple[Name, Mapping[Name, str], list[Element | str]]] = []
         self._root: Element | None = None
         self._elements = 0
+        self._attributes = 0
         self._marks = 0
 
     def read(self, body: bytes) -> Element:
@@ -80,21 +89,35 @@ class _Builder:
         expat.EndElementHandler = self._end
         expat.CharacterDataHandler = self._text
         expat.StartNamespaceDeclHandler = self._namespace
-        expat.ProcessingInstructionHandler = self._namespace
+        expat.ProcessingInstructionHandler = self._mark
+        expat.XmlDeclHandler = self._declaration
         expat.CommentHandler = None
         expat.DefaultHandlerExpand = None
         try:
-            # In one call: expat 2.5 reads a token that is cut over many calls from its start each time.
-            expat.Parse(body, True)
+            self._feed(expat, body)
         except DefusedXmlException:
             raise BadXml("A document type declaration is not allowed in a request") from None
         except ExpatError as fault:
             raise BadXml(f"Not well-formed XML: {ErrorString(fault.code)}, line {fault.lineno}") from None
-        except (ValueError, LookupError):  # octets that are not in the encoding the document declares
-            raise BadXml("The XML body is not in the encoding that it declares") from None
         if self._root is None:
             raise BadXml("The XML body has no element")
         return self._root
+
+    def _feed(self, expat: "_Expat", body: bytes) -> None:
+        """In pieces: expat holds the interpreter while it reads one, and nothing else of the server runs.
+
+        It reads a token that is cut over many pieces from its start each time, so tokens are bounded as well.
+        """
+        for end in range(PIECE_OCTETS, len(body), PIECE_OCTETS):
+            expat.Parse(body[end - PIECE_OCTETS : end], False)
+            if end - expat.CurrentByteIndex > MAX_TOKEN_OCTETS:
+                raise XmlTooLarge(f"A tag or comment has at most {MAX_TOKEN_OCTETS} octets")
+        expat.Parse(body[(len(body) - 1) // PIECE_OCTETS * PIECE_OCTETS :] if body else b"", True)
+
+    def _declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        """Before expat looks for a codec of that name: Python has some that are no encodings of text."""
+        if encoding is not None and encoding.lower() not in ENCODINGS:
+            raise BadXml(f"XML is sent in {', '.join(sorted(ENCODINGS))}")
 
     def _start(self, tag: str, attributes: list[str]) -> None:
         self._elements += 1
@@ -104,6 +127,9 @@ class _Builder:
             raise BadXml(f"Elements are nested at most {MAX_DEPTH} deep")
         if len(attributes) > 2 * MAX_ATTRIBUTES:
             raise BadXml(f"An element has at most {MAX_ATTRIBUTES} attributes")
+        self._attributes += len(attributes) // 2
+        if self._attributes > MAX_ALL_ATTRIBUTES:
+            raise XmlTooLarge(f"An XML body has at most {MAX_ALL_ATTRIBUTES} attributes")
         names = attributes[::2]
         pairs = {self._name(name): value for name, value in zip(names, attributes[1::2], strict=True)} if names else {}
         self._open.append((self._name(tag), pairs, []))
@@ -119,7 +145,12 @@ class _Builder:
     def _text(self, text: str) -> None:
         self._open[-1][2].append(text)
 
-    def _namespace(self, _prefix: str | None, _uri: str) -> None:
+    def _namespace(self, prefix: str | None, uri: str | None) -> None:
+        if uri is not None and len(uri) > MAX_NAMESPACE:
+            raise BadXml(f"The name of a namespace has at most {MAX_NAMESPACE} characters")
+        self._mark(prefix, uri)
+
+    def _mark(self, _name: str | None, _text: str | None) -> None:
         self._marks += 1
         if self._marks > MAX_MARKS:
             raise BadXml(f"An XML body has at most {MAX_MARKS} namespace declarations and instructions")
@@ -139,9 +170,11 @@ class _Expat(Protocol):
     EndElementHandler: object
     CharacterDataHandler: object
     StartNamespaceDeclHandler: object
+    XmlDeclHandler: object
     ProcessingInstructionHandler: object
     CommentHandler: object
     DefaultHandlerExpand: object
+    CurrentByteIndex: int  # of the octet where what is being read began
 
     def Parse(self, data: bytes, final: bool, /) -> int: ...  # noqa: N802 - expat's name
 

@@ -3,7 +3,7 @@
 RFC 9110 §13.1, RFC 4918 §10.4 (If), RFC 6638 §8 (If-Schedule-Tag-Match). Pure.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from mailserver.errors import Locked, PreconditionFailed
@@ -59,11 +59,18 @@ def require_match(when: Conditions, member: Member | None, locks: tuple[Lock, ..
         raise PreconditionFailed("If: none of the lists holds")
 
 
-def require_unlocked(when: Conditions, locks: Iterable[Lock]) -> None:
-    """Each lock's token was submitted by its holder; of shared locks one is enough. Raises Locked."""
-    held = tuple(locks)
-    if held and not any(lock.token in when.tokens and lock.user_id == when.locked_by for lock in held):
-        raise Locked(held[0].href)
+def require_unlocked(when: Conditions, locks: Collection[Lock]) -> None:
+    """Each exclusive lock's token was submitted by its holder; of shared ones one is enough. Raises Locked.
+
+    Several are in the way where more than one resource changes: RFC 4918 §7.4, §9.6.1.
+    """
+    closed = [lock for lock in locks if not (lock.token in when.tokens and lock.user_id == when.locked_by)]
+    if not closed:
+        return
+    shared = [lock for lock in locks if not lock.is_exclusive]
+    missing = next((lock for lock in closed if lock.is_exclusive or all(each in closed for each in shared)), None)
+    if missing is not None:
+        raise Locked(missing.href)
 
 
 def _matches(tags: tuple[str, ...], etag: str | None) -> bool:

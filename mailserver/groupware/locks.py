@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from mailserver.errors import LimitReached, Locked, NoSuchLock, NotPermitted
-from mailserver.groupware import access, conditions
+from mailserver.groupware import access, conditions, names
 from mailserver.groupware.access import Privilege, Seen
 from mailserver.groupware.conditions import Conditions
 from mailserver.store import dav_locks, members
@@ -100,6 +100,8 @@ def _add(
     token: str,
 ) -> Lock:
     seen = access.require(tx, viewer, family, slug, Privilege.WRITE_CONTENT)
+    if href is not None:
+        names.require_href(href)
     there = dav_locks.list(tx, seen.collection, tx.now_ms)
     member = members.find(tx, seen.collection, href) if href is not None else None
     conditions.require_match(when, member, tuple(covering(there, href)))
@@ -129,9 +131,10 @@ def _meets(lock: Lock, href: str | None, deep: bool) -> bool:
 
 
 def _refresh(tx: Tx, viewer: int, family: Family, slug: str, href: str | None, token: str, seconds: int) -> Lock:
-    _, lock = _held(tx, viewer, family, slug, href, token)
+    seen, lock = _held(tx, viewer, family, slug, href, token)
     if lock.user_id != viewer:
         raise NotPermitted("The lock is another user's")
+    access.require_privilege(seen, Privilege.WRITE_CONTENT)
     dav_locks.set_expiry(tx, token, _ends(tx, seconds))
     return replace(lock, expires_ms=_ends(tx, seconds))
 

@@ -13,6 +13,7 @@ from mailserver.store.dead_properties import Owner, Place
 from mailserver.store.store import Store
 
 MAX_NAME = 1000  # characters of {namespace}local
+MAX_CHANGES = 500  # of one request: each is a statement while everybody else's writing waits
 
 DeadChanges = Mapping[str, bytes | None]
 """{namespace}local → inner XML; None removes it."""
@@ -62,6 +63,8 @@ class Properties:
 
 def apply(tx: Tx, owner: Owner, changes: DeadChanges) -> None:
     """In order. Raises TooManyProperties."""
+    if len(changes) > MAX_CHANGES:
+        raise TooManyProperties(f"At most {MAX_CHANGES} properties are changed at once")
     for name, value in changes.items():
         if value is None:
             dead_properties.remove(tx, owner, name)
@@ -97,3 +100,5 @@ def _set_member(
         raise NoSuchMember
     conditions.judge(when, member, locks.on(tx, seen.collection, href))
     apply(tx, Owner(dead_properties.MEMBER[family], member.id), changes)
+    if any(value is not None for value in changes.values()):
+        dead_properties.require_room_in(tx, family, seen.collection.id)

@@ -8,7 +8,7 @@ from mailserver.errors import BadAddress, BadValue, LimitReached, NoSuchUser
 from mailserver.groupware import access
 from mailserver.groupware.access import Privilege
 from mailserver.groupware.homes import require_place
-from mailserver.store import collections, shares, users
+from mailserver.store import collections, dav_locks, shares, users
 from mailserver.store.collections import Collection, Family
 from mailserver.store.database import Rx, Tx
 from mailserver.store.shares import Share
@@ -55,6 +55,8 @@ def share(tx: Tx, viewer: int, family: Family, slug: str, address: str, may_writ
     had = shares.find_of(tx, collection, user_id)
     if had is not None:
         shares.set_columns(tx, had.id, {"may_write": int(may_write)})
+        if not may_write:
+            dav_locks.remove_of_share(tx, had.id)
     else:
         _add(tx, collection, user_id, may_write, config)
     return _announced(tx, collection, user_id)

@@ -51,7 +51,8 @@ def copy(tx: Tx, transfer: Transfer, prepared: Prepared, rules: Rules) -> Stored
     settled = settle(tx, transfer.viewer, to, href, None, prepared.data, accepted, transfer.options, rules)
     made = store(tx, to.collection, href, None, settled)
     place = dead_properties.MEMBER[transfer.family]
-    dead_properties.copy(tx, Owner(place, member.id), Owner(place, made.id))
+    if dead_properties.copy(tx, Owner(place, member.id), Owner(place, made.id)):
+        dead_properties.require_room_in(tx, transfer.family, to.collection.id)
     return Stored(made, replaced is None, settled.data == prepared.data)
 
 
@@ -73,6 +74,8 @@ def move(tx: Tx, transfer: Transfer, prepared: Prepared, rules: Rules) -> Stored
     moved = members.move(tx, from_.collection, member, to.collection, href)
     if to.collection.id != from_.collection.id:
         accepted.apply(tx, moved.id)
+        if dead_properties.list(tx, Owner(dead_properties.MEMBER[transfer.family], moved.id)):
+            dead_properties.require_room_in(tx, transfer.family, to.collection.id)
     return Stored(moved, replaced is None, data_is_as_sent=True)
 
 

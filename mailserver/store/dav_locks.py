@@ -81,6 +81,15 @@ def remove_at(tx: Tx, collection: Collection, href: str) -> None:
     )
 
 
+def remove_of_share(tx: Tx, share_id: int) -> None:
+    """What a sharee holds in the collection: with the right to write goes what keeps others from writing."""
+    tx.run(
+        """DELETE FROM dav_locks WHERE (family, collection_id, user_id) IN
+           (SELECT family, collection_id, user_id FROM dav_shares WHERE id = ?)""",
+        share_id,
+    )
+
+
 def _lock(row: Row) -> Lock:
     token, family, collection_id, href, user_id, exclusive, deep, owner, expires = row
     return Lock(token, Family(family), collection_id, href, user_id, bool(exclusive), bool(deep), bytes(owner), expires)

@@ -9,6 +9,7 @@ from mailserver.store.database import Rx, Tx
 
 MAX_COUNT = 100  # of one resource
 MAX_OCTETS = 262_144  # of one resource: names and values
+MAX_OCTETS_IN_COLLECTION = 4 * 1024 * 1024  # of all members of a collection: a PROPFIND has them in memory
 
 
 class Place(StrEnum):
@@ -78,9 +79,9 @@ def remove(tx: Tx, owner: Owner, name: str) -> None:
     tx.run("DELETE FROM dav_properties WHERE kind = ? AND resource_id = ? AND name = ?", owner.place, owner.id, name)
 
 
-def copy(tx: Tx, source: Owner, target: Owner) -> None:
-    """RFC 4918 §9.8.2; the target has none yet."""
-    tx.run(
+def copy(tx: Tx, source: Owner, target: Owner) -> int:
+    """How many. RFC 4918 §9.8.2; the target has none yet."""
+    return tx.run(
         """INSERT INTO dav_properties (kind, resource_id, name, value)
            SELECT ?, ?, name, value FROM dav_properties WHERE kind = ? AND resource_id = ?""",
         target.place,
@@ -100,3 +101,15 @@ def require_room(rx: Rx, owner: Owner) -> None:
     )
     if row is not None and (row[0] > MAX_COUNT or row[1] > MAX_OCTETS):
         raise TooManyProperties(f"A resource keeps at most {MAX_COUNT} properties of {MAX_OCTETS:,} octets together")
+
+
+def require_room_in(rx: Rx, family: Family, collection_id: int) -> None:
+    """For what was set on a member. Raises TooManyProperties."""
+    row = rx.one(
+        f"""SELECT coalesce(sum(octet_length(p.name) + octet_length(p.value)), 0) FROM {family.members} m
+            CROSS JOIN dav_properties p ON p.kind = '{MEMBER[family]}' AND p.resource_id = m.id
+            WHERE m.{family.parent} = ?""",
+        collection_id,
+    )
+    if row is not None and row[0] > MAX_OCTETS_IN_COLLECTION:
+        raise TooManyProperties(f"All objects of a collection keep {MAX_OCTETS_IN_COLLECTION:,} octets of properties")

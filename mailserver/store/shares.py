@@ -4,7 +4,7 @@ import builtins
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mailserver.store import collections
+from mailserver.store import collections, dav_locks
 from mailserver.store.collections import Collection, Family
 from mailserver.store.database import Row, Rx, Tx, Value
 
@@ -102,6 +102,8 @@ def set_columns(tx: Tx, share_id: int, columns: Mapping[str, Value]) -> None:
 
 
 def remove(tx: Tx, share_id: int) -> None:
+    """With the locks that its user held."""
+    dav_locks.remove_of_share(tx, share_id)
     tx.run("DELETE FROM dav_shares WHERE id = ?", share_id)
 
 

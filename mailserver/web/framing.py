@@ -26,7 +26,8 @@ _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _HEAD = re.compile(
     rb"(?:\r\n)?(%b) ([\x21-\x7e]+) HTTP/1\.([01])\r\n((?:%b:[\t\x20-\x7e\x80-\xff]*\r\n)*)\r\n" % (_TOKEN, _TOKEN)
 )
-_FIELD = re.compile(rb"(?im)^(content-length|transfer-encoding|host|upgrade):[ \t]*([^\r]*?)[ \t]*\r\n")
+# Taken whole and stripped afterwards: a lazy value before optional space would be quadratic in spaces.
+_FIELD = re.compile(rb"(?im)^(content-length|transfer-encoding|host|upgrade):([^\r]*)\r\n")
 _UPGRADE = re.compile(rb"(?im)^upgrade:[^\r]*\r\n")
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
@@ -135,7 +136,7 @@ class Framing:
             raise BadFraming(431, f"The header has more than {MAX_HEADERS} fields")
         fields: dict[bytes, list[bytes]] = {}
         for name, value in _FIELD.findall(found[4]):
-            fields.setdefault(name.lower(), []).append(value)
+            fields.setdefault(name.lower(), []).append(value.strip(b" \t"))
         _check_host(fields.get(b"host", []), found[3])
         self._begin_body(fields.get(b"content-length", []), fields.get(b"transfer-encoding", []), found[3])
         return _UPGRADE.sub(b"", head) if b"upgrade" in fields else head  # nothing is offered to upgrade to

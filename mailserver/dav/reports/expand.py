@@ -1,9 +1,11 @@
 """DAV:expand-property: properties, and those of the resources their hrefs lead to. RFC 3253 §3.8."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mailserver.dav import multistatus, propstats, resources, xml_writer
-from mailserver.dav.asked import Asked, Mode
+from mailserver.dav.asked import MAX_ASKED, Asked, Mode
 from mailserver.dav.errors import BadXml, DavRefusal
 from mailserver.dav.gather import Gathering
 from mailserver.dav.names import DAV, Name, dav
@@ -20,6 +22,7 @@ from mailserver.store.database import Rx
 
 MAX_RESOURCES = 500  # of one answer
 MAX_LEVELS = 4  # properties in properties
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")  # every name of every property we have
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class _Wanted:
 
 
 async def expand_property(request: DavRequest, root: Element) -> Answer:
+    if sum(1 for _ in _named(root)) > MAX_ASKED:
+        raise BadXml(f"At most {MAX_ASKED} properties are asked for at once")
     wanted = _wanted(root, MAX_LEVELS)
     return multistatus.whole([await request.services.store.read(_expanded, request, wanted)])
 
@@ -38,10 +43,21 @@ def _wanted(parent: Element, levels: int) -> tuple[_Wanted, ...]:
     properties = list(parent.all(dav("property")))
     if properties and not levels:
         raise BadXml(f"Properties are expanded at most {MAX_LEVELS} deep")
-    return tuple(
-        _Wanted(Name(each.attribute("namespace", DAV), each.attribute("name")), _wanted(each, levels - 1))
-        for each in properties
-    )
+    return tuple(dict.fromkeys(_Wanted(_name(each), _wanted(each, levels - 1)) for each in properties))
+
+
+def _named(parent: Element) -> Iterator[Element]:
+    for each in parent.all(dav("property")):
+        yield each
+        yield from _named(each)
+
+
+def _name(element: Element) -> Name:
+    """It is written as a tag of the answer. Raises BadXml for what can not be one."""
+    local = element.attribute("name")
+    if _NAME.fullmatch(local) is None:
+        raise BadXml("DAV:property has the name of a property")
+    return Name(element.attribute("namespace", DAV), local)
 
 
 def _expanded(rx: Rx, request: DavRequest, wanted: tuple[_Wanted, ...]) -> bytes:

@@ -10,7 +10,7 @@ MAX_TIMEOUT_SECONDS = 3600  # of a lock; a client that wants more renews it
 INFINITE = 2**32 - 1  # seconds, RFC 4918 §10.7
 
 _SECONDS = re.compile(r"Second-([0-9]{1,10})", re.I)
-_PREFERENCE = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*(?:=\s*(\"[^\"]*\"|[^\s;,\"]*))?\s*(?:;[^,]*)?")
+_PREFERENCE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(\"[^\"]*\"|[^\s;,\"]*))?")
 
 
 class Depth(StrEnum):
@@ -69,7 +69,7 @@ def prefer(value: str | None, brief: str | None) -> Prefer:
     """What is not understood is not an error, RFC 7240 §2; of two wishes the first counts."""
     wishes = dict[str, str]()
     for part in (value or "").split(","):
-        found = _PREFERENCE.fullmatch(part)
+        found = _PREFERENCE.fullmatch(part.partition(";")[0].strip())  # its parameters say nothing to us
         if found is not None:
             wishes.setdefault(found[1].lower(), (found[2] or "").strip('"').lower())
     returned = wishes.get("return")

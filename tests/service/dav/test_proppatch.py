@@ -1,5 +1,6 @@
 """PROPPATCH: all or nothing, live values and whatever else a client wants kept. RFC 4918 §9.2."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from mailserver.config.tree import DavConfig, StoreConfig
 from mailserver.dav.names import XML_LANG, Name, apple, caldav, carddav, dav
 from mailserver.dav.xml_reader import Element
 from mailserver.store.collections import Family
+from mailserver.store.dead_properties import MAX_OCTETS_IN_COLLECTION
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
 from tests.service.dav.house import ANN, BOB, House
@@ -190,3 +192,33 @@ async def test_minimal_answers_have_no_body(house: House) -> None:
     assert (answer.status, answer.body, answer.headers["preference-applied"]) == (200, b"", "return=minimal")
     refused = await house.ask("PROPPATCH", WORK, patch(put("<D:resourcetype/>")), prefer="return=minimal")
     assert refused.status == 207
+
+
+async def test_a_property_is_not_kept_longer_than_it_was_promised(house: House) -> None:
+    """Each change of namespace is written again: small requests filled memory and disk."""
+    bomb = put(f'<y:big xmlns:y="urn:y">{"<x:a/><y:b/>" * 20000}</y:big>')
+    answer = await house.ask("PROPPATCH", WORK, patch(bomb, put("<D:displayname>Other</D:displayname>")))
+    assert answer.responses[WORK].names(507) == {Name("urn:y", "big")}
+    assert answer.responses[WORK].names(424) == {dav("displayname")}
+
+
+@pytest.mark.parametrize("step", [put, drop])
+async def test_a_request_changes_a_bounded_number_of_properties(house: House, step: Callable[[str], str]) -> None:
+    names = "".join(f"<x:p{number}/>" for number in range(501))
+    answer = await house.ask("PROPPATCH", WORK, patch(step(names)))
+    assert answer.status in {400, 507}
+    found = await house.ask("PROPFIND", WORK, depth="0")
+    assert Name("urn:x", "p0") not in found.responses[WORK].names()
+
+
+async def test_the_notes_on_all_objects_of_a_calendar_are_bounded_together(house: House) -> None:
+    """A quarter of a megabyte on each of many objects was beside every quota, and in memory with each PROPFIND."""
+    big = patch(put(f"<x:note>{'n' * 200_000}</x:note>"))
+    statuses = list[int]()
+    for number in range(MAX_OCTETS_IN_COLLECTION // 200_000 + 1):
+        await house.put(f"{WORK}{number}.ics")
+        statuses.append((await house.ask("PROPPATCH", f"{WORK}{number}.ics", big)).status)
+    assert set(statuses[:-1]) == {207}
+    assert statuses[-1] == 507
+    small = patch(put("<x:note>n</x:note>"))
+    assert (await house.ask("PROPPATCH", f"{WORK}0.ics", small)).status == 207

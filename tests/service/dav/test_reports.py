@@ -308,3 +308,19 @@ async def test_who_may_be_found_is_a_setting(house: House) -> None:
         assert answer.responses.keys() == {f"/dav/principals/{user}/" for user in seen}
         eve = await other.ask("PROPFIND", f"/dav/principals/{EVE}/", prop(dav("displayname")), depth="0")
         assert eve.status == (207 if EVE in seen else 404)
+
+
+async def test_a_name_that_is_no_name_is_not_written_into_the_answer(house: House) -> None:
+    injected = '<property name="a/&gt;&lt;x:evil xmlns:x=&quot;urn:x&quot;/&gt;&lt;b"/>'
+    assert (await house.ask("REPORT", WORK, expand(injected))).status == 400
+    assert (await house.ask("REPORT", WORK, expand('<property name=""/>'))).status == 400
+
+
+async def test_expanding_names_each_property_once_and_not_too_many(house: House) -> None:
+    """One property named often, in resources found often, was an answer of gigabytes."""
+    twice = expand('<property name="supported-report-set"/>' * 2)
+    answer = await house.ask("REPORT", WORK, twice)
+    assert answer.status == 207
+    assert answer.body.count(b"<D:supported-report-set>") == 1
+    many = "".join(f'<property name="p{number}"/>' for number in range(501))
+    assert (await house.ask("REPORT", WORK, expand(many))).status == 400

@@ -4,7 +4,8 @@ from itertools import count
 
 import pytest
 
-from mailserver.errors import Locked, NoSuchLock, NotPermitted
+from mailserver.errors import BadValue, Locked, NoSuchCollection, NoSuchLock, NotPermitted
+from mailserver.groupware.collections import Collections, NewCollection
 from mailserver.groupware.conditions import Conditions
 from mailserver.groupware.locks import MAX_SECONDS, LockRequest, Locks
 from mailserver.groupware.members import Members
@@ -82,3 +83,71 @@ async def test_only_who_may_write_may_lock(locks: Locks, sharing: Sharing, ann: 
     slug = (await sharing.share(ann, CALENDARS, "calendar", "bob@example.test", may_write=False)).slug
     with pytest.raises(NotPermitted):
         await locks.add(bob, CALENDARS, slug, "a", ALONE)
+
+
+async def test_a_calendar_goes_with_the_tokens_of_all_locks_in_it(
+    locks: Locks, members: Members, calendars: Collections, sharing: Sharing, ann: int, bob: int
+) -> None:
+    """One token of many opened all of them: what somebody else had locked was removed."""
+    await calendars.create(ann, CALENDARS, "team", NewCollection())
+    await sharing.share(ann, CALENDARS, "team", "bob@example.test", may_write=True)
+    shared = "team-ann"
+    await members.put(ann, CALENDARS, "team", "1", thing("1"))
+    await members.put(ann, CALENDARS, "team", "2", thing("2"))
+    own = await locks.add(ann, CALENDARS, "team", "1", ALONE)
+    his = await locks.add(bob, CALENDARS, shared, "2", ALONE)
+    with pytest.raises(Locked) as refused:
+        await calendars.remove(ann, CALENDARS, "team", Conditions(tokens=frozenset({own.token}), locked_by=ann))
+    assert refused.value.href == "2"
+    both = Conditions(tokens=frozenset({own.token, his.token}), locked_by=ann)
+    with pytest.raises(Locked):  # showing the token of somebody else is not holding it
+        await calendars.remove(ann, CALENDARS, "team", both)
+    await locks.remove(bob, CALENDARS, shared, "2", his.token)
+    await calendars.remove(ann, CALENDARS, "team", both)
+
+
+async def test_adding_to_a_locked_calendar_takes_its_token_and_that_of_the_name(
+    locks: Locks, members: Members, sharing: Sharing, ann: int, bob: int
+) -> None:
+    await sharing.share(ann, CALENDARS, "calendar", "bob@example.test", may_write=True)
+    his = await locks.add(bob, CALENDARS, "calendar-ann", "new", ALONE)
+    own = await locks.add(ann, CALENDARS, "calendar", None, ALONE)
+    with pytest.raises(Locked):
+        when = Conditions(tokens=frozenset({his.token}), locked_by=bob)
+        await members.put(bob, CALENDARS, "calendar-ann", "new", thing("1"), when)
+    with pytest.raises(Locked):
+        when = Conditions(tokens=frozenset({own.token}), locked_by=ann)
+        await members.put(ann, CALENDARS, "calendar", "new", thing("1"), when)
+
+
+@pytest.mark.parametrize("may_read", [True, False])
+async def test_who_may_no_longer_write_holds_no_lock(
+    locks: Locks, members: Members, sharing: Sharing, ann: int, bob: int, may_read: bool
+) -> None:
+    """An hour long, and longer where it was refreshed, the owner was kept out of his own calendar."""
+    await sharing.share(ann, CALENDARS, "calendar", "bob@example.test", may_write=True)
+    lock = await locks.add(bob, CALENDARS, "calendar-ann", None, DEEP)
+    if may_read:
+        await sharing.share(ann, CALENDARS, "calendar", "bob@example.test", may_write=False)
+    else:
+        await sharing.unshare(ann, CALENDARS, "calendar", "bob@example.test")
+    await members.put(ann, CALENDARS, "calendar", "a", thing("1"))
+    with pytest.raises((NoSuchLock, NoSuchCollection)):
+        await locks.refresh(bob, CALENDARS, "calendar-ann", None, lock.token, 60)
+    with pytest.raises((NotPermitted, NoSuchCollection)):
+        await locks.add(bob, CALENDARS, "calendar-ann", "b", ALONE)
+
+
+async def test_who_leaves_a_share_leaves_no_lock(
+    locks: Locks, members: Members, calendars: Collections, sharing: Sharing, ann: int, bob: int
+) -> None:
+    await sharing.share(ann, CALENDARS, "calendar", "bob@example.test", may_write=True)
+    await locks.add(bob, CALENDARS, "calendar-ann", None, DEEP)
+    await calendars.remove(bob, CALENDARS, "calendar-ann")
+    await members.put(ann, CALENDARS, "calendar", "a", thing("1"))
+
+
+@pytest.mark.parametrize("href", ["..", "a\x01", "x" * 1001])
+async def test_only_names_that_a_member_can_have_are_locked(locks: Locks, ann: int, href: str) -> None:
+    with pytest.raises(BadValue):
+        await locks.add(ann, CALENDARS, "calendar", href, ALONE)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.dav.wire import basic, etags, headers, if_header
+from mailserver.dav.wire import basic, etags, headers, if_header, origin
 from mailserver.dav.wire.etags import ETags
 from mailserver.dav.wire.headers import MAX_TIMEOUT_SECONDS, Depth, Prefer
 from mailserver.dav.wire.if_header import Condition, State, StateList
@@ -187,3 +187,25 @@ def test_a_lock_token_stands_in_brackets(value: str | None) -> None:
 def test_basic_credentials(value: str | None, pair: tuple[str, str] | None) -> None:
     found = basic.parse(value)
     assert (found and (found.username, found.password)) == pair
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "foreign"),
+    [
+        ("POST", {}, False),  # no browser
+        ("POST", {"sec-fetch-site": "cross-site"}, True),
+        ("POST", {"sec-fetch-site": "same-site"}, True),  # another name of the same domain
+        ("PUT", {"sec-fetch-site": "cross-site"}, True),
+        ("POST", {"sec-fetch-site": "same-origin", "origin": "https://dav.example.test"}, False),
+        ("POST", {"sec-fetch-site": "none"}, False),
+        ("POST", {"origin": "https://evil.example"}, True),
+        ("POST", {"origin": "null"}, True),  # a sandboxed frame
+        ("POST", {"origin": "https://["}, True),
+        ("POST", {"origin": "https://DAV.example.test"}, False),
+        ("POST", {"origin": "https://dav.example.test:8443"}, True),
+        ("POST", {"origin": "moz-extension://0b1c"}, False),  # an add-on of Thunderbird
+        ("GET", {"sec-fetch-site": "cross-site"}, False),  # a link
+    ],
+)
+def test_a_page_of_another_site_changes_nothing(method: str, headers: dict[str, str], foreign: bool) -> None:
+    assert origin.is_foreign(method, {"host": "dav.example.test", **headers}) is foreign

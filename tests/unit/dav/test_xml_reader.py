@@ -40,7 +40,7 @@ def test_names_attributes_text_and_order_are_read() -> None:
         (b"<a>\x00</a>", "invalid token"),
         (b"<a>&nbsp;</a>", "undefined entity"),
         (b"<a>&#0;</a>", "reference to invalid character number"),
-        (b'<?xml version="1.0" encoding="no-such"?><a/>', "not in the encoding"),
+        (b'<?xml version="1.0" encoding="no-such"?><a/>', "is sent in"),
         (b"<!DOCTYPE a><a/>", "document type"),
         (b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>', "document type"),
         (b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>', "document type"),
@@ -50,7 +50,10 @@ def test_names_attributes_text_and_order_are_read() -> None:
         (QUADRATIC, "document type"),
         (b"<a>" * 100_000 + b"</a>" * 100_000, "nested"),
         (b"<a" + b"".join(b" a%d='1'" % n for n in range(65)) + b"/>", "attributes"),
-        (b"<a" + b"".join(b" xmlns:a%d='urn:%d'" % (n, n) for n in range(100_001)) + b"/>", "namespace declarations"),
+        (
+            b"<a>" + (b"<b" + b"".join(b" xmlns:a%d='u'" % n for n in range(1001)) + b"/>") * 100,
+            "namespace declarations",
+        ),
         (b"<?a b?>" * 100_001 + b"<a/>", "instructions"),
     ],
 )

@@ -1,5 +1,7 @@
 """Requests are cut out of a stream in one way only; whatever could be cut in two ways is refused."""
 
+import contextlib
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -15,6 +17,7 @@ from mailserver.web.framing import (
     BadFraming,
     Framing,
 )
+from tests.growth import is_linear
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 PUT = b"PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
@@ -158,3 +161,21 @@ def test_an_empty_line_before_a_request_is_passed_over() -> None:
     framing = Framing()
     framing.add(b"\r\n" + GET)
     assert taken(framing)[0].lstrip() == GET
+
+
+@pytest.mark.parametrize("name", ["Host", "Content-Length", "Transfer-Encoding", "Upgrade"])
+def test_a_field_costs_as_much_as_it_is_long(name: str) -> None:
+    """Nobody has logged in yet: spaces in Host held the whole server for seconds."""
+
+    def work(spaces: int) -> Callable[[], object]:
+        head = f"GET / HTTP/1.1\r\n{name}: x{' ' * spaces}y\r\n\r\n".encode()
+        return lambda: _taken_or_refused(head)
+
+    assert is_linear(work, MAX_HEAD_OCTETS // 2 - 100)
+
+
+def _taken_or_refused(head: bytes) -> None:
+    framing = Framing()
+    framing.add(head)
+    with contextlib.suppress(BadFraming):
+        framing.take(may_begin=True)
