@@ -18,7 +18,7 @@ SYNC_SECONDS = 100.0
 ENDINGS = {"caldav": ".ics", "carddav": ".vcf"}
 TRIPS = "Fahrten & Ziele"
 PLACES = {"caldav": "calendar", "carddav": "contacts"}
-_COUNT = re.compile(r'^mailserver_http_requests_total\{(?P<labels>[^}]*)\} (?P<count>[\d.e+]+)$', re.M)
+_COUNT = re.compile(r"^mailserver_http_requests_total\{(?P<labels>[^}]*)\} (?P<count>[\d.e+]+)$", re.M)
 
 
 @pytest.fixture(scope="module")

@@ -39,15 +39,17 @@ DAVX5 = _card(
     "4.0",
     "PRODID:DAVx5/4.3 ez-vcard/0.12\nFN:{n} {text}\nN:{text};{n};;;\nNICKNAME:{text}\nTEL;TYPE=cell;PREF=1:+43660{n}\n"
     "EMAIL;TYPE=home:d{n}@x.example\nGENDER:F;{text}\nBDAY:--0229\nANNIVERSARY:20200505\nRELATED;TYPE=friend;VALUE=text:{text}\n"
-    "PHOTO:data:image/jpeg;base64," + PHOTO + "\nX-ANDROID-CUSTOM:vnd.android.cursor.item/nickname;x;;;\nREV:20260301T100000Z\n",
+    "PHOTO:data:image/jpeg;base64,"
+    + PHOTO
+    + "\nX-ANDROID-CUSTOM:vnd.android.cursor.item/nickname;x;;;\nREV:20260301T100000Z\n",
 )
 PHOTO_3 = _card("3.0", "FN:{n} {text}\nN:{text};;;;\nPHOTO;ENCODING=b;TYPE=JPEG:" + PHOTO + "\nSOUND;ENCODING=B:AAAA\n")
 RFC_6350 = _card(
     "4.0",
     "SOURCE:ldap://ldap.example.com/cn=Babs%20Jensen\\,%20o=Babsco\\,%20c=US\nKIND:individual\nXML:<x xmlns='y'>{text}</x>\n"
-    "FN;ALTID=1;LANGUAGE=de:{n} {text}\nFN;ALTID=1;LANGUAGE=en:{n}\nN;SORT-AS=\"Harten,Rene\":van der Harten;Rene,J.;Sir;R.D.O.N.\n"
+    'FN;ALTID=1;LANGUAGE=de:{n} {text}\nFN;ALTID=1;LANGUAGE=en:{n}\nN;SORT-AS="Harten,Rene":van der Harten;Rene,J.;Sir;R.D.O.N.\n'
     'ADR;GEO="geo:12.3457,78.910";LABEL="Mr. John Q. Public, Esq.\\nMail Drop: TNE QB\\n{n}":;;123 Main Street;Any Town;CA;91921\n'
-    "TEL;VALUE=uri;PREF=1;TYPE=\"voice,home\":tel:+1-555-555-5555;ext={n}\nIMPP;PREF=1:xmpp:alice@example.com\n"
+    'TEL;VALUE=uri;PREF=1;TYPE="voice,home":tel:+1-555-555-5555;ext={n}\nIMPP;PREF=1:xmpp:alice@example.com\n'
     "LANG;TYPE=work;PREF=1:en\nTZ:Raleigh/North America\nGEO:geo:37.386013,-122.082932\nTITLE;PID=1.1,2.1:{text}\n"
     "CLIENTPIDMAP:1;urn:uuid:53e374d9-337e-4727-8803-a1e9c14e0556\nKEY;MEDIATYPE=application/pgp-keys:https://x.example/k\n"
     "FBURL;PREF=1:http://x.example/busy\nCALADRURI:mailto:a@x.example\nX-qq:21588891\nEXPERTISE;LEVEL=expert;INDEX=1:{text}\n"
@@ -55,10 +57,11 @@ RFC_6350 = _card(
 )
 CARETS = _card(
     "4.0",
-    "FN:{n}\nADR;LABEL=\"a^nb^^c^'d\":;;x;;;;\nNOTE;X-A=\"semi;colon:comma,\";X-B=a,b,\"c;d\";X-C=:{text}\nX-NOTHING:\n",
+    'FN:{n}\nADR;LABEL="a^nb^^c^\'d":;;x;;;;\nNOTE;X-A="semi;colon:comma,";X-B=a,b,"c;d";X-C=:{text}\nX-NOTHING:\n',
 )
 OLD_TONGUE = _card(
-    "3.0", "FN:{n} {text}\nN:{text};;;;\nTEL;HOME;VOICE:+1 2\nTEL;type=pref,CELL:+3 4\nLABEL;WORK:{text}\nADR;WORK:;;x\nAGENT:\n"
+    "3.0",
+    "FN:{n} {text}\nN:{text};;;;\nTEL;HOME;VOICE:+1 2\nTEL;type=pref,CELL:+3 4\nLABEL;WORK:{text}\nADR;WORK:;;x\nAGENT:\n",
 )
 OUTLOOK = _card(
     "3.0",
@@ -67,7 +70,9 @@ OUTLOOK = _card(
 )
 BARE = _card("3.0", "FN:{n}\n")
 EMPTY_NAMES = _card("3.0", "FN:\nN:;;;;\nORG:{text}\nEMAIL:e{n}@x.example\n")
-MANY = _card("4.0", "FN:{n}\n" + "".join(f"EMAIL;TYPE=work;PREF={p}:m{p}@x.example\n" for p in range(1, 100)) + "NOTE:{text}\n")
+MANY = _card(
+    "4.0", "FN:{n}\n" + "".join(f"EMAIL;TYPE=work;PREF={p}:m{p}@x.example\n" for p in range(1, 100)) + "NOTE:{text}\n"
+)
 
 SHAPES = {
     "apple": APPLE,
