@@ -1,4 +1,4 @@
-"""The Python `caldav` library, as programs use it: finds, makes, searches, follows changes, invites, asks who is free."""
+"""The Python `caldav` library as programs use it: finds, makes, searches, follows changes."""
 
 import contextlib
 from collections.abc import Iterator

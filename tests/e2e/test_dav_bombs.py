@@ -135,15 +135,21 @@ OBJECTS: dict[str, bytes] = {
         *["BEGIN:VALARM", "ACTION:DISPLAY", "TRIGGER:-PT5M", "REPEAT:999999999", "DURATION:PT1S", "END:VALARM"],
     ),
 }
-QUERIES = {
-    "a time range": f'<C:calendar-query {CALDAV}><D:prop><D:getetag/></D:prop><C:filter><C:comp-filter name="VCALENDAR">'
-    f'<C:comp-filter name="VEVENT"><C:time-range {FAR}/></C:comp-filter></C:comp-filter></C:filter></C:calendar-query>',
-    "alarms": f'<C:calendar-query {CALDAV}><D:prop><D:getetag/></D:prop><C:filter><C:comp-filter name="VCALENDAR">'
+INSTANCES = f'<C:comp-filter name="VEVENT"><C:time-range {FAR}/></C:comp-filter>'
+ALARMS = (
     f'<C:comp-filter name="VEVENT"><C:comp-filter name="VALARM"><C:time-range {FAR}/></C:comp-filter></C:comp-filter>'
-    "</C:comp-filter></C:filter></C:calendar-query>",
-    "expand": f"<C:calendar-query {CALDAV}><D:prop><C:calendar-data><C:expand {FAR}/></C:calendar-data></D:prop><C:filter>"
-    f'<C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT"><C:time-range {FAR}/></C:comp-filter>'
-    "</C:comp-filter></C:filter></C:calendar-query>",
+)
+
+
+def query(prop: str, inner: str) -> str:
+    found = f'<C:filter><C:comp-filter name="VCALENDAR">{inner}</C:comp-filter></C:filter>'
+    return f"<C:calendar-query {CALDAV}><D:prop>{prop}</D:prop>{found}</C:calendar-query>"
+
+
+QUERIES = {
+    "a time range": query("<D:getetag/>", INSTANCES),
+    "alarms": query("<D:getetag/>", ALARMS),
+    "expand": query(f"<C:calendar-data><C:expand {FAR}/></C:calendar-data>", INSTANCES),
     "free and busy": f"<C:free-busy-query {CALDAV}><C:time-range {FAR}/></C:free-busy-query>",
 }
 
@@ -167,9 +173,11 @@ def test_an_object_is_stored_or_refused_and_questions_about_it_are_answered(
 
 
 BODIES = {
-    "entities": b'<!DOCTYPE a [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]><propfind xmlns="DAV:"><prop><x>&b;</x></prop>'
+    "entities": b'<!DOCTYPE a [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]><propfind xmlns="DAV:">'
+    b"<prop><x>&b;</x></prop>"
     b"</propfind>",
-    "a file": b'<!DOCTYPE a [<!ENTITY f SYSTEM "file:///etc/passwd">]><propfind xmlns="DAV:"><prop><x>&f;</x></prop></propfind>',
+    "a file": b'<!DOCTYPE a [<!ENTITY f SYSTEM "file:///etc/passwd">]><propfind xmlns="DAV:"><prop><x>&f;'
+    b"</x></prop></propfind>",
     "100,000 levels": b'<propfind xmlns="DAV:">' + b"<a>" * 100_000 + b"</a>" * 100_000 + b"</propfind>",
     "100,000 attributes": b'<propfind xmlns="DAV:"><prop '
     + b" ".join(b'a%d="b"' % n for n in range(100_000))

@@ -1,4 +1,4 @@
-"""vdirsyncer as two devices of one person, each with a folder, against the served daemon: both sides edit, none loses."""
+"""vdirsyncer as two devices of one person, each with a folder, against the real daemon: both edit, none loses."""
 
 import os
 import re

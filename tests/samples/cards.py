@@ -1,4 +1,4 @@
-"""vCards as programs in use write them: 3.0 and 4.0, and 3.0 that still speaks 2.1. RFC 2426, 6350, 6473, 6474, 6715."""
+"""vCards as programs in use write them: 3.0 and 4.0, and 3.0 that still speaks 2.1. RFC 2426, 6350, 6474, 6715."""
 
 from collections.abc import Iterator
 
@@ -46,9 +46,12 @@ DAVX5 = _card(
 PHOTO_3 = _card("3.0", "FN:{n} {text}\nN:{text};;;;\nPHOTO;ENCODING=b;TYPE=JPEG:" + PHOTO + "\nSOUND;ENCODING=B:AAAA\n")
 RFC_6350 = _card(
     "4.0",
-    "SOURCE:ldap://ldap.example.com/cn=Babs%20Jensen\\,%20o=Babsco\\,%20c=US\nKIND:individual\nXML:<x xmlns='y'>{text}</x>\n"
-    'FN;ALTID=1;LANGUAGE=de:{n} {text}\nFN;ALTID=1;LANGUAGE=en:{n}\nN;SORT-AS="Harten,Rene":van der Harten;Rene,J.;Sir;R.D.O.N.\n'
-    'ADR;GEO="geo:12.3457,78.910";LABEL="Mr. John Q. Public, Esq.\\nMail Drop: TNE QB\\n{n}":;;123 Main Street;Any Town;CA;91921\n'
+    "SOURCE:ldap://ldap.example.com/cn=Babs%20Jensen\\,%20o=Babsco\\,%20c=US\nKIND:individual\n"
+    "XML:<x xmlns='y'>{text}</x>\n"
+    "FN;ALTID=1;LANGUAGE=de:{n} {text}\nFN;ALTID=1;LANGUAGE=en:{n}\n"
+    'N;SORT-AS="Harten,Rene":van der Harten;Rene,J.;Sir;R.D.O.N.\n'
+    'ADR;GEO="geo:12.3457,78.910";LABEL="Mr. John Q. Public, Esq.\\nMail Drop: TNE QB\\n{n}":'
+    ";;123 Main Street;Any Town;CA;91921\n"
     'TEL;VALUE=uri;PREF=1;TYPE="voice,home":tel:+1-555-555-5555;ext={n}\nIMPP;PREF=1:xmpp:alice@example.com\n'
     "LANG;TYPE=work;PREF=1:en\nTZ:Raleigh/North America\nGEO:geo:37.386013,-122.082932\nTITLE;PID=1.1,2.1:{text}\n"
     "CLIENTPIDMAP:1;urn:uuid:53e374d9-337e-4727-8803-a1e9c14e0556\nKEY;MEDIATYPE=application/pgp-keys:https://x.example/k\n"
@@ -61,7 +64,8 @@ CARETS = _card(
 )
 OLD_TONGUE = _card(
     "3.0",
-    "FN:{n} {text}\nN:{text};;;;\nTEL;HOME;VOICE:+1 2\nTEL;type=pref,CELL:+3 4\nLABEL;WORK:{text}\nADR;WORK:;;x\nAGENT:\n",
+    "FN:{n} {text}\nN:{text};;;;\nTEL;HOME;VOICE:+1 2\nTEL;type=pref,CELL:+3 4\nLABEL;WORK:{text}\n"
+    "ADR;WORK:;;x\nAGENT:\n",
 )
 OUTLOOK = _card(
     "3.0",

@@ -9,7 +9,8 @@ TEXTS = (
     "اجتماع الفريق يوم الأحد مع \u200fABC\u200f في القاعة الكبيرة",
     "פגישה עם \u202bהצוות\u202c בשעה 10:00",
     "👩‍👩‍👧‍👦 family 🏳️‍🌈 🇦🇹 1️⃣ \U0001f600\U0001f9d1🏽‍🚀 party 🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉",
-    "combining: e\u0301 o\u0308 Z\u0351\u036b\u0343 and no-break\u00a0space, soft\u00adhyphen, zero\u200bwidth, \ufeffmark inside",
+    "combining: e\u0301 o\u0308 Z\u0351\u036b\u0343 and no-break\u00a0space, soft\u00adhyphen, "
+    "zero\u200bwidth, \ufeffmark inside",
     "line separators \u2028 and \u2029 and next line \u0085 within one value",
     "<b>HTML</b> &amp; ]]> <![CDATA[ <!-- --> &#13; \"quotes\" 'single' `back`",
     "100% {braces} $money #hash @at ~tilde ^caret |pipe = equals + plus",
