@@ -23,6 +23,7 @@ CLOSE_MULTISTATUS = b"</D:multistatus>"
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _FORBIDDEN_OCTETS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]|\xed[\xa0-\xbf]")
 _CONTROLS = bytes(octet for octet in range(0x20) if octet not in b"\t\n\r")
+_FOLD_IN_CHARACTER = re.compile(rb"\r?\n[ \t](?=[\x80-\xbf])")  # no character begins with such an octet
 _SPECIAL = re.compile(rb"[&<>\r]")
 
 
@@ -32,13 +33,22 @@ def escape(text: str) -> bytes:
 
 
 def escape_octets(data: bytes) -> bytes:
-    """As `escape`, for stored octets; what is not UTF-8 is replaced too."""
+    """As `escape`, for stored octets. A fold inside a character goes away (RFC 5545 §3.1: XML has no half characters);
+    what is not UTF-8 then is replaced too."""
     if not data.isascii():
-        data = data.decode("utf-8", "replace").encode("utf-8")
+        data = _utf8(data)
     # deleting octets is ten times as fast as looking for one by an expression; U+FFFE begins with EF BF too
     if len(data.translate(None, _CONTROLS)) != len(data) or b"\xef\xbf" in data:
         data = _FORBIDDEN_OCTETS.sub(b"\xef\xbf\xbd", data)
     return _escaped(data)
+
+
+def _utf8(data: bytes) -> bytes:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return _FOLD_IN_CHARACTER.sub(b"", data).decode("utf-8", "replace").encode()
+    return data
 
 
 def escape_attribute(text: str) -> bytes:

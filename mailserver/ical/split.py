@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from mailserver.ical.made_zones import vtimezone
 
-_BORDER = re.compile(rb"^[ \t]*(BEGIN|END)[ \t]*:[ \t]*([A-Za-z0-9-]+)[ \t]*\r?$", re.IGNORECASE)
+_BORDER = re.compile(rb"^(BEGIN|END)[ \t]*:[ \t]*([A-Za-z0-9-]+)[ \t]*\r?$", re.IGNORECASE)
 _FOLD = re.compile(rb"\r?\n[ \t]")
 _UID = re.compile(rb"^UID(?:;[^:\r\n]*)?:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 _TZID = re.compile(rb"^TZID(?:;[^:\r\n]*)?:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
@@ -107,8 +107,8 @@ def _components(data: bytes) -> Iterator[_Found]:
     lines: list[bytes] = []
     begun = number = 0
     for number, line in enumerate(io.BytesIO(data.removeprefix(_BOM)), 1):  # not cut all at once: others wait for that
-        border = _BORDER.match(line) if line[:1] in b"BbEe \t" else None
-        if len(stack) > 1 and line.strip():
+        border = _BORDER.match(line) if line[:1] in b"BbEe" else None
+        if len(stack) > 1 and line.rstrip(b"\r\n"):  # of a folded line, a piece may be spaces alone
             lines.append(line.rstrip(b"\r\n") + b"\r\n")
         if border is None:
             continue

@@ -39,7 +39,7 @@ class Member(msgspec.Struct, frozen=True, gc=False):
 class Draft:
     """What is to be stored. `columns`: of DERIVED; those that are not given become NULL (0 for all_day)."""
 
-    data: bytes  # UTF-8
+    data: bytes  # UTF-8, but for folds inside a character
     etag: str  # of etag_of(data)
     uid: str
     component: str
@@ -239,6 +239,14 @@ def _gone(tx: Tx, collection: Collection, member: Member) -> int:
     return modseq
 
 
+def _text(data: bytes) -> Value:
+    """TEXT, so that people can read the table; a BLOB where a fold stands inside a character, RFC 5545 §3.1."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
+
+
 def _written(tx: Tx, family: Family, draft: Draft, modseq: int) -> dict[str, Value]:
     """Columns that a draft fills, whether the member is new or not."""
     derived = DERIVED[family]
@@ -248,7 +256,7 @@ def _written(tx: Tx, family: Family, draft: Draft, modseq: int) -> dict[str, Val
     if family is Family.CALENDARS:
         columns["all_day"] = int(bool(columns["all_day"]))
     return columns | {
-        family.data: draft.data.decode(),
+        family.data: _text(draft.data),
         "etag": draft.etag,
         "uid": draft.uid,
         "component": draft.component,

@@ -140,7 +140,8 @@ def _add_member(facts: Facts) -> bytes:
 ROWS = (
     Property(dav("resourcetype"), ALL, resourcetype, in_allprop=True),
     Property(dav("displayname"), COLLECTIONS, displayname, in_allprop=True, live=Live("name", name_text)),
-    Property(dav("displayname"), ALL - COLLECTIONS - MEMBERS, displayname, in_allprop=True),
+    Property(dav("displayname"), ALL - COLLECTIONS - MEMBERS - {S.ROOT}, displayname, in_allprop=True),
+    Property(dav("displayname"), frozenset({S.ROOT}), displayname),  # such clients would take it for the user's name
     Property(dav("getetag"), OBJECTS, lambda f: etag(f.member) if f.member else None, in_allprop=True),
     Property(dav("getcontenttype"), OBJECTS, lambda f: content_type(f.member) if f.member else None, in_allprop=True),
     Property(dav("getcontentlength"), OBJECTS, lambda f: size(f.member) if f.member else None, in_allprop=True),
@@ -154,6 +155,8 @@ ROWS = (
     Property(calendarserver("getctag"), COLLECTIONS | {S.INBOX}, _ctag),
     Property(dav("quota-available-bytes"), HOMES | COLLECTIONS, _quota_available, needs=Need.QUOTA),
     Property(dav("quota-used-bytes"), HOMES | COLLECTIONS, _quota_used, needs=Need.QUOTA),
-    Property(dav("current-user-principal"), ALL, _viewer),
+    # in allprop where the redirects lead: clients made with Python's requests lose the body of a PROPFIND on the way
+    Property(dav("current-user-principal"), frozenset({S.ROOT}), _viewer, in_allprop=True),
+    Property(dav("current-user-principal"), ALL - {S.ROOT}, _viewer),
     Property(dav("add-member"), COLLECTIONS, _add_member),
 )
