@@ -9,6 +9,7 @@ from mailserver.config.tree import StoreConfig
 from mailserver.store import domains, users
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
+from tests.schema import migrated
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 async def store(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Store]:
-    async with await Store.open(tmp_path / "data", clock, config=StoreConfig(min_free_bytes=0)) as store:
+    async with await Store.open(migrated(tmp_path / "data"), clock, config=StoreConfig(min_free_bytes=0)) as store:
         yield store
 
 
