@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from mailserver.config.tree import StoreConfig
@@ -10,6 +11,10 @@ from mailserver.store import domains, users
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
 from tests.schema import migrated
+
+# How long an example takes says more of what else the machine does than of the code: time is asserted nowhere.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 
 @pytest.fixture
