@@ -51,6 +51,7 @@ from mailserver.store.queue_states import State as RowState
 from mailserver.store.return_paths import ReturnPaths
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
+from tests.schema import migrated
 
 CONFIG = StoreConfig(min_free_bytes=0, readers=1, file_threads=1)
 HOST = "mail.example.test"
@@ -111,7 +112,7 @@ async def opened(data: Path, *, serving: bool) -> Store:
 
 
 async def furnish(data: Path) -> None:
-    async with await opened(data, serving=False) as store:
+    async with await opened(migrated(data), serving=False) as store:
         await store.write(domains.add, "example.test")
         for address in (ANN, BEN):
             await store.write(users.add, address, "$argon2id$unused")

@@ -17,6 +17,7 @@ from mailserver.search.verify import verify
 from mailserver.store import domains, mailboxes, messages, search_requests, users
 from mailserver.store.store import Store
 from tests.bench.corpus import messages as corpus
+from tests.schema import migrated
 
 MESSAGES = 30
 KILLS = int(os.environ.get("INDEX_KILLS", "8"))  # of each kind
@@ -30,7 +31,7 @@ def index(data: Path, last: int) -> "subprocess.CompletedProcess[str]":
 
 
 async def filled(data: Path) -> None:
-    async with await Store.open(data, SystemClock(), config=CONFIG) as store:
+    async with await Store.open(migrated(data), SystemClock(), config=CONFIG) as store:
         await store.write(domains.add, "example.test")
         user = await store.write(users.add, "ann@example.test", "$argon2id$unused")
         inbox = await store.read(mailboxes.get, user.id, "INBOX")

@@ -33,6 +33,7 @@ from mailserver.tls.contexts import TlsContexts
 from mailserver.web.mounts import Mounts
 from mailserver.web.server import WebServer
 from tests.fakes import FakeClock
+from tests.schema import migrated
 
 ANN, BEN, PASSWORD = "ann@example.test", "ben@example.test", "correct horse"
 STORE = StoreConfig(min_free_bytes=0, readers=2, file_threads=2)
@@ -43,7 +44,7 @@ CHECK_SECONDS = 30.0
 
 async def prepare(data: Path) -> None:
     """A data folder with two accounts, to be copied for each scene."""
-    async with await Store.open(data, FakeClock(), config=STORE) as store:
+    async with await Store.open(migrated(data), FakeClock(), config=STORE) as store:
         await store.write(domains.add, "example.test")
         for address in (ANN, BEN):
             new = await new_passwords.prepare(store, AUTH, address, PASSWORD, not_random)

@@ -34,6 +34,7 @@ from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
+from tests.schema import migrated
 
 LETTERS = Path(__file__).parent / "letters"
 ADDRESS, PASSWORD = "ann@example.test", "correct horse"
@@ -73,7 +74,7 @@ class NoSigner:
 
 async def prepare(data: Path) -> None:
     """A data folder with a few accounts, to be copied for each scene."""
-    async with await Store.open(data, FakeClock(), config=STORE) as store:
+    async with await Store.open(migrated(data), FakeClock(), config=STORE) as store:
         for domain in ("example.test", "other.test"):
             await store.write(domains.add, domain)
         for address in (ADDRESS, *OTHERS):

@@ -16,6 +16,7 @@ from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import Event
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
+from tests.schema import migrated
 
 WORKER = "worker"
 LEASE_MS = 600_000
@@ -23,7 +24,7 @@ LEASE_MS = 600_000
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with await Store.open(tmp_path, FakeClock(), config=StoreConfig(min_free_bytes=0)) as store:
+    async with await Store.open(migrated(tmp_path), FakeClock(), config=StoreConfig(min_free_bytes=0)) as store:
         yield store
 
 

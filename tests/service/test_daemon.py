@@ -41,6 +41,7 @@ from mailserver.log import Log
 from mailserver.store import domains, users
 from mailserver.tls import self_signed
 from tests.fakes import FakeClock
+from tests.schema import migrated
 from tests.zone import Zone
 
 FACES = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "https", "http"]
@@ -54,7 +55,7 @@ def any_port(tls: TlsMode) -> ListenerConfig:
 def config(tmp_path: Path) -> Config:
     files = self_signed.ensure(tmp_path / "tls", ["mail.example.test"], datetime.now(UTC))
     return Config(
-        server=ServerConfig("mail.example.test", tmp_path / "data", shutdown_seconds=3.0),
+        server=ServerConfig("mail.example.test", migrated(tmp_path / "data"), shutdown_seconds=3.0),
         tls=TlsConfig(files.certificate, files.key),
         listeners=ListenersConfig(
             smtp=any_port(TlsMode.STARTTLS),

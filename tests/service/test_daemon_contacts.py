@@ -28,6 +28,7 @@ from mailserver.store import collections, correspondents, domains, members, user
 from mailserver.store.collections import Family, Kind
 from mailserver.store.database import Rx, Tx
 from mailserver.store.store import Store
+from tests.schema import migrated
 
 ANN, BOB, PASSWORD = "ann@example.test", "bob@example.test", "correct horse"
 CLOSED = ListenerConfig(0, TlsMode.NONE, enabled=False)
@@ -38,7 +39,7 @@ CARD = b"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:jo\r\nFN:Jo\r\nN:Jo;;;;\r\nBDAY:1980-
 @pytest.fixture
 async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
     config = Config(
-        server=ServerConfig("mail.example.test", tmp_path / "data", shutdown_seconds=3.0),
+        server=ServerConfig("mail.example.test", migrated(tmp_path / "data"), shutdown_seconds=3.0),
         listeners=ListenersConfig(CLOSED, OPEN, CLOSED, CLOSED, CLOSED, CLOSED, CLOSED, CLOSED),
         web=WebConfig(enabled=False),
         smtp=SmtpConfig(allow_plain_auth=True),

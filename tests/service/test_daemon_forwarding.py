@@ -22,6 +22,7 @@ from mailserver.daemon.run import Daemon
 from mailserver.daemon.way_out import carrier
 from mailserver.store import aliases, domains
 from mailserver.store.database import Tx
+from tests.schema import migrated
 from tests.sinks import Sink
 from tests.zone import Zone
 
@@ -66,7 +67,7 @@ async def hand_in(port: int, sender: str, recipient: str, message: bytes) -> Non
 
 async def test_mail_goes_on_and_its_bounce_comes_back(tmp_path: Path, names: dict[str, dict[str, str]]) -> None:
     async with Zone(names) as zone, Sink() as far, Sink(address="127.0.0.3", port=far.port) as origin:
-        daemon = Daemon(config(tmp_path / "data", zone.port, far.port), carrier=carrier)
+        daemon = Daemon(config(migrated(tmp_path / "data"), zone.port, far.port), carrier=carrier)
         await daemon.start()
         try:
             await daemon.store.write(furnish)
@@ -89,7 +90,7 @@ async def test_mail_goes_on_and_its_bounce_comes_back(tmp_path: Path, names: dic
 async def test_a_reload_reaches_whoever_sends(tmp_path: Path, names: dict[str, dict[str, str]]) -> None:
     """[outbound] port: mail that found nobody at the old one is taken at the new one."""
     async with Zone(names) as zone, Sink() as far:
-        before = config(tmp_path / "data", zone.port, far.port)
+        before = config(migrated(tmp_path / "data"), zone.port, far.port)
         daemon = Daemon(replace(before, outbound=replace(before.outbound, port=1)), carrier=carrier)
         await daemon.start()
         try:

@@ -28,6 +28,7 @@ from mailserver.store.database import Rx
 from mailserver.store.queue import Entry
 from mailserver.store.queue_states import State
 from mailserver.store.store import Store
+from tests.schema import migrated
 from tests.service.queue.test_queue import put
 
 REFUSED = Attempt(0, 3, "mx.far.example", "192.0.2.1", None, 550, "5.1.1", "5.1.1 no such user")
@@ -59,7 +60,7 @@ async def carrier(ground: Ground, gates: Gates, config: Config) -> Carrier:
 def config(tmp_path: Path) -> Config:
     closed = ListenerConfig(0, TlsMode.NONE, enabled=False)
     return Config(
-        server=ServerConfig("mail.example.test", tmp_path / "data", shutdown_seconds=3.0),
+        server=ServerConfig("mail.example.test", migrated(tmp_path / "data"), shutdown_seconds=3.0),
         listeners=ListenersConfig(closed, closed, closed, closed, closed, closed, closed, closed),
         web=WebConfig(enabled=False),
         auth=AuthConfig(argon2_memory_kib=128, argon2_time_cost=1),

@@ -24,6 +24,7 @@ from mailserver.store.database import Tx
 from mailserver.store.queue import Entry
 from mailserver.store.sealing import SealingKey
 from tests.authority import Authority
+from tests.schema import migrated
 from tests.service.test_daemon_forwarding import MESSAGE, config, furnish, hand_in
 from tests.sinks import Last, Sink
 from tests.zone import Zone
@@ -75,7 +76,7 @@ async def again(daemon: Daemon) -> None:
 
 async def test_other_resolvers_are_asked_from_then_on(tmp_path: Path, zone: Zone) -> None:
     async with Zone({}) as empty, Sink() as far:
-        good = config(tmp_path / "data", zone.port, far.port)
+        good = config(migrated(tmp_path / "data"), zone.port, far.port)
         async with running(replace(good, dns=DnsConfig(servers=(f"127.0.0.1:{empty.port}",)))) as daemon:
             await daemon.reconfigure(good)
             await send(daemon)
@@ -87,7 +88,7 @@ async def test_who_may_vouch_for_others_is_read_again(tmp_path: Path, zone: Zone
     file = tmp_path / "authorities.pem"
     file.write_bytes(authority.pem)
     async with Sink(tls=authority.issue(HOST).server_context()) as far:
-        first = config(tmp_path / "data", zone.port, far.port)
+        first = config(migrated(tmp_path / "data"), zone.port, far.port)
         async with running(first) as daemon:
             key = SealingKey.open(tmp_path / "data")
             await daemon.store.write(relays.put, None, HOST, key=key, port=far.port)
@@ -103,7 +104,7 @@ async def test_who_may_vouch_for_others_is_read_again(tmp_path: Path, zone: Zone
 async def test_how_long_mail_waits_for_tls_holds_from_then_on(tmp_path: Path, zone: Zone) -> None:
     authority = Authority()
     async with Sink(tls=authority.issue(HOST).server_context(), at={"DOT": [GOODBYE, None]}) as far:
-        first = config(tmp_path / "data", zone.port, far.port)
+        first = config(migrated(tmp_path / "data"), zone.port, far.port)
         async with running(first) as daemon:
             await send(daemon)
             await far.until(lambda: len(far.contents) == 1)
@@ -118,7 +119,9 @@ async def test_how_long_mail_waits_for_tls_holds_from_then_on(tmp_path: Path, zo
 
 async def test_tls_is_counted_from_then_on(tmp_path: Path, zone: Zone) -> None:
     async with Sink(at={"DOT": [GOODBYE, None]}) as far:
-        silent = replace(config(tmp_path / "data", zone.port, far.port), tls_reports=TlsReportsConfig(enabled=False))
+        silent = replace(
+            config(migrated(tmp_path / "data"), zone.port, far.port), tls_reports=TlsReportsConfig(enabled=False)
+        )
         async with running(silent) as daemon:
             await send(daemon)
             await far.until(lambda: len(far.contents) == 1)
@@ -133,7 +136,7 @@ async def test_tls_is_counted_from_then_on(tmp_path: Path, zone: Zone) -> None:
 
 async def test_reverse_paths_of_their_own_begin_with_a_reload(tmp_path: Path, zone: Zone) -> None:
     async with Sink() as far:
-        first = config(tmp_path / "data", zone.port, far.port)
+        first = config(migrated(tmp_path / "data"), zone.port, far.port)
         async with running(first) as daemon:
             await hand_in(daemon.ports["smtp"], "ann@example.test", "away@example.test", MESSAGE)
             await far.arrived(1)
@@ -152,7 +155,7 @@ async def test_what_comes_back_to_us_from_the_queue_is_sent_on_by_the_new_terms(
         aliases.add(tx, "friend@far.example", ["x@deep.example"])
 
     async with Sink() as far:
-        waits = replace(config(tmp_path / "data", zone.port, far.port), queue=QueueConfig(deliver=False))
+        waits = replace(config(migrated(tmp_path / "data"), zone.port, far.port), queue=QueueConfig(deliver=False))
         async with running(waits) as daemon:
             await send(daemon)
             await daemon.store.write(take_over)

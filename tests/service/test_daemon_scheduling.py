@@ -17,6 +17,7 @@ from mailserver.daemon.way_out import carrier
 from mailserver.store import domains, users
 from mailserver.store.database import Tx
 from mailserver.store.events import CollectionChanged, Event
+from tests.schema import migrated
 from tests.service.test_daemon_forwarding import CLOSED, OPEN, config, hand_in
 from tests.sinks import Sink
 from tests.unit.ical.itip_samples import attending, calendar, event
@@ -50,7 +51,7 @@ def hashed() -> str:
 async def test_invitations_come_and_go_by_mail(tmp_path: Path, hashed: str) -> None:
     async with Zone(NAMES) as zone, Sink() as far:
         settings = replace(
-            config(tmp_path / "data", zone.port, far.port),
+            config(migrated(tmp_path / "data"), zone.port, far.port),
             web=WebConfig(port=0, allow_plain_auth=True),
             listeners=ListenersConfig(OPEN, *[CLOSED] * 7),
         )

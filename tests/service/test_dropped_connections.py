@@ -25,6 +25,7 @@ from mailserver.config.tree import (
 from mailserver.daemon.run import Daemon
 from mailserver.store import domains, users
 from tests.clients import ImapClient
+from tests.schema import migrated
 
 ADDRESS, PASSWORD = "ann@example.test", "correct horse"
 CONNECTIONS = 5000
@@ -88,7 +89,7 @@ async def _while_connected(port: int) -> int:
 def _config(tmp_path: Path) -> Config:
     off = ListenerConfig(0, TlsMode.NONE, enabled=False, addresses=("127.0.0.1",))
     return Config(
-        server=ServerConfig("mail.example.test", tmp_path / "data", shutdown_seconds=3.0),
+        server=ServerConfig("mail.example.test", migrated(tmp_path / "data"), shutdown_seconds=3.0),
         listeners=ListenersConfig(
             smtp=off,
             submission=off,

@@ -10,6 +10,7 @@ from mailserver.store import lanes
 from mailserver.store.lanes import Lane
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
+from tests.schema import migrated
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ async def noted(store: Store, wanted: list[str]) -> None:
 async def test_notes_follow_the_lanes(tmp_path: Path) -> None:
     clock = FakeClock()
     now = [State("mx.a.test", "open", 0, "refused"), State("mx.idle.test", "closed", 0, "")]
-    async with await Store.open(tmp_path, clock, config=StoreConfig(min_free_bytes=0)) as store:
+    async with await Store.open(migrated(tmp_path), clock, config=StoreConfig(min_free_bytes=0)) as store:
         await store.write(lanes.replace, [Lane("mx.of-an-earlier-run.test", "open", 0, "x")])
         task = asyncio.create_task(note_lanes(store, clock, lambda: now))
         await noted(store, ["mx.a.test"])

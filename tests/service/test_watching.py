@@ -26,6 +26,7 @@ from mailserver.daemon.run import Daemon
 from mailserver.store import domains, users
 from mailserver.store.store import Store
 from tests.clients import ImapClient, Refused, SmtpClient
+from tests.schema import migrated
 
 ANN, BEN, PASSWORD = "ann@example.test", "ben@example.test", "correct horse"
 MESSAGE = b"Subject: hello\r\n\r\ntext\r\n"
@@ -55,7 +56,7 @@ def config_of(folder: Path) -> Config:
     off = ListenerConfig(0, TlsMode.NONE, enabled=False, addresses=("127.0.0.1",))
     on = ListenerConfig(0, TlsMode.NONE, addresses=("127.0.0.1",))
     return Config(
-        server=ServerConfig("mail.example.test", folder / "data", shutdown_seconds=3.0),
+        server=ServerConfig("mail.example.test", migrated(folder / "data"), shutdown_seconds=3.0),
         listeners=ListenersConfig(on, on, off, on, off, on, off, off),
         smtp=SmtpConfig(allow_plain_auth=True, tarpit_seconds=0.0),
         imap=ImapConfig(allow_plain_auth=True),

@@ -12,6 +12,7 @@ import pytest
 import structlog
 
 from mailserver.cli import main
+from tests.schema import migrated
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,15 @@ def raw(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.fixture
-def cli(raw: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """The command on a data folder of the test's own; passwords are hashed cheaply."""
+def cli(bare: Run, data: Path) -> Run:
+    """`bare` on a data folder that has its schema."""
+    migrated(data)
+    return bare
+
+
+@pytest.fixture
+def bare(raw: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command on a data folder of the test's own that is not there yet; passwords are hashed cheaply."""
     monkeypatch.setenv("MAILSERVER__AUTH__ARGON2_MEMORY_KIB", "128")
     monkeypatch.setenv("MAILSERVER__AUTH__ARGON2_TIME_COST", "1")
     return lambda *arguments, stdin=b"": raw("--data", str(data), *arguments, stdin=stdin)

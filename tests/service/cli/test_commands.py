@@ -74,17 +74,17 @@ def test_a_full_mailbox_and_a_large_message_are_refused(cli: Run, ann: str, data
     assert list((data / "staging").iterdir()) == []
 
 
-def test_migrations_from_nothing_to_head(cli: Run, data: Path) -> None:
-    rows = json.loads(cli("migrate", "status", "--json").out)
+def test_migrations_from_nothing_to_head(bare: Run, data: Path) -> None:
+    rows = json.loads(bare("migrate", "status", "--json").out)
     assert {row["state"] for row in rows} == {"pending"}
     assert not data.exists(), "looking makes nothing"
-    assert "would apply 001_foundation" in cli("migrate", "up", "--dry-run").out
-    assert cli("migrate", "to", "8").out.endswith("The schema is at 008\n")
+    assert "would apply 001_foundation" in bare("migrate", "up", "--dry-run").out
+    assert bare("migrate", "to", "8").out.endswith("The schema is at 008\n")
     head = rows[-1]["version"]
-    assert cli("migrate", "up").out.endswith(f"The schema is at {head:03}\n")
-    assert cli("migrate", "up").out == f"Nothing to do: the schema is at {head:03}\n"
-    assert {row[2] for row in cli("migrate", "status").rows} == {"applied"}
-    assert cli("migrate", "to", "999").code == 65
+    assert bare("migrate", "up").out.endswith(f"The schema is at {head:03}\n")
+    assert bare("migrate", "up").out == f"Nothing to do: the schema is at {head:03}\n"
+    assert {row[2] for row in bare("migrate", "status").rows} == {"applied"}
+    assert bare("migrate", "to", "999").code == 65
 
 
 def test_a_new_migration_gets_the_next_number(raw: Run, tmp_path: Path) -> None:
@@ -114,8 +114,8 @@ def test_fsck_finds_and_repairs(cli: Run, ann: str, data: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("db", "info"), ("db", "check")])
-def test_a_folder_without_a_database_is_named(cli: Run, data: Path, arguments: tuple[str, ...]) -> None:
-    outcome = cli(*arguments)
+def test_a_folder_without_a_database_is_named(bare: Run, data: Path, arguments: tuple[str, ...]) -> None:
+    outcome = bare(*arguments)
     assert outcome.code == 66
     assert f"There is no database in {data}" in outcome.err
     assert not data.exists()

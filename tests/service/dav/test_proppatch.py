@@ -12,6 +12,7 @@ from mailserver.store.collections import Family
 from mailserver.store.dead_properties import MAX_OCTETS_IN_COLLECTION
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
+from tests.schema import migrated
 from tests.service.dav.house import ANN, BOB, House
 from tests.service.dav.test_propfind import HOME, PEOPLE, WORK, prop
 
@@ -104,7 +105,7 @@ def _descendants(element: Element, name: Name) -> list[Element]:
 @pytest.mark.parametrize("path", [WORK, HOME, PEOPLE, f"{WORK}a.ics", f"/dav/principals/{ANN}/", f"{HOME}inbox/"])
 async def test_any_xml_is_kept_as_it_was_and_lives_through_a_restart(path: str, tmp_path: Path) -> None:
     settings, clock = StoreConfig(min_free_bytes=0), FakeClock()
-    async with await Store.open(tmp_path, clock, config=settings) as store:
+    async with await Store.open(migrated(tmp_path), clock, config=settings) as store:
         house = await House.furnished(store)
         await house.put(f"{WORK}a.ics")
         inner = '<x:note xml:lang="de" k="&quot;&amp;"> t <y xmlns="">&lt;é</y><x:z/>u</x:note>'

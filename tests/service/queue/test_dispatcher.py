@@ -19,6 +19,7 @@ from mailserver.store.queue import Entry, Outgoing, Priority, QueueRecipient
 from mailserver.store.queue_states import State
 from mailserver.store.store import Store
 from tests.queue_hands import OutboundQueue
+from tests.schema import migrated
 from tests.service.queue.dispatching import (
     BUSY,
     DELIVERED,
@@ -47,7 +48,7 @@ def clock() -> SteppingClock:
 
 @pytest.fixture
 async def store(tmp_path: Path, clock: SteppingClock) -> AsyncIterator[Store]:
-    async with await Store.open(tmp_path / "data", clock, config=StoreConfig(min_free_bytes=0)) as store:
+    async with await Store.open(migrated(tmp_path / "data"), clock, config=StoreConfig(min_free_bytes=0)) as store:
         yield store
 
 

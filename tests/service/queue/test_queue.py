@@ -19,6 +19,7 @@ from mailserver.store.queue_states import Event
 from mailserver.store.store import Store
 from tests.fakes import START, FakeClock
 from tests.queue_hands import LEASE_SECONDS, OutboundQueue
+from tests.schema import migrated
 
 NOON = int(START.timestamp() * 1000)
 LATER = NOON + 3_600_000
@@ -205,7 +206,7 @@ async def test_the_same_octets_again_survive_the_removal_of_the_first_being_repe
 
 
 async def test_four_processes_never_share_a_row(tmp_path: Path) -> None:
-    data = tmp_path / "data"
+    data = migrated(tmp_path / "data")
     async with await Store.open(data, SystemClock(), config=StoreConfig(min_free_bytes=0)) as store:
         expected = await put(store, *(f"{number}@far.example" for number in range(10_000)))
         # the processes' clocks show this second or a later one

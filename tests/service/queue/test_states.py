@@ -22,6 +22,7 @@ from mailserver.store.queue_record import Settled
 from mailserver.store.queue_states import ENDED, TRANSITIONS, Event, State, after
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
+from tests.schema import migrated
 
 T = TypeVar("T")
 
@@ -59,7 +60,7 @@ class Rows(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.folder = tempfile.TemporaryDirectory()
         self.clock = FakeClock()
-        opening = Store.open(Path(self.folder.name), self.clock, config=StoreConfig(min_free_bytes=0))
+        opening = Store.open(migrated(Path(self.folder.name)), self.clock, config=StoreConfig(min_free_bytes=0))
         self.store = self.loop.run_until_complete(opening)
         self.model: dict[int, State] = {}
         self.paths: dict[int, str] = {}

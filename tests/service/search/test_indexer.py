@@ -25,6 +25,7 @@ from mailserver.store.store import Store
 from mailserver.store.word_index import BEING_BUILT, FILE, DamagedIndex, WordIndex
 from mailserver.store.word_tables import Ix
 from tests.fakes import FakeClock
+from tests.schema import migrated
 from tests.service.search.conftest import Find, Put
 
 SECONDS = 20.0  # that waiting for a thread may take
@@ -244,7 +245,7 @@ async def test_pages_damaged_under_a_running_server_change_no_answer(
 
 async def test_an_index_of_other_mail_is_made_anew(tmp_path: Path, clock: FakeClock) -> None:
     """A restored database gives the ids of messages that came after the backup to others."""
-    data = tmp_path / "data"
+    data = migrated(tmp_path / "data")
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Store]:

@@ -12,6 +12,7 @@ from mailserver.store.database import Tx
 from mailserver.store.staging import MEMORY_OCTETS
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
+from tests.schema import migrated
 
 
 async def test_a_fault_of_the_disk_inside_a_transaction_is_a_refusal(store: Store) -> None:
@@ -63,7 +64,7 @@ async def test_a_folder_whose_sync_failed_is_synced_again_for_the_next(
 async def test_work_that_can_not_be_settled_does_not_hold_up_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = await Store.open(tmp_path, FakeClock())
+    store = await Store.open(migrated(tmp_path), FakeClock())
 
     async def fail() -> None:
         raise Unavailable

@@ -12,6 +12,7 @@ from mailserver.store.database import Rx, Tx
 from mailserver.store.maildir import Maildir
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
+from tests.schema import migrated
 
 CONFIG = StoreConfig(min_free_bytes=0)
 NONE = FlagSet.of([])
@@ -23,7 +24,7 @@ async def opened(data: Path, *, serving: bool) -> Store:
 
 @pytest.fixture
 async def data(tmp_path: Path) -> Path:
-    async with await opened(tmp_path / "data", serving=False) as store:
+    async with await opened(migrated(tmp_path / "data"), serving=False) as store:
         await store.write(domains.add, "example.test")
         await store.write(users.add, "ann@example.test", "$argon2id$unused")
     return tmp_path / "data"

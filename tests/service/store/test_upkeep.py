@@ -12,6 +12,7 @@ from mailserver.store import domains, mailboxes, messages, upkeep, users
 from mailserver.store.database import Rx
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
+from tests.schema import migrated
 
 
 @pytest.mark.parametrize("fault", [Unavailable(), OSError("broken"), RuntimeError("a bug")])
@@ -19,7 +20,7 @@ async def test_a_fault_puts_the_upkeep_off_and_does_not_end_it(
     tmp_path: Path, fault: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = FakeClock()
-    async with await Store.open(tmp_path, clock, config=StoreConfig(min_free_bytes=0), serving=True) as store:
+    async with await Store.open(migrated(tmp_path), clock, config=StoreConfig(min_free_bytes=0), serving=True) as store:
         await store.write(domains.add, "example.test")
         user = await store.write(users.add, "ann@example.test", "$argon2id$unused")
         inbox = await store.read(mailboxes.get, user.id, "INBOX")
@@ -43,7 +44,7 @@ async def test_a_fault_puts_the_upkeep_off_and_does_not_end_it(
 
 async def test_a_reserve_given_up_is_taken_again_when_there_is_room(tmp_path: Path) -> None:
     clock = FakeClock()
-    async with await Store.open(tmp_path, clock, config=StoreConfig(min_free_bytes=0), serving=True):
+    async with await Store.open(migrated(tmp_path), clock, config=StoreConfig(min_free_bytes=0), serving=True):
         (tmp_path / "reserve").unlink()
         while not (tmp_path / "reserve").exists():
             await clock.advance(upkeep.SETTLE_SECONDS)
@@ -54,7 +55,7 @@ async def test_removals_are_remembered_for_their_days_and_forgotten_then(tmp_pat
     """After that a client that was away hears of more than was removed, never of less: the floor rises."""
     clock = FakeClock()
     config = StoreConfig(min_free_bytes=0, tombstone_days=30)
-    async with await Store.open(tmp_path, clock, config=config, serving=True) as store:
+    async with await Store.open(migrated(tmp_path), clock, config=config, serving=True) as store:
         await store.write(domains.add, "example.test")
         user = await store.write(users.add, "ann@example.test", "$argon2id$unused")
         inbox = await store.read(mailboxes.get, user.id, "INBOX")
