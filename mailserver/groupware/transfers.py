@@ -53,7 +53,7 @@ def copy(tx: Tx, transfer: Transfer, prepared: Prepared, rules: Rules) -> Stored
     made = store(tx, to.collection, href, None, settled)
     place = dead_properties.MEMBER[transfer.family]
     dead_properties.copy(tx, Owner(place, member.id), Owner(place, made.id))
-    return Stored(made, replaced is None, settled.data == prepared.data)
+    return Stored(to.collection, made, replaced is None, settled.data == prepared.data)
 
 
 def move(tx: Tx, transfer: Transfer, prepared: Prepared, rules: Rules) -> Stored:
@@ -73,7 +73,7 @@ def move(tx: Tx, transfer: Transfer, prepared: Prepared, rules: Rules) -> Stored
     moved = members.move(tx, from_.collection, member, to.collection, href)
     if to.collection.id != from_.collection.id:
         accepted.apply(tx, moved.id)
-    return Stored(moved, replaced is None, data_is_as_sent=True)
+    return Stored(to.collection, moved, replaced is None, data_is_as_sent=True)
 
 
 def _source(tx: Tx, transfer: Transfer, privilege: Privilege) -> tuple[Seen, Member]:
