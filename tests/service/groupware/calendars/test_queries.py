@@ -138,7 +138,9 @@ async def test_damaged_data_of_another_program_is_passed_over(
     assert await store.write(rolling.roll) == 0
 
 
-async def test_the_window_begins_small_and_rolls_on(store: Store, members: Members, user_id: int, clock: FakeClock) -> None:
+async def test_the_window_begins_small_and_rolls_on(
+    store: Store, members: Members, user_id: int, clock: FakeClock
+) -> None:
     data = event("a", f"DTSTART:{clock.now():%Y%m%dT%H%M%SZ}", "RRULE:FREQ=WEEKLY")
     stored = await members.put(user_id, CALENDARS, HOME, "a.ics", data)
     before = await store.read(occurrences.gap, stored.member.id)
