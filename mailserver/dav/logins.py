@@ -1,6 +1,6 @@
 """HTTP Basic for clients that log in with every request: one hash and one line of the log for many of them.
 
-A login that succeeded is remembered under an HMAC of address, name and password for REMEMBERED_SECONDS (no longer than
+A login that succeeded is remembered under a keyed hash of address and header for REMEMBERED_SECONDS (no longer than
 auth.cache_seconds, nor than its token lasts) and then looked at again, which is one row of auth_log for each client
 and five minutes, however many requests it makes. Whatever changes about accounts makes all of them be looked at again:
 a disabled account, a new password or a removed token counts with the next request. Failures are never remembered here:
@@ -9,12 +9,12 @@ the throttle knows them, and every one is logged.
 
 import asyncio
 from collections import OrderedDict
-from functools import partial
+from functools import lru_cache, partial
+from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
 
 from mailserver.auth.account import Account
 from mailserver.auth.authenticator import Authenticator
-from mailserver.auth.verified import digest
 from mailserver.dav.wire import basic
 from mailserver.dav.wire.basic import Credentials
 from mailserver.errors import AuthenticationFailed, PrivacyRequired
@@ -60,11 +60,14 @@ class Logins:
     async def log_in(self, authorization: str | None, peer: str, *, private: bool) -> Account:
         """`private`: the connection has TLS. Raises AuthenticationFailed, AuthenticationDelayed, PrivacyRequired."""
         self.require_private(peer, private=private)
+        key = self._key(authorization or "", peer)
+        known = self._recall(key)
+        if known is not None:
+            return known
         credentials = basic.parse(authorization)
         if credentials is None:
             raise AuthenticationFailed("Log in with the mail address and its password, or with an access token")
-        key = digest(self._secret, peer, credentials.username, credentials.password)
-        return self._recall(key) or await self._ask(key, credentials, peer)
+        return await self._ask(key, credentials, peer)
 
     def require_private(self, peer: str, *, private: bool) -> None:
         """For all that is secret. Raises PrivacyRequired."""
@@ -72,6 +75,11 @@ class Logins:
             raise PrivacyRequired(TLS_NEEDED)
 
     # ---- inside ----
+
+    def _key(self, authorization: str, peer: str) -> bytes:
+        """A keyed hash of the client and the header as it came; an address has no NUL."""
+        octets = f"{peer}\0{authorization}".encode("utf-8", "surrogatepass")
+        return blake2b(octets, key=self._secret).digest()
 
     def _recall(self, key: bytes) -> Account | None:
         until, account = self._remembered.get(key, (0.0, None))
@@ -123,6 +131,7 @@ class Logins:
         self._asking.clear()  # who comes from now on has to be looked at as things are from now on
 
 
+@lru_cache(256)
 def is_loopback(peer: str) -> bool:
     try:
         address = ip_address(peer)

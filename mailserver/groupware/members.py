@@ -5,11 +5,12 @@ conditions, UIDs, room) is judged inside it.
 """
 
 import builtins
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mailserver.config.tree import DavConfig
-from mailserver.errors import NoSuchMember, NotPermitted, ObjectTooLarge
+from mailserver.errors import NoSuchMember, NotPermitted, ObjectTooLarge, Refusal
 from mailserver.groupware import access, conditions, storing, transfers
 from mailserver.groupware.accepted import Accept, Accepted
 from mailserver.groupware.access import Seen
@@ -24,7 +25,10 @@ from mailserver.store.store import Store
 
 THREAD_OCTETS = 16_384  # larger ones are accepted in a thread
 
+MAX_KNOWN = 500  # collections whose last PUT is remembered
+
 _USUAL = ScheduleOptions()
+Place = tuple[int, Family, str]  # viewer, family, slug
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Members:
     ) -> None:
         self._store = store
         self._rules = Rules(accept, scheduling or NoScheduling(), config or DavConfig())
+        self._known: OrderedDict[Place, Collection] = OrderedDict()  # of the last PUTs
 
     def configure(self, config: DavConfig) -> None:
         self._rules = Rules(self._rules.accept, self._rules.scheduling, config)
@@ -98,11 +103,30 @@ class Members:
         """
         self.require_size(data)
         self._store.require_room()
-        seen, etag = await self._store.read(storing.look, viewer, family, slug, href)
-        is_same = etag == members.etag_of(data)
-        accepted = None if is_same else await self.accepted(data, seen.collection)
-        prepared = Prepared(data, members.etag_of(data), seen.collection, accepted)
-        return await self._store.write(storing.put, viewer, family, slug, href, prepared, when, schedule, self._rules)
+        place = viewer, family, slug
+        prepared = await self._prepared(place, href, data)
+        stored = await self._store.write(storing.put, *place, href, prepared, when, schedule, self._rules)
+        self._remember(place, stored.collection)
+        return stored
+
+    async def _prepared(self, place: "Place", href: str, data: bytes) -> Prepared:
+        """Accepted for the collection as it was at the last PUT there, which spares a transaction: storing.put sees
+        whether it still is that, and whether this user still may. Whatever is refused is looked at first."""
+        etag, known = members.etag_of(data), self._known.get(place)
+        if known is not None:
+            try:
+                return Prepared(data, etag, known, await self.accepted(data, known))
+            except Refusal:
+                self._known.pop(place, None)
+        seen, there = await self._store.read(storing.look, *place, href)
+        accepted = None if there == etag else await self.accepted(data, seen.collection)
+        return Prepared(data, etag, seen.collection, accepted)
+
+    def _remember(self, place: "Place", collection: Collection) -> None:
+        self._known[place] = collection
+        self._known.move_to_end(place)
+        if len(self._known) > MAX_KNOWN:
+            self._known.popitem(last=False)
 
     async def remove(
         self,

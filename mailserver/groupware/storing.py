@@ -41,6 +41,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
+    collection: Collection  # as it was before
     member: Member
     created: bool
     data_is_as_sent: bool  # else scheduling changed it, and the client must fetch it: no ETag (RFC 4791 §5.3.4)
@@ -74,12 +75,13 @@ def put(
     access.require_privilege(seen, _needed(before))
     conditions.judge(when, before, _locks(tx, seen.collection, href, before))
     if before is not None and before.etag == prepared.etag:
-        return Stored(before, created=False, data_is_as_sent=True, changed=False)
+        return Stored(seen.collection, before, created=False, data_is_as_sent=True, changed=False)
     accepted = prepared.accepted_for(seen.collection, rules)
     require_uid(tx, seen.collection, href, accepted.uid, before)
     require_room(tx, seen.collection, len(prepared.data), before, rules.config)
     settled = settle(tx, viewer, seen, href, before, prepared.data, accepted, options, rules)
-    return Stored(store(tx, seen.collection, href, before, settled), before is None, settled.data == prepared.data)
+    member = store(tx, seen.collection, href, before, settled)
+    return Stored(seen.collection, member, before is None, settled.data == prepared.data)
 
 
 def store(tx: Tx, collection: Collection, href: str, before: Member | None, settled: Settled) -> Member:

@@ -53,7 +53,7 @@ def copy(tx: Tx, transfer: Transfer, prepared: Prepared, rules: Rules) -> Stored
     place = dead_properties.MEMBER[transfer.family]
     if dead_properties.copy(tx, Owner(place, member.id), Owner(place, made.id)):
         dead_properties.require_room_in(tx, transfer.family, to.collection.id)
-    return Stored(made, replaced is None, settled.data == prepared.data)
+    return Stored(to.collection, made, replaced is None, settled.data == prepared.data)
 
 
 def move(tx: Tx, transfer: Transfer, prepared: Prepared, rules: Rules) -> Stored:
@@ -76,7 +76,7 @@ def move(tx: Tx, transfer: Transfer, prepared: Prepared, rules: Rules) -> Stored
         accepted.apply(tx, moved.id)
         if dead_properties.list(tx, Owner(dead_properties.MEMBER[transfer.family], moved.id)):
             dead_properties.require_room_in(tx, transfer.family, to.collection.id)
-    return Stored(moved, replaced is None, data_is_as_sent=True)
+    return Stored(to.collection, moved, replaced is None, data_is_as_sent=True)
 
 
 def _source(tx: Tx, transfer: Transfer, privilege: Privilege) -> tuple[Seen, Member]:

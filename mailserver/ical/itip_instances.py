@@ -6,10 +6,10 @@ from itertools import islice
 
 from mailserver.errors import InvalidCalendarData, UnsupportedComponent
 from mailserver.ical import lines
+from mailserver.ical.budget import Budget, BudgetSpent
 from mailserver.ical.check import valid_object
 from mailserver.ical.itip_tree import Line, Part
 from mailserver.ical.recurrence import Occurrence
-from mailserver.ical.rule_times import Budget, BudgetSpent
 from mailserver.ical.times import Moment, moment_of
 from mailserver.ical.zones import Zones
 

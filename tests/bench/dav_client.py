@@ -2,7 +2,11 @@
 
 import contextlib
 import http.client
+import json
 import socket
+import subprocess
+import sys
+import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
@@ -10,6 +14,7 @@ from dataclasses import dataclass, field
 
 SECONDS = 600.0
 PIECE = 65_536
+WATCH_SECONDS = 0.002  # between two looks
 
 
 @dataclass(slots=True)
@@ -64,3 +69,35 @@ class DavClient:
             self._connection.connect()
             self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self._connection
+
+
+@contextlib.contextmanager
+def watching(port: int) -> Iterator[list[float]]:
+    """What another program waits for its requests meanwhile, milliseconds: filled in at the end.
+
+    A program of its own: a thread here would wait for this interpreter, which reads what is measured.
+    """
+    waits: list[float] = []
+    command = [sys.executable, "-m", __name__, str(port)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as watcher:
+        if watcher.stdout is None or watcher.stdin is None:
+            raise RuntimeError("no pipes")
+        watcher.stdout.readline()  # it is up
+        yield waits
+        watcher.stdin.close()
+        waits.extend(json.loads(watcher.stdout.readline()))
+
+
+def _watch(port: int) -> None:
+    other, waits, done = DavClient(port, "", ""), list[float](), threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), done.set()), daemon=True).start()
+    other.ask("GET", "/health")
+    print("watching", flush=True)
+    while not waits or not done.is_set():
+        waits.append(other.ask("GET", "/health")[2])
+        time.sleep(WATCH_SECONDS)
+    print(json.dumps(waits), flush=True)
+
+
+if __name__ == "__main__":
+    _watch(int(sys.argv[1]))

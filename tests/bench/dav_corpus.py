@@ -4,12 +4,12 @@ One day has about 300 of them and one month about 1,300: few single ones, many m
 """
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 EVENTS = 10_000
 DAILY, WEEKLY, ENDED = 180, 920, 1_400  # of each 10,000
-DAY = date(2026, 11, 18)  # the day that is asked for
-MONTH = date(2026, 11, 1), date(2026, 12, 1)
+DAY = datetime.now(UTC).date()  # the day that is asked for: what clients look at is what is now
+MONTH = DAY - timedelta(days=15), DAY + timedelta(days=15)
 SPAN = timedelta(days=1_095)  # over which the single ones are spread, DAY in the middle
 ZONE = "Europe/Berlin"
 
@@ -32,7 +32,7 @@ END:STANDARD
 END:VTIMEZONE"""
 
 
-def events(count: int = EVENTS) -> Iterator[tuple[str, bytes]]:
+def events(count: int) -> Iterator[tuple[str, bytes]]:
     """(name of the resource, iCalendar object), about 1.3 kB each."""
     for number in range(count):
         yield f"event-{number}.ics", event(number)

@@ -24,7 +24,7 @@ def accept(data: bytes, collection: Collection) -> Accepted:
         found.uid,
         found.kind,
         _columns(found),
-        partial(index.write, found),
+        partial(index.write, found, extent=index.AT_FIRST),
         is_scheduled=any(part.line("ORGANIZER") for part in found.components),
     )
 

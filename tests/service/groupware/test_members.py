@@ -244,3 +244,21 @@ async def test_what_changed_while_octets_were_looked_at_is_looked_at_again(
     await Members(store, {CALENDARS: slow}).put(ann, CALENDARS, "calendar", "1", thing("1", "at", long="x" * 20_000))
     assert zones == ["UTC", "Europe/Oslo"]
     assert await store.read(lambda rx: rx.one("SELECT summary FROM calendar_events")) == ("at Europe/Oslo",)
+
+
+async def test_the_second_object_is_judged_by_the_collection_as_it_is_now(
+    calendars: Collections, members: Members, ann: int, store: Store
+) -> None:
+    """Members remembers what the last PUT found there; that never decides anything."""
+    await members.put(ann, CALENDARS, "tasks", "a", thing("1"))
+    await calendars.change(ann, CALENDARS, "tasks", CollectionChanges(timezone_id="Asia/Tokyo"))
+    await members.put(ann, CALENDARS, "tasks", "b", thing("2"))
+    rows = await store.read(lambda rx: rx.all("SELECT summary FROM calendar_events ORDER BY href"))
+    assert [row[0].split()[-1] for row in rows] == ["UTC", "Asia/Tokyo"]
+    with pytest.raises(InvalidCalendarData):
+        await members.put(ann, CALENDARS, "tasks", "c", b"text: no uid\r\n")
+    await calendars.remove(ann, CALENDARS, "tasks")
+    with pytest.raises(NoSuchCollection):
+        await members.put(ann, CALENDARS, "tasks", "d", thing("3"))
+    with pytest.raises(NoSuchCollection):  # not that the data are wrong: nobody may know more of it
+        await members.put(ann, CALENDARS, "tasks", "d", b"text: no uid\r\n")

@@ -140,18 +140,40 @@ async def test_damaged_data_of_another_program_is_passed_over(
     assert await store.write(rolling.roll) == 0
 
 
-async def test_the_window_rolls_on(store: Store, members: Members, user_id: int, clock: FakeClock) -> None:
+async def test_the_window_begins_small_and_rolls_on(
+    store: Store, members: Members, user_id: int, clock: FakeClock
+) -> None:
     data = event("a", f"DTSTART:{clock.now():%Y%m%dT%H%M%SZ}", "RRULE:FREQ=WEEKLY")
     stored = await members.put(user_id, CALENDARS, HOME, "a.ics", data)
     before = await store.read(occurrences.gap, stored.member.id)
     assert before is not None
-    assert before.indexed_until == ms(clock.now()) + index.AHEAD_MS
+    assert before.indexed_until == ms(clock.now()) + index.AT_FIRST.ahead_ms
+    assert await store.write(rolling.roll) == 1
+    wide = await store.read(occurrences.gap, stored.member.id)
+    assert wide is not None
+    assert wide.indexed_until == ms(clock.now()) + index.WIDE.ahead_ms
     assert await store.write(rolling.roll) == 0
     await clock.advance(400 * 86_400)
     assert await store.write(rolling.roll) == 1
     after = await store.read(occurrences.gap, stored.member.id)
     assert after is not None
-    assert after.indexed_until == ms(clock.now()) + index.AHEAD_MS
+    assert after.indexed_until == ms(clock.now()) + index.WIDE.ahead_ms
+
+
+async def test_what_ends_is_looked_up_whole_where_that_is_little(
+    store: Store, members: Members, user_id: int, clock: FakeClock
+) -> None:
+    begins, until = f"DTSTART:{clock.now():%Y%m%dT%H%M%SZ}", f"{clock.now() + timedelta(days=300):%Y%m%dT%H%M%SZ}"
+    few = await members.put(user_id, CALENDARS, HOME, "a.ics", event("a", begins, f"RRULE:FREQ=WEEKLY;UNTIL={until}"))
+    many = await members.put(user_id, CALENDARS, HOME, "b.ics", event("b", begins, f"RRULE:FREQ=DAILY;UNTIL={until}"))
+    assert await store.read(occurrences.count, few.member.id) == 43
+    assert await store.read(occurrences.gap, few.member.id) is None
+    assert await store.read(occurrences.count, many.member.id) < 100
+    later = at("VEVENT", ms(clock.now()) + 200 * occurrences.DAY_MS, ms(clock.now()) + 202 * occurrences.DAY_MS)
+    assert await found(store, user_id, later) == {"b"}
+    assert await store.write(rolling.roll) == 1
+    assert await store.read(occurrences.count, many.member.id) == 301
+    assert await store.read(occurrences.gap, many.member.id) is None
 
 
 async def test_bombs_are_stored_and_queried(store: Store, members: Members, user_id: int, clock: FakeClock) -> None:
