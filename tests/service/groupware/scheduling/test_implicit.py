@@ -15,7 +15,7 @@ from mailserver.groupware.accepted import Accepted
 from mailserver.groupware.conditions import Conditions
 from mailserver.groupware.members import MemberPath
 from mailserver.groupware.scheduled import SILENT
-from mailserver.groupware.transport import Transport
+from mailserver.groupware.transport.taking_in import TakingIn
 from mailserver.store import aliases, collections, scheduling_mail, scheduling_settings, shares
 from mailserver.store.collections import Collection, Draft, Family
 from mailserver.store.scheduling_settings import AutoReply, Settings
@@ -384,7 +384,7 @@ async def test_a_copy_in_a_second_calendar_is_refused(house: House) -> None:
 
 async def test_a_file_that_is_imported_tells_nobody(house: House) -> None:
     """As `mailserver dav import` does it, with replacing what is there."""
-    transport = Transport(house.store, house.members)
+    transport = TakingIn(house.store, house.members)
     for data in (ONE, calendar(event(*ALL, summary="Other"))):
         counts = await transport.take_in(house.ids[ANNA], Family.CALENDARS, house.slugs[ANNA], data, replace=True)
         assert counts.added + counts.replaced == 1
