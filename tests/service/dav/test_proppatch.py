@@ -179,7 +179,7 @@ async def test_the_inbox_says_which_calendar_is_the_default_and_takes_another(ho
         (f"/dav/calendars/{BOB}/work/", patch(put("<x:note/>")), 404),
         (f"/dav/principals/{BOB}/", patch(put("<x:note/>")), 404),
         ("/dav/", patch(put("<x:note/>")), 405),
-        (WORK, patch(put(f"<x:note>{'x' * 300_000}</x:note>")), 507),
+        (WORK, patch(put(f"<x:note>{'x' * 200_000}</x:note><x:more>{'x' * 200_000}</x:more>")), 507),
     ],
 )
 async def test_requests_that_change_nothing_say_why(house: House, path: str, body: str, status: int) -> None:
