@@ -14,7 +14,8 @@ import pytest
 
 from mailserver.daemon.dav_face import ACCEPT
 from mailserver.groupware.members import Members
-from mailserver.groupware.transport import Counts, Fault, Transport
+from mailserver.groupware.transport.giving_out import give_out
+from mailserver.groupware.transport.taking_in import Counts, Fault, TakingIn
 from mailserver.ical.lines import unescaped
 from mailserver.store import users
 from mailserver.store.collections import Family
@@ -139,8 +140,8 @@ async def through_a_file(world: World, kind: Kind, samples: dict[str, Sample]) -
     """An export, taken in where it came from and elsewhere: nothing is new there, and the same here."""
     members = Members(world.store, ACCEPT)
     viewer = (await world.store.read(users.get, ANN)).id
-    transport = Transport(world.store, members)
-    file = b"".join([piece async for piece in transport.give_out(viewer, kind.family, kind.default)])
+    transport = TakingIn(world.store, members)
+    file = b"".join([piece async for piece in give_out(members, viewer, kind.family, kind.default)])
     again = await transport.take_in(viewer, kind.family, kind.default, file, replace=False)
     assert (again.added, again.replaced) == (0, 0)
     assert refused_of(again, samples) == []
