@@ -54,7 +54,6 @@ CALENDARS: dict[str, tuple[bytes, str]] = {
     "a frequency that is none": (_with("SUMMARY", "RRULE:FREQ=FORTNIGHTLY"), DATA),
     "a day that is none": (_with("SUMMARY", "RRULE:FREQ=WEEKLY;BYDAY=XX"), DATA),
     "NUL": (WHOLE.replace(b"SUMMARY:x", b"SUMMARY:\x00"), DATA),
-    "a control character": (WHOLE.replace(b"SUMMARY:x", b"SUMMARY:\x08"), DATA),
     "Latin-1": (WHOLE.replace(b"SUMMARY:x", b"SUMMARY:caf\xe9"), DATA),
     "half a character": (WHOLE.replace(b"SUMMARY:x", b"SUMMARY:\xf0\x9f\x98"), DATA),
     "UTF-16": ("\n".join(EVENT).encode("utf-16"), DATA),
