@@ -299,6 +299,7 @@ class NoUidConflict(Refusal):
     """An object of the same UID is at another href, or the object at this href has another UID."""
 
     http, text = 409, "The UID belongs to another object of this collection"
+    slug: str | None = None  # of the collection in the user's home; None: the one that the request is about
 
     def __init__(self, href: str, text: str | None = None) -> None:
         """`href`: of the member that has the UID, in the same collection; decoded."""
@@ -348,6 +349,7 @@ class Locked(Refusal):
     """Somebody holds a write lock, RFC 4918 §7; `href` of the locked member, None for the collection."""
 
     http, text = 423, "Locked by another client"
+    slug: str | None = None  # of the collection in the user's home; None: the one that the request is about
 
     def __init__(self, href: str | None = None, text: str | None = None) -> None:
         self.href = href

@@ -303,7 +303,7 @@ class DavConfig:
     max_object_octets: int = 10_485_760  # 10 MiB; of one event, task or contact, announced as max-resource-size
     max_octets: int = 1_073_741_824  # of all calendars of one user together, and of all address books
     max_members: int = 100_000  # objects of one calendar or address book
-    max_collections: int = 200  # calendars of one user, and as many address books; those others share count as well
+    max_collections: int = 200  # calendars of one user, and as many that others share with him; address books as well
     max_sharees: int = 100  # users one calendar or address book is shared with
     max_attendees: int = 500  # of one event or instance whose organizer stores it, announced to clients
     principals: PrincipalScope = PrincipalScope.DOMAIN  # whom users find to share with and to invite

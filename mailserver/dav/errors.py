@@ -167,11 +167,20 @@ def _inner(refusal: Refusal, base: str) -> bytes:
     if isinstance(refusal, errors.UniqueSchedulingObject):
         from mailserver.dav import resources
 
-        home = "/".join(base.split("/")[:4])  # /dav/calendars/<user>
-        return xml_writer.href(f"{home}/{resources.segment(refusal.slug)}/{resources.segment(refusal.href)}")
+        return xml_writer.href(_folder(base, refusal.slug) + resources.segment(refusal.href))
     if isinstance(refusal, (errors.NoUidConflict, errors.Locked)):
         from mailserver.dav import resources
 
-        folder = base if base.endswith("/") else base.rpartition("/")[0] + "/"
+        folder = _folder(base, refusal.slug)
         return xml_writer.href(folder + resources.segment(refusal.href) if refusal.href else folder)
     return b""
+
+
+def _folder(base: str, slug: str | None) -> str:
+    """Where the member is that a refusal names: in the collection of `base`, or in another one of the same home."""
+    if slug is None:
+        return base if base.endswith("/") else base.rpartition("/")[0] + "/"
+    from mailserver.dav import resources
+
+    home = "/".join(base.split("/")[:4])  # /dav/calendars/<user>
+    return f"{home}/{resources.segment(slug)}/"

@@ -35,16 +35,31 @@ class Setting:
         """`more`: what can be set besides, as while a collection is made. Raises BadXml."""
         for element in properties:
             name, row = element.name, PROPERTIES[subject].get(element.name)
-            if len(self.names) >= MAX_NAMES:
-                raise BadXml(f"At most {MAX_NAMES} properties are set at once")
+            self._note(name)
             live = more.get(name) or (row.live if row is not None else None)
-            self.names.append(name)
             if live is not None:
                 self._parse(live, element)
             elif row is not None or name in PROTECTED:
                 self.refused[name] = Protected()
             else:
                 self._keep(element)
+
+    def remove(self, subject: Subject, properties: Iterable[Element]) -> None:
+        """One that is not there is no error, RFC 4918 §14.23. Raises BadXml."""
+        for name in (element.name for element in properties):
+            row = PROPERTIES[subject].get(name)
+            self._note(name)
+            if row is not None and row.live is not None:
+                self.live[row.live.field] = None
+            elif row is not None or name in PROTECTED:
+                self.refused[name] = Protected()
+            else:
+                self.dead[key(name)] = None
+
+    def _note(self, name: Name) -> None:
+        if len(self.names) >= MAX_NAMES:
+            raise BadXml(f"At most {MAX_NAMES} properties are changed at once")
+        self.names.append(name)
 
     def _parse(self, live: Live, element: Element) -> None:
         try:

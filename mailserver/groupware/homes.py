@@ -23,7 +23,7 @@ def create(tx: Tx, viewer: int, family: Family, slug: str, new: NewCollection, c
     names.require_slug(family, slug)
     if not collections.is_free(tx, family, viewer, slug):
         raise CollectionExists
-    require_place(tx, viewer, family, config)
+    _require_place(tx, viewer, family, config)
     draft = Draft(
         slug,
         new.name or slug,
@@ -44,11 +44,10 @@ def create(tx: Tx, viewer: int, family: Family, slug: str, new: NewCollection, c
     return made
 
 
-def require_place(rx: Rx, user_id: int, family: Family, config: DavConfig) -> None:
-    """For one more in this home. Raises LimitReached."""
-    there = collections.count(rx, family, user_id) + shares.count_for(rx, family, user_id)
-    if there >= config.max_collections:
-        raise LimitReached(f"A user has at most {config.max_collections} {_WORDS[family]}, shared ones included")
+def _require_place(rx: Rx, user_id: int, family: Family, config: DavConfig) -> None:
+    """For one more of his own; what others share with him takes no place of them. Raises LimitReached."""
+    if collections.count(rx, family, user_id) >= config.max_collections:
+        raise LimitReached(f"A user has at most {config.max_collections} {WORDS[family]}")
 
 
 def change(
@@ -164,4 +163,4 @@ def _require_values(name: object, description: object, color: object, position: 
 
 
 _LIVE = ("name", "description", "color", "position", "timezone", "timezone_id", "is_transparent", "source")
-_WORDS = {Family.CALENDARS: "calendars", Family.ADDRESSBOOKS: "address books"}
+WORDS = {Family.CALENDARS: "calendars", Family.ADDRESSBOOKS: "address books"}

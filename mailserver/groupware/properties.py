@@ -23,15 +23,9 @@ class Properties:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def of_principal(self, viewer: int) -> dict[str, bytes]:
-        return await self._store.read(dead_properties.list, Owner(Place.PRINCIPAL, viewer))
-
     async def set_principal(self, viewer: int, changes: DeadChanges) -> None:
         """Raises TooManyProperties, and then changes nothing; so do all below."""
         await self._store.write(apply, Owner(Place.PRINCIPAL, viewer), changes)
-
-    async def of_home(self, viewer: int, family: Family) -> dict[str, bytes]:
-        return await self._store.read(dead_properties.list, Owner(dead_properties.HOME[family], viewer))
 
     async def set_home(self, viewer: int, family: Family, changes: DeadChanges) -> None:
         await self._store.write(apply, Owner(dead_properties.HOME[family], viewer), changes)
@@ -43,10 +37,6 @@ class Properties:
     async def of_member(self, viewer: int, family: Family, slug: str, href: str) -> dict[str, bytes]:
         """Raises NoSuchCollection, NoSuchMember."""
         return await self._store.read(_of_member, viewer, family, slug, href)
-
-    async def of_members(self, viewer: int, family: Family, slug: str) -> dict[str, dict[str, bytes]]:
-        """href → properties, of those members that have any."""
-        return await self._store.read(_of_members, viewer, family, slug)
 
     async def set_member(
         self,
@@ -85,10 +75,6 @@ def _of_member(rx: Rx, viewer: int, family: Family, slug: str, href: str) -> dic
     if member is None:
         raise NoSuchMember
     return dead_properties.list(rx, Owner(dead_properties.MEMBER[family], member.id))
-
-
-def _of_members(rx: Rx, viewer: int, family: Family, slug: str) -> dict[str, dict[str, bytes]]:
-    return dead_properties.list_of_collection(rx, family, access.require(rx, viewer, family, slug).collection.id)
 
 
 def _set_member(

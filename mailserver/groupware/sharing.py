@@ -7,7 +7,7 @@ from mailserver.config.tree import DavConfig
 from mailserver.errors import BadAddress, BadValue, LimitReached, NoSuchUser
 from mailserver.groupware import access
 from mailserver.groupware.access import Privilege
-from mailserver.groupware.homes import require_place
+from mailserver.groupware.homes import WORDS
 from mailserver.store import collections, dav_locks, shares, users
 from mailserver.store.collections import Collection, Family
 from mailserver.store.database import Rx, Tx
@@ -65,7 +65,8 @@ def share(tx: Tx, viewer: int, family: Family, slug: str, address: str, may_writ
 def _add(tx: Tx, collection: Collection, user_id: int, may_write: bool, config: DavConfig) -> None:
     if shares.count(tx, collection) >= config.max_sharees:
         raise LimitReached(f"It is shared with {config.max_sharees} users, and more are not possible")
-    require_place(tx, user_id, collection.family, config)
+    if shares.count_for(tx, collection.family, user_id) >= config.max_collections:
+        raise LimitReached(f"At most {config.max_collections} {WORDS[collection.family]} are shared with one user")
     shares.add(tx, collection, user_id, _free_slug(tx, collection, user_id), may_write=may_write)
 
 

@@ -1,8 +1,10 @@
 """COPY and MOVE of a member as they run inside a transaction: both sides' rules, or nothing. RFC 4918 §9.8, §9.9."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from mailserver.errors import MemberExists, NoSuchMember, NotPermitted
+from mailserver.errors import Locked, MemberExists, NoSuchMember, NotPermitted, NoUidConflict
 from mailserver.groupware import access, conditions, locks, names
 from mailserver.groupware.access import Privilege, Seen
 from mailserver.groupware.conditions import Conditions
@@ -45,7 +47,7 @@ def copy(tx: Tx, transfer: Transfer, prepared: Prepared, rules: Rules) -> Stored
     to, replaced = _target(tx, transfer)
     accepted = prepared.accepted_for(to.collection, rules)
     require_room(tx, to.collection, member.size, None, rules.config)
-    _require_uid_but(tx, to.collection, transfer.target[1], accepted.uid, replaced)
+    _require_uid_but(tx, to, transfer.target[1], accepted.uid, replaced)
     _remove_replaced(tx, transfer, to, replaced, rules)
     href = transfer.target[1]
     settled = settle(tx, transfer.viewer, to, href, None, prepared.data, accepted, transfer.options, rules)
@@ -68,7 +70,7 @@ def move(tx: Tx, transfer: Transfer, prepared: Prepared, rules: Rules) -> Stored
     if to.collection.id != from_.collection.id:
         accepted = prepared.accepted_for(to.collection, rules)
         require_room(tx, to.collection, member.size, None, rules.config)
-        _require_uid_but(tx, to.collection, href, accepted.uid, replaced)
+        _require_uid_but(tx, to, href, accepted.uid, replaced)
     _remove_replaced(tx, transfer, to, replaced, rules)
     dav_locks.remove_at(tx, from_.collection, member.href)
     moved = members.move(tx, from_.collection, member, to.collection, href)
@@ -93,7 +95,8 @@ def _target(tx: Tx, transfer: Transfer) -> tuple[Seen, Member | None]:
     names.require_href(href)
     seen = access.require(tx, transfer.viewer, transfer.family, slug, Privilege.BIND)
     member = members.find(tx, seen.collection, href)
-    conditions.judge(transfer.target_when, member, locks.of_binding(tx, seen.collection, href))
+    with _about(slug):
+        conditions.judge(transfer.target_when, member, locks.of_binding(tx, seen.collection, href))
     if member is None:
         return seen, None
     access.require_privilege(seen, Privilege.UNBIND)
@@ -113,10 +116,21 @@ def _remove_replaced(tx: Tx, transfer: Transfer, to: Seen, replaced: Member | No
     members.remove(tx, to.collection, replaced)
 
 
-def _require_uid_but(rx: Rx, collection: Collection, href: str, uid: str, replaced: Member | None) -> None:
+def _require_uid_but(rx: Rx, to: Seen, href: str, uid: str, replaced: Member | None) -> None:
     """What is replaced goes first, and its UID with it."""
     if replaced is None or replaced.uid != uid:
-        require_uid(rx, collection, href, uid, None)
+        with _about(to.slug):
+            require_uid(rx, to.collection, href, uid, None)
+
+
+@contextmanager
+def _about(slug: str) -> Iterator[None]:
+    """The request is about the source: what the target's objects and locks forbid is to be looked for there."""
+    try:
+        yield
+    except (Locked, NoUidConflict) as fault:
+        fault.slug = slug
+        raise
 
 
 def _current(rx: Rx, collection: Collection, member: Member, prepared: Prepared) -> Prepared:

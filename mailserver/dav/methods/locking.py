@@ -1,6 +1,6 @@
 """LOCK and UNLOCK: write locks on an object, a name to be, or a collection. RFC 4918 §9.10, §9.11."""
 
-from mailserver.dav import conditions, xml_kept, xml_reader, xml_writer
+from mailserver.dav import conditions, xml_body, xml_kept, xml_writer
 from mailserver.dav.errors import BadXml, NotFound
 from mailserver.dav.names import dav
 from mailserver.dav.properties.locks import active_lock, root
@@ -16,20 +16,18 @@ from mailserver.groupware.conditions import Conditions
 from mailserver.groupware.locks import LockRequest
 from mailserver.store.dav_locks import Lock
 
-MAX_BODY_OCTETS = 64 * 1024
-
 
 async def lock(request: DavRequest) -> Answer:
     """With a body a new lock, without one the lock of If for longer."""
     ref = _lockable(request)
-    body = await request.body.read(MAX_BODY_OCTETS)
+    info = await xml_body.element(request)
     seconds = headers.timeout(request.headers.get("timeout"))
-    if not body:
+    if info is None:
         return await _refresh(request, ref, seconds)
     if request.depth is Depth.ONE:
         raise BadRequest("A lock has Depth 0 or infinity")
     is_deep = request.depth is not Depth.ZERO and isinstance(ref, CollectionRef)
-    exclusive, owner = _wanted(body)
+    exclusive, owner = _wanted(info)
     wanted = LockRequest(exclusive, is_deep, owner, seconds)
     when = await _when(request, ref)
     exists = await _exists(request, ref)
@@ -80,9 +78,8 @@ async def _exists(request: DavRequest, ref: MemberRef | CollectionRef) -> bool:
     return True
 
 
-def _wanted(body: bytes) -> tuple[bool, bytes]:
+def _wanted(info: Element) -> tuple[bool, bytes]:
     """Whether it is exclusive, and what is inside DAV:owner. Raises BadXml."""
-    info = xml_reader.read(body)
     scope, kind, owner = (info.find(dav(name)) for name in ("lockscope", "locktype", "owner"))
     if info.name != dav("lockinfo") or scope is None or kind is None or kind.find(dav("write")) is None:
         raise BadXml("The body of LOCK is DAV:lockinfo with a scope and the type write")

@@ -1,6 +1,6 @@
 """PROPPATCH: properties set and removed, all of them or none. RFC 4918 §9.2, RFC 8144 §2.2."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -8,13 +8,13 @@ from mailserver.dav import conditions, multistatus, resources, xml_body, xml_wri
 from mailserver.dav.errors import BadXml, DavRefusal, NotFound
 from mailserver.dav.gather import require_own
 from mailserver.dav.names import XML_LANG, caldav, dav
-from mailserver.dav.properties.table import PROPERTIES, PROTECTED
+from mailserver.dav.properties.table import PROPERTIES
 from mailserver.dav.request import DavRequest
 from mailserver.dav.resources import CollectionRef, Home, Inbox, MemberRef, Principal, Resource
 from mailserver.dav.response import Answer, Response
 from mailserver.dav.row import Row
-from mailserver.dav.setting import Protected, Setting, key
-from mailserver.dav.subjects import Subject, subject_of
+from mailserver.dav.setting import Protected, Setting
+from mailserver.dav.subjects import subject_of
 from mailserver.dav.xml_reader import Element
 from mailserver.errors import NoSuchCollection
 from mailserver.groupware.wanted import OWN_TO_SHAREES, CollectionChanges
@@ -75,7 +75,7 @@ def _setting(resource: Resource, root: Element) -> Setting:
         if step.name == dav("set"):
             setting.set(subject, _with_language(prop, step, root))
         elif step.name == dav("remove"):
-            _remove(setting, subject, prop.children)
+            setting.remove(subject, prop.children)
     if not setting.names:
         raise BadXml("PROPPATCH sets or removes at least one property")
     return setting
@@ -90,19 +90,6 @@ def _with_language(prop: Element, *around: Element) -> Iterator[Element]:
             yield element
         else:
             yield replace(element, attributes={**element.attributes, XML_LANG: language})
-
-
-def _remove(setting: Setting, subject: Subject, properties: Iterable[Element]) -> None:
-    """One that is not there is no error, §14.23."""
-    for name in (element.name for element in properties):
-        row = PROPERTIES[subject].get(name)
-        setting.names.append(name)
-        if row is not None and row.live is not None:
-            setting.live[row.live.field] = None
-        elif row is not None or name in PROTECTED:
-            setting.refused[name] = Protected()
-        else:
-            setting.dead[key(name)] = None
 
 
 async def _judge(request: DavRequest, setting: Setting) -> None:

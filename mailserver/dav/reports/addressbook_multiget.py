@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Sequence
 
 from mailserver.dav import multistatus, resources, xml_writer
 from mailserver.dav.errors import BadXml
-from mailserver.dav.names import carddav, dav
+from mailserver.dav.names import carddav
 from mailserver.dav.reports import address_data
 from mailserver.dav.reports.addressbook_answers import Answers, begin
+from mailserver.dav.reports.hrefs import hrefs_of
 from mailserver.dav.reports.row import ReportRow
 from mailserver.dav.request import DavRequest
 from mailserver.dav.resources import MemberRef
@@ -20,7 +21,7 @@ NOT_FOUND = 404
 
 
 async def addressbook_multiget(request: DavRequest, root: Element) -> Answer:
-    hrefs = list(dict.fromkeys(each.text for each in root.all(dav("href"))))
+    hrefs = await hrefs_of(request, root)
     if not hrefs:
         raise BadXml("addressbook-multiget has a DAV:href at least")
     answers = await begin(request, root, address_data.wanted(root))

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Sequence
 
 from mailserver.dav import multistatus, resources, xml_writer
 from mailserver.dav.errors import BadXml
-from mailserver.dav.names import caldav, dav
+from mailserver.dav.names import caldav
 from mailserver.dav.reports.calendar_answers import Answers, begin
+from mailserver.dav.reports.hrefs import hrefs_of
 from mailserver.dav.reports.inbox_multiget import inbox_multiget
 from mailserver.dav.reports.row import ReportRow
 from mailserver.dav.request import DavRequest
@@ -22,7 +23,7 @@ NOT_FOUND = 404
 async def calendar_multiget(request: DavRequest, root: Element) -> Answer:
     if isinstance(request.resource, Inbox):
         return await inbox_multiget(request, root)
-    hrefs = list(dict.fromkeys(each.text for each in root.all(dav("href"))))
+    hrefs = await hrefs_of(request, root)
     if not hrefs:
         raise BadXml("calendar-multiget has a DAV:href at least")
     answers = await begin(request, root)

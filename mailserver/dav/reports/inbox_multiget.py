@@ -9,8 +9,8 @@ from mailserver.dav import multistatus, propstats, resources, xml_writer
 from mailserver.dav.errors import BadXml, NotFound
 from mailserver.dav.gather import Gathering
 from mailserver.dav.member_responses import MemberResponses
-from mailserver.dav.names import dav
 from mailserver.dav.reports import calendar_data
+from mailserver.dav.reports.hrefs import hrefs_of
 from mailserver.dav.request import DavRequest
 from mailserver.dav.resources import INBOX, CollectionRef, Inbox, InboxItem
 from mailserver.dav.response import Answer
@@ -25,7 +25,7 @@ NOT_FOUND = 404
 
 
 async def inbox_multiget(request: DavRequest, root: Element) -> Answer:
-    hrefs = list(dict.fromkeys(each.text for each in root.all(dav("href"))))
+    hrefs = await hrefs_of(request, root)
     if not 0 < len(hrefs) <= MAX_HREFS:
         raise BadXml(f"calendar-multiget of an inbox has 1 to {MAX_HREFS} DAV:href")
     if request.services.scheduling is None:

@@ -17,9 +17,9 @@ from mailserver.groupware.properties import Properties
 from mailserver.groupware.sharing import Sharing
 from mailserver.groupware.sync import Sync, complete
 from mailserver.groupware.wanted import CollectionChanges, NewCollection
-from mailserver.store import profiles, users
+from mailserver.store import dead_properties, profiles, users
 from mailserver.store.collections import Family
-from mailserver.store.dead_properties import MAX_COUNT, MAX_OCTETS
+from mailserver.store.dead_properties import MAX_COUNT, MAX_OCTETS, Owner, Place
 from mailserver.store.store import Store
 from tests.service.groupware.plain import ACCEPT, FIRST, thing
 
@@ -137,7 +137,8 @@ async def test_a_copy_has_everything_but_shares_and_invitations(
     counts = [(each[0].collection.members, each[0].collection.octets) for each in (before, after)]
     assert counts[0] == counts[1]
     assert await properties.of_collection(ann, family, "copy") == {NAME: b"p"}
-    assert await properties.of_members(ann, family, "copy") == {"c": {NAME: b"m"}}
+    assert await properties.of_member(ann, family, "copy", "c") == {NAME: b"m"}
+    assert await properties.of_member(ann, family, "copy", "b/1") == {}
     assert (await members.get(ann, family, "copy", "c"))[1] == thing("c")
     assert await sharing.list(ann, family, "copy") == []
     point = (await sync.changes(ann, family, "copy", None)).point
@@ -228,11 +229,11 @@ async def test_dead_properties_follow_their_resources(store: Store, members: Mem
     before = await members.list(ann, CALENDARS, "calendar")
     await properties.set_member(ann, CALENDARS, "calendar", "1", {NAME: b"m", "{urn:x}b": b"2"})
     await members.put(ann, CALENDARS, "calendar", "2", thing("2"))
-    assert await properties.of_principal(ann) == {NAME: b"p"}
-    assert await properties.of_home(ann, CALENDARS) == {NAME: b"h"}
-    assert await properties.of_home(ann, ADDRESSBOOKS) == {}
+    homes = (Place.PRINCIPAL, Place.CALENDAR_HOME, Place.ADDRESSBOOK_HOME)
+    noted = [await store.read(dead_properties.list, Owner(place, ann)) for place in homes]
+    assert noted == [{NAME: b"p"}, {NAME: b"h"}, {}]
     assert await properties.of_member(ann, CALENDARS, "calendar", "1") == {NAME: b"m", "{urn:x}b": b"2"}
-    assert await properties.of_members(ann, CALENDARS, "calendar") == {"1": {NAME: b"m", "{urn:x}b": b"2"}}
+    assert await properties.of_member(ann, CALENDARS, "calendar", "2") == {}
     assert (await members.list(ann, CALENDARS, "calendar"))[1][0] == before[1][0]
     await members.put(ann, CALENDARS, "calendar", "1", thing("1", "new"))
     assert NAME in await properties.of_member(ann, CALENDARS, "calendar", "1")

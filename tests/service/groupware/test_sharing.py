@@ -119,10 +119,35 @@ async def test_what_can_not_be_shared_is_told(
         await sharing.share(ann, CALENDARS, "calendar", f"{name}@example.test", may_write=True)
     with pytest.raises(LimitReached, match="2 users"):
         await sharing.share(ann, CALENDARS, "calendar", BOB, may_write=True)
+
+
+async def test_what_is_shared_with_a_user_takes_no_place_of_his_own(
+    calendars: Collections, sharing: Sharing, ann: int, bob: int, family: Family
+) -> None:
+    there = [each.slug for each in await calendars.list(ann, family)]
+    made = [f"{number}" for number in range(6 - len(there))]
+    for slug in made:
+        await calendars.create(ann, family, slug, NewCollection())
+    for slug in (*there, *made):
+        await sharing.share(ann, family, slug, BOB, may_write=True)
+    for slug in made:
+        await calendars.create(bob, family, slug, NewCollection())
+    assert len(await calendars.list(bob, family)) == 12
+    with pytest.raises(LimitReached, match="A user has at most 6"):
+        await calendars.create(bob, family, "one more", NewCollection())
+
+
+async def test_only_so_many_are_shared_with_one_user(
+    calendars: Collections, sharing: Sharing, store: Store, ann: int, bob: int
+) -> None:
     for number in range(4):
-        await calendars.create(bob, CALENDARS, f"{number}", NewCollection())
-    with pytest.raises(LimitReached, match="at most 6"):
-        await sharing.share(ann, CALENDARS, "tasks", BOB, may_write=True)
+        await calendars.create(ann, CALENDARS, f"{number}", NewCollection())
+    for seen in await calendars.list(ann, CALENDARS):
+        await sharing.share(ann, CALENDARS, seen.slug, BOB, may_write=True)
+    cid = await store.write(users.add, "cid@example.test", "$argon2id$unused")
+    await calendars.create(cid.id, CALENDARS, "more", NewCollection())
+    with pytest.raises(LimitReached, match="At most 6 calendars are shared with one user"):
+        await sharing.share(cid.id, CALENDARS, "more", BOB, may_write=True)
 
 
 async def test_names_in_a_home_never_meet(calendars: Collections, sharing: Sharing, ann: int, bob: int) -> None:
