@@ -329,6 +329,10 @@ class TooManyInstances(Refusal):
     http, text = 403, "The object recurs more often than this server can count"
 
 
+class TooManyCollections(LimitReached):
+    http, text = 507, "There is no place for one more"  # not 429: trying again makes no place
+
+
 class TooManyMembers(LimitReached):
     http, text = 507, "The collection is full"
 

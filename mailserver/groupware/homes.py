@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from mailserver.config.tree import DavConfig
-from mailserver.errors import BadValue, CollectionExists, DefaultNeeded, LimitReached, NotPermitted
+from mailserver.errors import BadValue, CollectionExists, DefaultNeeded, NotPermitted, TooManyCollections
 from mailserver.groupware import access, conditions, locks, names, properties
 from mailserver.groupware.access import Privilege, Seen
 from mailserver.groupware.conditions import Conditions
@@ -47,7 +47,7 @@ def create(tx: Tx, viewer: int, family: Family, slug: str, new: NewCollection, c
 def _require_place(rx: Rx, user_id: int, family: Family, config: DavConfig) -> None:
     """For one more of his own; what others share with him takes no place of them. Raises LimitReached."""
     if collections.count(rx, family, user_id) >= config.max_collections:
-        raise LimitReached(f"A user has at most {config.max_collections} {WORDS[family]}")
+        raise TooManyCollections(f"A user has at most {config.max_collections} {WORDS[family]}")
 
 
 def change(

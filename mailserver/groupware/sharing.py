@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import count
 
 from mailserver.config.tree import DavConfig
-from mailserver.errors import BadAddress, BadValue, LimitReached, NoSuchUser
+from mailserver.errors import BadAddress, BadValue, LimitReached, NoSuchUser, TooManyCollections
 from mailserver.groupware import access
 from mailserver.groupware.access import Privilege
 from mailserver.groupware.homes import WORDS
@@ -66,7 +66,9 @@ def _add(tx: Tx, collection: Collection, user_id: int, may_write: bool, config: 
     if shares.count(tx, collection) >= config.max_sharees:
         raise LimitReached(f"It is shared with {config.max_sharees} users, and more are not possible")
     if shares.count_for(tx, collection.family, user_id) >= config.max_collections:
-        raise LimitReached(f"At most {config.max_collections} {WORDS[collection.family]} are shared with one user")
+        raise TooManyCollections(
+            f"At most {config.max_collections} {WORDS[collection.family]} are shared with one user"
+        )
     shares.add(tx, collection, user_id, _free_slug(tx, collection, user_id), may_write=may_write)
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from mailserver.config.tree import DavConfig
-from mailserver.errors import BadValue, LimitReached, NotASubscription, NotPermitted
+from mailserver.errors import BadValue, NotASubscription, NotPermitted, TooManyCollections
 from mailserver.groupware import access
 from mailserver.groupware.access import Privilege
 from mailserver.groupware.feeds.addresses import checked
@@ -25,7 +25,7 @@ def attach(tx: Tx, collection: Collection, url: str, every: timedelta, config: D
     if not LEAST <= every <= MOST:
         raise BadValue("A feed is fetched every 15 minutes at most, and every 30 days at least")
     if feeds.count(tx, collection.user_id) >= config.max_subscriptions:
-        raise LimitReached(f"A user has at most {config.max_subscriptions} calendars of other servers")
+        raise TooManyCollections(f"A user has at most {config.max_subscriptions} calendars of other servers")
     feeds.add(tx, collection.id, checked(url), int(every / timedelta(milliseconds=1)))
 
 

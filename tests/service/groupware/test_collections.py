@@ -6,9 +6,9 @@ from mailserver.errors import (
     BadValue,
     CollectionExists,
     DefaultNeeded,
-    LimitReached,
     NoSuchCollection,
     OverQuota,
+    TooManyCollections,
     TooManyProperties,
 )
 from mailserver.groupware.collections import Collections
@@ -179,8 +179,9 @@ async def test_a_copy_that_can_not_be_whole_is_none(
 async def test_there_are_only_so_many(calendars: Collections, ann: int) -> None:
     for number in range(4):
         await calendars.create(ann, CALENDARS, f"{number}", NewCollection())
-    with pytest.raises(LimitReached, match="at most 6 calendars"):
+    with pytest.raises(TooManyCollections, match="at most 6 calendars") as refused:
         await calendars.create(ann, CALENDARS, "one more", NewCollection())
+    assert refused.value.http == 507  # a client that tries again gets no further
 
 
 async def test_the_default_stays_until_another_is_it(calendars: Collections, ann: int, family: Family) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailserver.errors import BadValue, LimitReached, NoSuchCollection, NoSuchUser, NotPermitted
+from mailserver.errors import BadValue, LimitReached, NoSuchCollection, NoSuchUser, NotPermitted, TooManyCollections
 from mailserver.groupware.access import Privilege
 from mailserver.groupware.collections import Collections
 from mailserver.groupware.members import MemberPath, Members
@@ -133,7 +133,7 @@ async def test_what_is_shared_with_a_user_takes_no_place_of_his_own(
     for slug in made:
         await calendars.create(bob, family, slug, NewCollection())
     assert len(await calendars.list(bob, family)) == 12
-    with pytest.raises(LimitReached, match="A user has at most 6"):
+    with pytest.raises(TooManyCollections, match="A user has at most 6"):
         await calendars.create(bob, family, "one more", NewCollection())
 
 
@@ -146,7 +146,7 @@ async def test_only_so_many_are_shared_with_one_user(
         await sharing.share(ann, CALENDARS, seen.slug, BOB, may_write=True)
     cid = await store.write(users.add, "cid@example.test", "$argon2id$unused")
     await calendars.create(cid.id, CALENDARS, "more", NewCollection())
-    with pytest.raises(LimitReached, match="At most 6 calendars are shared with one user"):
+    with pytest.raises(TooManyCollections, match="At most 6 calendars are shared with one user"):
         await sharing.share(cid.id, CALENDARS, "more", BOB, may_write=True)
 
 
