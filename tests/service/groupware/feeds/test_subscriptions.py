@@ -175,6 +175,15 @@ async def test_one_bad_object_keeps_its_former_self_and_the_rest_goes_on(house: 
     assert (feed.error or "").startswith("1 objects are left out: line 12: ")
 
 
+async def test_a_component_of_its_maker_that_belongs_to_no_event_is_told(house: House) -> None:
+    house.site.at[PATH] = published(event("1"), "BEGIN:X-NOTE\r\nTEXT:x\r\nEND:X-NOTE\r\n", event("2"))
+    await house.subscribe()
+    feed = await house.refresh()
+    assert sorted(await house.objects()) == ["1", "2"]
+    assert feed.left_out == 1
+    assert "which event of many X-NOTE belongs to is not said" in (feed.error or "")
+
+
 async def test_a_component_that_breaks_off_removes_nothing(house: House) -> None:
     whole = [event("1"), event("2"), event("3")]
     house.site.at[PATH] = [published(*whole), published(whole[0].replace("END:VEVENT\r\n", ""), *whole[1:])]
