@@ -37,6 +37,8 @@ def say(file: str, counts: "Counts", *, quiet: bool) -> None:
         click.echo(f"{file}:{fault.number}: {safe(f'{fault.uid}: ' if fault.uid else '')}{safe(fault.text)}", err=True)
     if counts.refused > len(counts.faults):
         click.echo(f"{file}: and {counts.refused - len(counts.faults)} more", err=True)
+    for name, count in counts.left_out.items():
+        click.echo(f"{file}: {count} {safe(name)} left out: which event of many it belongs to is not said", err=True)
     if not quiet:
         kept = f", {counts.kept} kept as they are (--replace replaces them)" if counts.kept else ""
         click.echo(
@@ -53,5 +55,6 @@ def fields(file: str, counts: "Counts") -> dict[str, object]:
         "unchanged": counts.unchanged,
         "kept": counts.kept,
         "refused": counts.refused,
+        "left_out": counts.left_out,
         "faults": [{"line": each.number, "uid": each.uid, "text": each.text} for each in counts.faults],
     }

@@ -1,27 +1,26 @@
 """A file of calendars as objects to store: one for each UID, with the time zones it names. RFC 4791 §4.1. Pure.
 
 Only borders of components, TZID and UID are looked at, octets are kept: one bad line spoils the object it is in, and
-no other. A component without UID gets one made of its octets, so that a second import finds it again.
+no other. A component without UID gets one made of its octets, so that a second import finds it again. Where an object
+is spread over VCALENDARs in which a TZID means different zones, all but the first get another name.
 """
 
 import hashlib
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from mailserver.ical.made_zones import vtimezone
+from mailserver.ical.zone_names import named_zones, side_by_side, tzid_of
 
 _BORDER = re.compile(rb"^(BEGIN|END)[ \t]*:[ \t]*([A-Za-z0-9-]+)[ \t]*\r?$", re.IGNORECASE)
 _FOLD = re.compile(rb"\r?\n[ \t]")
 _UID = re.compile(rb"^UID(?:;[^:\r\n]*)?:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
-_TZID = re.compile(rb"^TZID(?:;[^:\r\n]*)?:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
-_NAMED_ZONE = re.compile(rb';TZID=(?:"([^"\r\n]*)"|([^":;,\r\n]*))', re.IGNORECASE)
 _BOM = b"\xef\xbb\xbf"
 
-_HEAD = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//mailserver//EN\r\n"
-_END = b"END:VCALENDAR\r\n"
-CALENDAR, TIMEZONE = b"VCALENDAR", b"VTIMEZONE"
+HEAD = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//mailserver//EN\r\n"
+END = b"END:VCALENDAR\r\n"
+CALENDAR, TIMEZONE, MAKERS = b"VCALENDAR", b"VTIMEZONE", b"X-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,82 +29,120 @@ class Piece:
 
     number: int  # line of its first component, from 1
     uid: str
-    zones: tuple[bytes, ...]  # VTIMEZONEs, in the order of the file
+    zones: tuple[bytes, ...]  # VTIMEZONEs, in the order in which components name them
     components: tuple[bytes, ...]  # octets from BEGIN to END with CRLF behind each line
     fault: str | None = None
 
     @property
     def data(self) -> bytes:
-        return b"".join((_HEAD, *self.zones, *self.components, _END))
+        return b"".join((HEAD, *self.zones, *self.components, END))
 
 
 @dataclass(slots=True)
-class _Found:
+class Found:
     """A component right below VCALENDAR."""
 
+    calendar: int  # line of that VCALENDAR
     name: bytes
     number: int
     data: bytes
     fault: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A component of its maker beside many objects: which of them it belongs to is not said."""
+
+    number: int  # line
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    pieces: list[Piece]
+    left_out: tuple[LeftOut, ...]
+
+
 def split(data: bytes) -> list[Piece]:
     """In the order in which UIDs first come. What stands outside of VCALENDAR is left out; never raises."""
-    zones: dict[bytes, bytes] = {}
-    groups: dict[str, list[_Found]] = {}
-    for found in _components(data):
-        if found.name == TIMEZONE:
-            zones.setdefault(_named(found.data, _TZID), found.data)
+    return cut(data).pieces
+
+
+def cut(data: bytes) -> Cut:
+    """As `split`, and what of the file's components is in no piece."""
+    found = list(components(data))
+    zones = _ZonesOfFile(found)
+    groups, left_out = _grouped(found)
+    return Cut([_piece(uid, those, zones) for uid, those in groups.items()], left_out)
+
+
+def is_companion(found: Found) -> bool:
+    """No object by itself: X- components go with the one they stand beside."""
+    return found.name.startswith(MAKERS) and found.fault is None
+
+
+def _grouped(found: Iterable[Found]) -> tuple[dict[str, list[Found]], tuple[LeftOut, ...]]:
+    """By UID, in the order of the file; and what belongs to nothing."""
+    groups: dict[str, list[Found]] = {}
+    uids: dict[int, set[str]] = {}  # of each VCALENDAR
+    companions = list[Found]()
+    for each in found:
+        if is_companion(each):
+            companions.append(each)
+        elif each.name != TIMEZONE:
+            uid = _uid(each)
+            groups.setdefault(uid, []).append(each)
+            uids.setdefault(each.calendar, set()).add(uid)
+    left_out = list[LeftOut]()
+    for each in companions:
+        owner = _owner(each, uids.get(each.calendar, set()))
+        if owner is None:
+            left_out.append(LeftOut(each.number, each.name.decode()))
         else:
-            groups.setdefault(_uid(found), []).append(found)
-    return [_piece(uid, those, zones) for uid, those in groups.items()]
+            groups[owner].append(each)
+    for those in groups.values():
+        those.sort(key=lambda each: each.number)
+    return groups, tuple(left_out)
 
 
-def begin(name: str) -> bytes:
-    """The first lines of a file of many objects; END:VCALENDAR is its last. `name`: what people call it."""
-    return _HEAD + b"X-WR-CALNAME:" + _escaped(name) + b"\r\n"
+def _owner(companion: Found, uids: set[str]) -> str | None:
+    own = _named_uid(companion)
+    if own in uids:
+        return own
+    return next(iter(uids)) if len(uids) == 1 else None
 
 
-def added(data: bytes, written: set[bytes]) -> bytes:
-    """What stands in an object's VCALENDAR, but for time zones in `written`, which it adds its own to.
+class _ZonesOfFile:
+    """By TZID: a component's own VCALENDAR says what it means, else the first one that does."""
 
-    Zones that it only names are made, so that the file is read alike everywhere.
-    """
-    kept = list[bytes]()
-    for found in _components(data):
-        zone = _named(found.data, _TZID) if found.name == TIMEZONE else None
-        if zone not in written:
-            kept.append(found.data)
-        if zone is not None:
-            written.add(zone)
-    for zone in sorted(_zones_of(b"".join(kept)) - written):
-        made = vtimezone(zone.decode("utf-8", "replace"))
-        kept += [made] if made else []
-        written.add(zone)
-    return b"".join(kept)
+    def __init__(self, found: Iterable[Found]) -> None:
+        self._own: dict[tuple[int, bytes], bytes] = {}
+        self._first: dict[bytes, tuple[int, bytes]] = {}  # with its place in the file
+        for each in found:
+            if each.name == TIMEZONE:
+                tzid = tzid_of(each.data)
+                self._first.setdefault(tzid, (each.number, each.data))
+                if each.fault is None:  # the last of a name counts, as it does where objects are read
+                    self._own[each.calendar, tzid] = each.data
 
-
-def _escaped(text: str) -> bytes:
-    for plain, escaped in (("\\", "\\\\"), (";", "\\;"), (",", "\\,"), ("\n", "\\n"), ("\r", "")):
-        text = text.replace(plain, escaped)
-    return text.encode()
+    def named_by(self, component: Found) -> dict[bytes, bytes]:
+        """In the order of the file."""
+        named = sorted((self._first[tzid][0], tzid) for tzid in named_zones(component.data) if tzid in self._first)
+        return {tzid: self._own.get((component.calendar, tzid), self._first[tzid][1]) for _, tzid in named}
 
 
-def _piece(uid: str, those: list[_Found], zones: dict[bytes, bytes]) -> Piece:
-    named = {zone for found in those for zone in _zones_of(found.data)}
-    return Piece(
-        those[0].number,
-        uid,
-        tuple(octets for zone, octets in zones.items() if zone in named),
-        tuple(found.data for found in those),
-        next((found.fault for found in those if found.fault), None),
-    )
+def _piece(uid: str, those: list[Found], zones: _ZonesOfFile) -> Piece:
+    there: dict[bytes, bytes] = {}
+    data = tuple(side_by_side(each.data, zones.named_by(each), there)[0] for each in those)
+    fault = next((each.fault for each in those if each.fault), None)
+    return Piece(those[0].number, uid, tuple(there.values()), data, fault)
 
 
-def _components(data: bytes) -> Iterator[_Found]:
+def components(data: bytes) -> Iterator[Found]:
+    """Right below a VCALENDAR, those that break off too; lines end with CRLF."""
     stack: list[bytes] = []
     lines: list[bytes] = []
-    begun = number = 0
+    calendar = begun = number = 0
     for number, line in enumerate(io.BytesIO(data.removeprefix(_BOM)), 1):  # not cut all at once: others wait for that
         border = _BORDER.match(line) if line[:1] in b"BbEe" else None
         if len(stack) > 1 and line.rstrip(b"\r\n"):  # of a folded line, a piece may be spaces alone
@@ -115,8 +152,10 @@ def _components(data: bytes) -> Iterator[_Found]:
         name = border[2].upper()
         if border[1].upper() == b"BEGIN":
             if name == CALENDAR and len(stack) > 1:  # the one before broke off
-                yield _Found(stack[1], begun, b"".join(lines[:-1]), f"END:{stack[-1].decode()} is missing")
+                yield Found(calendar, stack[1], begun, b"".join(lines[:-1]), f"END:{stack[-1].decode()} is missing")
                 stack.clear()
+            if name == CALENDAR:
+                calendar = number
             if len(stack) == 1 and name != CALENDAR:
                 begun, lines = number, [line.rstrip(b"\r\n") + b"\r\n"]
             if stack != [CALENDAR] or name != CALENDAR:
@@ -124,23 +163,30 @@ def _components(data: bytes) -> Iterator[_Found]:
         elif stack and stack[-1] == name:
             stack.pop()
             if len(stack) == 1:
-                yield _Found(name, begun, b"".join(lines))
+                yield Found(calendar, name, begun, b"".join(lines))
         elif len(stack) > 1:
-            yield _Found(stack[1], begun, b"".join(lines), f"END:{name.decode()} where END:{stack[-1].decode()} is due")
+            yield Found(
+                calendar, stack[1], begun, b"".join(lines), f"END:{name.decode()} where END:{stack[-1].decode()} is due"
+            )
             del stack[1:]
     if len(stack) > 1:
-        yield _Found(stack[1], begun, b"".join(lines), f"END:{stack[-1].decode()} is missing")
+        yield Found(calendar, stack[1], begun, b"".join(lines), f"END:{stack[-1].decode()} is missing")
 
 
-def _uid(found: _Found) -> str:
+def _uid(found: Found) -> str:
     """Its own; else one made of its octets, which it gets."""
-    uid = _named(_top(found.data), _UID).strip().decode("utf-8", "replace")
+    uid = _named_uid(found)
     if uid or found.fault:
         return uid or f"fault-{found.number}"
     uid = hashlib.sha256(found.data).hexdigest()[:32]
     first, rest = found.data.split(b"\r\n", 1)
     found.data = b"\r\n".join((first, b"UID:" + uid.encode(), rest))
     return uid
+
+
+def _named_uid(found: Found) -> str:
+    named = _UID.search(_top(found.data))
+    return named[1].strip().decode("utf-8", "replace") if named else ""
 
 
 def _top(data: bytes) -> bytes:
@@ -153,12 +199,3 @@ def _top(data: bytes) -> bytes:
         if depth == 1:
             kept.append(line)
     return b"\n".join(kept)
-
-
-def _zones_of(data: bytes) -> set[bytes]:
-    return {quoted or plain for quoted, plain in _NAMED_ZONE.findall(_FOLD.sub(b"", data))}
-
-
-def _named(data: bytes, what: re.Pattern[bytes]) -> bytes:
-    found = what.search(_FOLD.sub(b"", data))
-    return found[1] if found else b""

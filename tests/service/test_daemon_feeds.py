@@ -8,7 +8,7 @@ import httpx2
 
 from mailserver.config.tree import DavConfig, ListenersConfig, WebConfig
 from mailserver.daemon.run import Daemon
-from mailserver.groupware import collections
+from mailserver.groupware import homes
 from mailserver.groupware.collections import NewCollection
 from mailserver.groupware.feeds import links, secret_addresses
 from mailserver.store import domains, feeds, users
@@ -59,4 +59,4 @@ def furnish(tx: Tx) -> int:
     user_id = users.add(tx, "ann@example.test", "$argon2id$unused").id
     links.create(tx, user_id, "calendar", SECRET, busy_only=False)
     new = NewCollection(source="https://feeds.example.net/a.ics")
-    return collections.create(tx, user_id, Family.CALENDARS, "feed", new, DavConfig()).collection.id
+    return homes.create(tx, user_id, Family.CALENDARS, "feed", new, DavConfig()).collection.id

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from mailserver.errors import InvalidCalendarData, NoSuchLink
 from mailserver.groupware.feeds.secret_addresses import hash_of
-from mailserver.ical import feed, split
+from mailserver.ical import feed, join
 from mailserver.store import calendar_links, members
 from mailserver.store.calendar_links import USED_EVERY_MS, Link
 from mailserver.store.collections import Collection, Kind
@@ -18,7 +18,7 @@ from mailserver.store.database import Rx
 from mailserver.store.store import Store
 
 PIECE = 200  # objects of one piece
-FORM = "1"  # of what is written here: another one makes other octets of the same calendar
+FORM = "2"  # of what is written here: another one makes other octets of the same calendar
 UID_OCTETS = 16
 
 
@@ -54,17 +54,17 @@ class PublishedCalendars:
             await self._store.write(calendar_links.note_use, published.link.id)
 
     async def give_out(self, published: Published) -> AsyncIterator[bytes]:
-        """One VCALENDAR; each time zone stands in it once."""
+        """One VCALENDAR, as programs that subscribe expect; each time zone stands in it once."""
         collection = published.collection
         yield feed.begin(collection.name, collection.timezone_id)
-        written: set[bytes] = set()
+        zones: dict[bytes, bytes] = {}
         ids = await self._store.read(_ids, collection)
         for start in range(0, len(ids), PIECE):
             piece = ids[start : start + PIECE]
             found = await self._store.read(members.list_by_id_with_data, collection, piece)
             by_id = {member.id: (member.uid, data) for member, data in found}
             objects = [by_id[each] for each in piece if each in by_id]
-            yield await self._store.in_thread(_joined, published, objects, written)
+            yield await self._store.in_thread(_joined, published, objects, zones)
         yield b"END:VCALENDAR\r\n"
 
 
@@ -72,17 +72,17 @@ def _ids(rx: Rx, collection: Collection) -> list[int]:
     return [member_id for member_id, _ in members.list_ids(rx, collection)]
 
 
-def _joined(published: Published, objects: Iterable[tuple[str, bytes]], written: set[bytes]) -> bytes:
-    return b"".join(_shown(published, objects, written))
+def _joined(published: Published, objects: Iterable[tuple[str, bytes]], zones: dict[bytes, bytes]) -> bytes:
+    return b"".join(_shown(published, objects, zones))
 
 
-def _shown(published: Published, objects: Iterable[tuple[str, bytes]], written: set[bytes]) -> Iterator[bytes]:
+def _shown(published: Published, objects: Iterable[tuple[str, bytes]], zones: dict[bytes, bytes]) -> Iterator[bytes]:
     is_open = published.collection.kind is Kind.BIRTHDAYS  # the server marks them as private, for other users
     for uid, data in objects:
         if published.link.busy_only or (not is_open and feed.is_private(data)):
-            yield split.added(_busy(published.link, uid, data), written)
+            yield join.added(_busy(published.link, uid, data), zones)
         else:
-            yield feed.without_alarms(split.added(data, written))
+            yield feed.without_alarms(join.added(data, zones))
 
 
 def _busy(link: Link, uid: str, data: bytes) -> bytes:

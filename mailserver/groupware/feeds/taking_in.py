@@ -43,6 +43,11 @@ class Difference:
     left_out: int = 0
     remark: str | None = None  # why the first one was left out
 
+    def leave_out(self, parts: Sequence[split.LeftOut]) -> None:
+        self.left_out += len(parts)
+        if parts and self.remark is None:
+            self.remark = f"line {parts[0].number}: which event of many {parts[0].name[:40]} belongs to is not said"
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -67,10 +72,12 @@ class TakingIn:
             await self._store.write(feeds.note_unchanged, feed)
             return Taken(0, 0, feed.left_out)
         collection, there = await self._there(feed)
-        pieces = await self._store.in_thread(_pieces, body.data, self._config.max_feed_objects, bool(there))
+        cut = await self._store.in_thread(_cut, body.data, self._config.max_feed_objects, bool(there))
+        pieces = cut.pieces
         found = await self._difference(pieces, collection, there)
         if pieces and not found.written and found.left_out == len(pieces):
             raise FeedFailed(f"none of its {len(pieces)} objects can be read: {found.remark}")
+        found.leave_out(cut.left_out)
         for start in range(0, len(found.written), BATCH):
             await self._store.write(self._write, feed, found.written[start : start + BATCH])
         for start in range(0, len(found.gone), BATCH):
@@ -174,13 +181,14 @@ def _meanings(pairs: Sequence[tuple[str, bytes]]) -> dict[str, bytes]:
     return {uid: feed_text.meaning(data) for uid, data in pairs}
 
 
-def _pieces(data: bytes, most: int, is_filled: bool) -> list[split.Piece]:
+def _cut(data: bytes, most: int, is_filled: bool) -> split.Cut:
     """Raises FeedFailed."""
     if not feed_text.is_whole(data):
         raise FeedFailed("the answer is no calendar, or not the whole of one; what was there stays")
-    pieces = split.split(data)
+    cut = split.cut(data)
+    pieces = cut.pieces
     if not pieces and is_filled:
         raise FeedFailed("the answer is a calendar without anything in it; what was there stays")
     if len(pieces) > most:
         raise FeedFailed(f"the feed has {len(pieces):,} objects, and {most:,} are the most")
-    return pieces
+    return cut

@@ -18,6 +18,7 @@ class Item:
     uid: str
     data: bytes
     fault: str | None = None
+    left_out: str | None = None  # the name of what is no object: nothing of it is stored
 
 
 def family_of(data: bytes) -> Family:
@@ -31,15 +32,18 @@ def family_of(data: bytes) -> Family:
 
 
 def items(family: Family, data: bytes) -> Iterator[Item]:
-    """The objects of a file, in its order. Never raises."""
+    """The objects of a file in its order, then what of it is left out. Never raises."""
     return _events(data) if family is Family.CALENDARS else _cards(data)
 
 
 def _events(data: bytes) -> Iterator[Item]:
-    from mailserver.ical.split import split
+    from mailserver.ical.split import cut
 
-    for piece in split(data):
+    found = cut(data)
+    for piece in found.pieces:
         yield Item(piece.number, piece.uid, piece.data, piece.fault)
+    for left in found.left_out:
+        yield Item(left.number, "", b"", left_out=left.name)
 
 
 def _cards(data: bytes) -> Iterator[Item]:

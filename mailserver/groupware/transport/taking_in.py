@@ -24,6 +24,8 @@ from mailserver.store.store import Store
 
 BATCH = 200  # objects of one transaction
 MAX_FAULTS = 1000  # that are told one by one
+MAX_NAMES = 20  # of components that are left out; more are counted together
+OTHERS = "other"
 
 SUFFIX = {Family.CALENDARS: ".ics", Family.ADDRESSBOOKS: ".vcf"}
 
@@ -48,6 +50,7 @@ class Counts:
     kept: int = 0  # another form is there, and was not to be replaced
     refused: int = 0
     faults: list[Fault] = field(default_factory=list)  # at most MAX_FAULTS
+    left_out: dict[str, int] = field(default_factory=dict)  # components that belong to no object, by name
 
     @property
     def done(self) -> int:
@@ -57,6 +60,11 @@ class Counts:
         self.refused += 1
         if len(self.faults) < MAX_FAULTS:
             self.faults.append(Fault(item.number, item.uid, text))
+
+    def leave_out(self, name: str) -> None:
+        if name not in self.left_out and len(self.left_out) >= MAX_NAMES:
+            name = OTHERS
+        self.left_out[name] = self.left_out.get(name, 0) + 1
 
 
 class TakingIn:
@@ -92,6 +100,9 @@ class TakingIn:
         self, collection: Collection, batch: Sequence[Item], counts: Counts
     ) -> Iterator[tuple[Item, Prepared]]:
         for item in batch:
+            if item.left_out is not None:
+                counts.leave_out(item.left_out)
+                continue
             try:
                 yield item, Prepared(item.data, members.etag_of(item.data), collection, self._accept(item, collection))
             except Refusal as refusal:

@@ -98,6 +98,14 @@ def test_what_can_not_be_taken_is_named_with_its_line(cli: Run, ann: str, tmp_pa
     assert done.err.startswith(f"{file}:17: bad: ")
 
 
+def test_what_belongs_to_no_event_is_told_and_is_no_fault(cli: Run, ann: str) -> None:
+    note = "BEGIN:X-NOTE\r\nTEXT:mine\r\nEND:X-NOTE\r\n"
+    done = cli("dav", "import", ann, "-", stdin=ics(event("1"), note, event("2")))
+    assert (done.code, done.err) == (0, "-: 1 X-NOTE left out: which event of many it belongs to is not said\n")
+    again = cli("dav", "import", ann, "-", "--json", stdin=ics(event("1"), note, event("2")))
+    assert json.loads(again.out)[0]["left_out"] == {"X-NOTE": 1}
+
+
 def test_an_export_is_the_import_of_another(cli: Run, ann: str, bob: str, tmp_path: Path) -> None:
     file = tmp_path / "all.ics"
     assert cli("dav", "import", ann, "-", stdin=ics(event("1"), event("2", "SUMMARY:é"))).code == 0

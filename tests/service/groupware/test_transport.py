@@ -1,5 +1,7 @@
 """Files in and out, below the command line: what of an import becomes which object, and what it never does."""
 
+from datetime import UTC
+
 import pytest
 
 from mailserver.config.tree import DavConfig
@@ -11,6 +13,8 @@ from mailserver.groupware.sharing import Sharing
 from mailserver.groupware.transport import items, taking_in
 from mailserver.groupware.transport.giving_out import give_out
 from mailserver.groupware.transport.taking_in import BATCH, Counts, Fault, TakingIn
+from mailserver.ical.check import valid_object
+from mailserver.ical.lines import parse
 from mailserver.store.collections import Family
 from mailserver.store.store import Store
 from tests.service.groupware.plain import Invites
@@ -131,6 +135,54 @@ async def test_names_of_objects_are_never_doubled(into: TakingIn, service: Membe
         assert (counts.added, uid) == (1, uid)
     listed = (await service.list(ann, CALENDARS, "calendar"))[1]
     assert len({each.href for each in listed}) == 5
+
+
+def outlook(uid: str, offset: str, *others: str) -> bytes:
+    """An event at ten, in a zone that somebody made for himself."""
+    zone = (
+        "BEGIN:VTIMEZONE\r\nTZID:Customized Time Zone\r\nBEGIN:STANDARD\r\nDTSTART:16010101T000000\r\n"
+        f"TZOFFSETFROM:{offset}\r\nTZOFFSETTO:{offset}\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
+    )
+    start = "DTSTART;TZID=Customized Time Zone:20260101T100000"
+    return ics(zone, event(uid).replace("DTSTART:20260101T100000Z", start), *others)
+
+
+async def hours(service: Members, viewer: int) -> dict[str, int]:
+    """UTC, by UID, as what is stored begins."""
+    hrefs = [each.href for each in (await service.list(viewer, CALENDARS, "calendar"))[1]]
+    found = await service.multiget(viewer, CALENDARS, "calendar", hrefs)
+    objects = [valid_object(parse(data)) for _, data in found.values()]
+    return {each.uid: each.series.anchor.seconds(UTC) // 3600 % 24 for each in objects if each.series.anchor}
+
+
+NOTE = "BEGIN:X-NOTE\r\nTEXT:mine\r\nEND:X-NOTE\r\n"
+
+
+async def test_zones_of_one_name_and_components_of_makers_come_through_a_file(
+    into: TakingIn, service: Members, ann: int, bob: int
+) -> None:
+    objects = [outlook("1", "+0200"), outlook("2", "-0500"), outlook("3", "-0500", NOTE), outlook("4", "+0200")]
+    for number, data in enumerate(objects):
+        await service.put(ann, CALENDARS, "calendar", f"{number}.ics", data)
+    file = await whole(service, ann, CALENDARS, "calendar")
+    counts = await into.take_in(ann, CALENDARS, "calendar", file, replace=False)
+    assert (counts.unchanged, counts.refused, counts.left_out) == (4, 0, {})
+    assert (await into.take_in(bob, CALENDARS, "calendar", file, replace=False)).added == 4
+    assert await hours(service, bob) == await hours(service, ann) == {"1": 8, "2": 15, "3": 15, "4": 8}
+    assert (await whole(service, bob, CALENDARS, "calendar")).count(b"BEGIN:X-NOTE") == 1
+
+
+async def test_what_belongs_to_no_event_is_left_out_by_name(into: TakingIn, ann: int) -> None:
+    file = ics(event("1"), NOTE, event("2"), NOTE)
+    counts = await into.take_in(ann, CALENDARS, "calendar", file, replace=False)
+    assert (counts.added, counts.refused, counts.left_out) == (2, 0, {"X-NOTE": 2})
+
+
+async def test_of_too_many_names_that_are_left_out_the_rest_is_one(into: TakingIn, ann: int) -> None:
+    notes = [NOTE.replace("NOTE", f"N{number}") for number in range(taking_in.MAX_NAMES + 2)]
+    counts = await into.take_in(ann, CALENDARS, "calendar", ics(event("1"), event("2"), *notes), replace=False)
+    assert len(counts.left_out) == taking_in.MAX_NAMES + 1
+    assert counts.left_out[taking_in.OTHERS] == 2
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailserver.ical import split, write
+from mailserver.ical.join import Joined
 from mailserver.ical.lines import parse
 from mailserver.ical.made_zones import vtimezone
 from mailserver.ical.zones import own_zone
@@ -45,8 +46,8 @@ def test_a_file_has_each_zone_that_its_objects_name_once() -> None:
         b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:%b\r\nDTSTART;TZID=Europe/Berlin:20260101T100000\r\n"
         b"DTEND;TZID=Atlantis/Main:20260101T110000\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
     )
-    written = set[bytes]()
-    text = b"".join(split.added(event % uid, written) for uid in (b"1", b"2"))
+    file = Joined("x")
+    text = b"".join(file.add(event % uid) for uid in (b"1", b"2"))
     assert text.count(b"BEGIN:VTIMEZONE") == 1
     assert text.count(b"BEGIN:VEVENT") == 2
-    assert [piece.zones != () for piece in split.split(split.begin("x") + text + b"END:VCALENDAR\r\n")] == [True, True]
+    assert [piece.zones != () for piece in split.split(file.begin + text + file.end)] == [True, True]

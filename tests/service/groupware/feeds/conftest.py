@@ -11,7 +11,7 @@ import pytest
 from mailserver.config.tree import DavConfig, DnsConfig
 from mailserver.dns.resolver import DnsResolver
 from mailserver.fetching.fetcher import Bounds, Fetched, Fetcher
-from mailserver.groupware import access, collections
+from mailserver.groupware import access, homes
 from mailserver.groupware.calendars.accept import accept
 from mailserver.groupware.collections import NewCollection
 from mailserver.groupware.feeds import sources
@@ -58,7 +58,7 @@ class House:
     ) -> Collection:
         """A calendar "holidays" that shows what the site has there."""
         new = NewCollection("Holidays", source=f"https://{host}{path}", every=every)
-        made = await self.store.write(collections.create, self.ann, Family.CALENDARS, "holidays", new, SMALL)
+        made = await self.store.write(homes.create, self.ann, Family.CALENDARS, "holidays", new, SMALL)
         return made.collection
 
     async def refresh(self) -> Feed:

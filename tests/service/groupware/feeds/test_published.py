@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from datetime import UTC
 
 import pytest
 
@@ -13,13 +14,15 @@ from mailserver.groupware.feeds import links, secret_addresses
 from mailserver.groupware.feeds.published import PIECE, PublishedCalendars
 from mailserver.groupware.feeds.secret_addresses import Secret
 from mailserver.groupware.members import Members
+from mailserver.ical.check import valid_object
+from mailserver.ical.lines import parse
 from mailserver.ical.split import split
 from mailserver.store import calendar_links, users
 from mailserver.store.collections import Family
 from mailserver.store.sealing import KEY_OCTETS, SealingKey
 from mailserver.store.store import Store
 from tests.fakes import FakeClock
-from tests.service.groupware.feeds.samples import event, ics
+from tests.service.groupware.feeds.samples import OSLO, event, ics
 
 KEY = SealingKey(bytes(KEY_OCTETS))
 SLUG = "calendar"
@@ -65,6 +68,22 @@ async def test_the_whole_calendar_comes_in_pieces(
     data = b"".join(pieces)
     assert [piece.uid for piece in split(data)] == uids
     assert data.count(b"BEGIN:VTIMEZONE") == 1
+
+
+async def test_zones_of_one_name_stand_in_one_calendar(
+    store: Store, members: Members, published: PublishedCalendars, user_id: int
+) -> None:
+    start = "DTSTART;TZID=Customized Time Zone:20260302T100000"
+    for uid, offset in (("1", "+0300"), ("2", "-0500")):
+        zone = OSLO.replace("Europe/Oslo", "Customized Time Zone").replace("+0200", offset).replace("+0100", offset)
+        await members.put(user_id, Family.CALENDARS, SLUG, f"{uid}.ics", ics(event(uid, start=start), zone=zone))
+    for octet, busy_only in ((b"a", False), (b"b", True)):
+        await store.write(links.create, user_id, SLUG, secret(octet), busy_only=busy_only)
+        found = await published.find(secret(octet).text)
+        data = b"".join([piece async for piece in published.give_out(found)])
+        assert data.count(b"BEGIN:VCALENDAR") == 1
+        starts = [valid_object(parse(piece.data)).series.anchor for piece in split(data)]
+        assert [each and each.seconds(UTC) // 3600 % 24 for each in starts] == [7, 15]
 
 
 async def test_the_etag_changes_with_the_calendar_and_with_nothing_else(

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from mailserver.errors import BadValue, LimitReached, NotASubscription, NotPermitted
-from mailserver.groupware import collections
+from mailserver.groupware import homes
 from mailserver.groupware.collections import CollectionChanges, NewCollection
 from mailserver.groupware.feeds import sources
 from mailserver.store import feeds, users
@@ -175,6 +175,15 @@ async def test_one_bad_object_keeps_its_former_self_and_the_rest_goes_on(house: 
     assert (feed.error or "").startswith("1 objects are left out: line 12: ")
 
 
+async def test_a_component_of_its_maker_that_belongs_to_no_event_is_told(house: House) -> None:
+    house.site.at[PATH] = published(event("1"), "BEGIN:X-NOTE\r\nTEXT:x\r\nEND:X-NOTE\r\n", event("2"))
+    await house.subscribe()
+    feed = await house.refresh()
+    assert sorted(await house.objects()) == ["1", "2"]
+    assert feed.left_out == 1
+    assert "which event of many X-NOTE belongs to is not said" in (feed.error or "")
+
+
 async def test_a_component_that_breaks_off_removes_nothing(house: House) -> None:
     whole = [event("1"), event("2"), event("3")]
     house.site.at[PATH] = [published(*whole), published(whole[0].replace("END:VEVENT\r\n", ""), *whole[1:])]
@@ -188,7 +197,7 @@ async def test_a_slow_server_does_not_hold_up_the_others(house: House, store: St
     house.site.at["/slow.ics"] = HANG
     house.site.at[PATH] = published(event("1"))
     new = NewCollection(source=f"https://{HOST}/slow.ics")
-    await store.write(collections.create, house.ann, Family.CALENDARS, "slow", new, SMALL)
+    await store.write(homes.create, house.ann, Family.CALENDARS, "slow", new, SMALL)
     await house.subscribe()
     house.refreshing.start()
     try:
@@ -205,7 +214,7 @@ async def test_another_address_is_fetched_at_once_and_replaces_what_was_there(ho
     await house.subscribe()
     await house.refresh()
     changes = CollectionChanges(source=f"https://{HOST}/other.ics")
-    await store.write(collections.change, house.ann, Family.CALENDARS, "holidays", changes)
+    await store.write(homes.change, house.ann, Family.CALENDARS, "holidays", changes)
     await house.refresh()
     assert sorted(await house.objects()) == ["2"]
 
@@ -257,14 +266,14 @@ async def test_refresh_asks_for_the_whole_of_it_now(house: House, store: Store) 
 )
 async def test_what_can_not_be_fetched_is_refused_at_once(house: House, store: Store, url: str, words: str) -> None:
     with pytest.raises(BadValue, match=words):
-        await store.write(collections.create, house.ann, Family.CALENDARS, "holidays", NewCollection(source=url), SMALL)
+        await store.write(homes.create, house.ann, Family.CALENDARS, "holidays", NewCollection(source=url), SMALL)
     assert await store.read(feeds.count, house.ann) == 0
 
 
 async def test_limits_are_told(house: House, store: Store) -> None:
     for number in range(SMALL.max_subscriptions):
         new = NewCollection(source=f"webcal://{HOST}/{number}.ics")
-        await store.write(collections.create, house.ann, Family.CALENDARS, str(number), new, SMALL)
+        await store.write(homes.create, house.ann, Family.CALENDARS, str(number), new, SMALL)
     with pytest.raises(LimitReached, match="at most 2"):
         await house.subscribe()
     with pytest.raises(BadValue, match="every 15 minutes"):
