@@ -5,7 +5,7 @@ that is refused while it is read, before it costs anything: a document type decl
 no entity is ever declared, a level or an element too many at that element.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from xml.parsers.expat import ErrorString, ExpatError
@@ -136,7 +136,7 @@ class _Builder:
 
     def _end(self, _tag: str) -> None:
         name, attributes, content = self._open.pop()
-        element = Element(name, attributes, tuple(content))
+        element = Element(name, attributes, tuple(content) if len(content) < 2 else _joined(content))
         if self._open:
             self._open[-1][2].append(element)
         else:
@@ -188,3 +188,16 @@ def _expat() -> _Expat:
 
     expat: _Expat = DefusedXMLParser(forbid_dtd=True).parser
     return expat
+
+
+def _joined(content: Sequence[Element | str]) -> tuple[Element | str, ...]:
+    """Text that expat gave in pieces (at a comment, a section, the end of what it was fed) is one text."""
+    whole: list[Element | str] = []
+    texts: list[str] = []
+    for part in content:
+        if isinstance(part, str):
+            texts.append(part)
+            continue
+        whole += ["".join(texts), part] if texts else [part]
+        texts.clear()
+    return (*whole, "".join(texts)) if texts else tuple(whole)

@@ -121,3 +121,8 @@ def test_what_was_read_is_written_and_read_the_same(element: Element) -> None:
     assert read(xml_kept.written(element)) == element
     inside = xml_writer.document(dav("prop"), xml_kept.written(element))
     assert read(inside).children == (element,)
+
+
+def test_text_is_one_text_whatever_expat_cut_it_into() -> None:
+    root = xml_reader.read(b"<a>x<!-- c -->y<![CDATA[>]]>&gt;<b/>z&amp;z</a>")
+    assert [part for part in root.content if isinstance(part, str)] == ["xy>>", "z&z"]
